@@ -1,0 +1,23 @@
+# Compiler flags shared by every target.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_compile_options(${QOPT_BASELINE})
+endif()
+# -ffp-contract=off: results must not depend on where the compiler fuses a
+# multiply and an add. Kernels that want FMA ask for it by name.
+add_compile_options(-Wall -Wextra -Wno-unused-parameter -ffp-contract=off
+                    -fno-semantic-interposition -fvisibility-inlines-hidden)
+# A precompiled header may only be cached if it carries no time stamp.
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+endif()
+find_program(QOPT_CCACHE ccache)
+if(QOPT_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${QOPT_CCACHE})
+endif()
+if(NOT DEFINED LLVM_USE_LINKER AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  set(LLVM_USE_LINKER lld)
+endif()
+add_link_options(-fuse-ld=lld)

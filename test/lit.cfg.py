@@ -1,0 +1,30 @@
+# lit configuration of the tests that run the tool; unit tests are in Unit/.
+import os
+
+import lit.formats
+import lit.util
+
+config.name = "qopt"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Unit", "Fixtures"]
+config.test_source_root = os.path.join(config.qopt_source_dir, "test")
+config.test_exec_root = os.path.join(config.qopt_binary_dir, "test")
+
+config.environment["PATH"] = os.pathsep.join(
+    [
+        os.path.join(config.qopt_binary_dir, "bin"),
+        config.llvm_tools_dir,
+        os.environ["PATH"],
+    ]
+)
+config.substitutions.append(("%models", os.path.join(config.qopt_source_dir, "models")))
+config.substitutions.append(
+    ("%fixtures", os.path.join(config.test_source_root, "Fixtures"))
+)
+config.substitutions.append(
+    ("%python", lit.util.which("python3", os.environ["PATH"]) or "python3")
+)
+if config.ptxas and "NOTFOUND" not in config.ptxas:
+    config.available_features.add("ptxas")
+    config.substitutions.append(("%ptxas", config.ptxas))
