@@ -1,0 +1,50 @@
+//===- Cholesky.h - triangular factors in f64 -------------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// GPTQ needs U, the upper Cholesky factor of H⁻¹ = Uᵀ U. It is found without
+// H⁻¹: with the reverse factorisation H = R Rᵀ, R upper triangular,
+// H⁻¹ = R⁻ᵀ R⁻¹, so U = R⁻¹ by uniqueness of the factor with a positive
+// diagonal.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_NUMERICS_CHOLESKY_H
+#define QOPT_NUMERICS_CHOLESKY_H
+
+#include "qopt/Numerics/ComputeContext.h"
+#include "qopt/Numerics/MatrixView.h"
+
+#include <vector>
+
+namespace qopt {
+
+/// Replaces the lower triangle of the symmetric a[K, K] by L with a = L Lᵀ;
+/// only the lower triangle is read, and what is above it is left undefined.
+/// False, with a undefined, if a is not (numerically) positive definite.
+bool choleskyLower(const ComputeContext &context, MatrixView<double> a);
+
+/// Writes the inverse of the lower triangular l[K, K] to `inverse`, with zeros
+/// above the diagonal. l is not read above its diagonal.
+void invertLower(const ComputeContext &context, MatrixView<const double> l,
+                 MatrixView<double> inverse);
+
+/// The factor that GPTQ works with.
+struct HessianInverseFactor {
+  std::vector<double> upper; // [K, K]: U, upper triangular, H⁻¹ = Uᵀ U
+  double damping = 0;        // λ that was added to the diagonal of H
+  int raised = 0;            // how often λ was raised tenfold to get there
+};
+
+/// U of H + λI, λ = damp · mean(diag H). A zero on the diagonal (an input that
+/// is always 0) counts as 1. H is a symmetric [K, K] array. A factorisation
+/// that fails is tried again with λ ten times larger, up to 1000 · mean(diag
+/// H); then, and if H holds a value that is not finite, BadInput.
+Result<HessianInverseFactor> factorInverse(const ComputeContext &context,
+                                           std::vector<double> hessian,
+                                           int64_t columns, double damp);
+
+} // namespace qopt
+
+#endif // QOPT_NUMERICS_CHOLESKY_H

@@ -1,0 +1,35 @@
+//===- RopeScaling.h - frequencies of rotary embeddings ---------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_NUMERICS_ROPESCALING_H
+#define QOPT_NUMERICS_ROPESCALING_H
+
+#include <cstdint>
+#include <vector>
+
+namespace qopt {
+
+/// How the rotary frequencies of a checkpoint were stretched.
+struct RopeScaling {
+  enum class Kind : uint8_t {
+    None,
+    Linear, // positions divided by `factor`
+    Llama3, // low frequencies divided by `factor`, high ones kept
+  };
+  Kind kind = Kind::None;
+  double factor = 1;
+  double lowFrequencyFactor = 1;  // Llama3
+  double highFrequencyFactor = 4; // Llama3
+  int64_t originalContext = 8192; // Llama3
+};
+
+/// θ_i = base^(−2i / dimensions), scaled, for i in [0, dimensions / 2):
+/// radians per position, evaluated in f64 and rounded once.
+std::vector<float> ropeFrequencies(int64_t dimensions, double base,
+                                   const RopeScaling &scaling = {});
+
+} // namespace qopt
+
+#endif // QOPT_NUMERICS_ROPESCALING_H
