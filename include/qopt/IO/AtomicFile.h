@@ -1,0 +1,65 @@
+//===- AtomicFile.h - a new file, complete or not at all --------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_IO_ATOMICFILE_H
+#define QOPT_IO_ATOMICFILE_H
+
+#include "qopt/IO/Bytes.h"
+
+namespace qopt {
+
+/// Writes a file through a temporary next to it, `.<name>.<pid>-<n>.tmp`. Under
+/// its own name there is, at any moment, the old file or the complete new one:
+/// commit() flushes the temporary to disk, renames it and flushes the
+/// directory; without commit() the destructor removes it. (A killed process
+/// leaves the temporary behind, never a half-written file.)
+class AtomicFile {
+public:
+  /// Usage error if `path` exists and `overwrite` is not set.
+  static Result<AtomicFile> create(std::string path, bool overwrite = false);
+  AtomicFile(AtomicFile &&) noexcept;
+  AtomicFile &operator=(AtomicFile &&) noexcept;
+  ~AtomicFile();
+
+  const std::string &path() const { return target; }
+  /// Bytes appended so far.
+  uint64_t size() const { return position; }
+
+  /// Appends.
+  Status write(const void *data, uint64_t count);
+  Status write(std::string_view text) {
+    return write(text.data(), text.size());
+  }
+  /// Writes anywhere; does not move the append position. Ranges that nobody
+  /// writes read as zeros. May be called from several threads at once.
+  Status writeAt(uint64_t offset, const void *data, uint64_t count) const;
+  /// Sets the length and asks the file system for the space now, so that a full
+  /// disk is reported before hours of work.
+  Status resize(uint64_t length);
+
+  /// Makes the file appear under its name. Afterwards nothing can be written.
+  Status commit();
+
+private:
+  AtomicFile() = default;
+  void discard();
+  std::string target, temporary;
+  int descriptor = -1;
+  uint64_t position = 0;
+  bool overwrite = false;
+};
+
+/// Writes `content` to `path` atomically.
+Status writeTextFile(const std::string &path, std::string_view content,
+                     bool overwrite = false);
+
+/// Usage error if `output` exists and is the same file as one of `inputs`, by
+/// whatever name.
+Status checkOutputIsNoInput(const std::string &output,
+                            std::span<const std::string> inputs);
+
+} // namespace qopt
+
+#endif // QOPT_IO_ATOMICFILE_H

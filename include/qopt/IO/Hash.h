@@ -1,0 +1,44 @@
+//===- Hash.h - content hashes ----------------------------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_IO_HASH_H
+#define QOPT_IO_HASH_H
+
+#include "qopt/IO/Bytes.h"
+
+namespace qopt {
+
+class MappedFile;
+
+/// XXH64 (Yann Collet's xxHash, seed 0) of bytes that arrive in pieces. Not
+/// cryptographic: it finds accidents, not forgeries.
+class ContentHash {
+public:
+  ContentHash &update(const void *data, uint64_t count);
+  ContentHash &update(std::string_view text) {
+    return update(text.data(), text.size());
+  }
+  /// The hash of everything so far; more may follow.
+  uint64_t value() const;
+  /// The value as 16 lower-case hexadecimal digits.
+  std::string hex() const;
+
+private:
+  uint64_t lanes[4] = {0x60EA27EEADC0B5D6u, 0xC2B2AE3D27D4EB4Fu, 0,
+                       0x61C8864E7A143579u};
+  uint8_t pending[32];
+  uint64_t total = 0;
+};
+
+/// The hash that `#qopt.file` carries, cheap for a file of any size: XXH64 of
+/// the size (u64), of the first 8 bytes and the header that they announce if
+/// the file is a .safetensors (names, types, shapes, offsets of all tensors),
+/// and of 256 pages of 4 KiB spread evenly, page i at
+/// floor(i * (size - 4096) / 255). A file of up to 1 MiB is hashed whole.
+Result<std::string> fileHash(const MappedFile &file);
+
+} // namespace qopt
+
+#endif // QOPT_IO_HASH_H
