@@ -24,9 +24,9 @@
 namespace qopt {
 
 struct GroupedScheme {
-  int bits = 4;           // 2 to 8
+  int bits = 4;            // 2 to 8
   int64_t groupSize = 128; // columns that share a scale; -1: the whole row
-  bool symmetric = false; // the zero point is 2^(bits-1), and is not stored
+  bool symmetric = false;  // the zero point is 2^(bits-1), and is not stored
 
   int maxCode() const { return (1 << bits) - 1; }
   int symmetricZero() const { return 1 << (bits - 1); }

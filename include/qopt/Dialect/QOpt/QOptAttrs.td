@@ -1,0 +1,176 @@
+//===- QOptAttrs.td - schemes, layouts and weight references -*- tablegen -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_DIALECT_QOPT_ATTRS_TD
+#define QOPT_DIALECT_QOPT_ATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "qopt/Dialect/QOpt/QOptDialect.td"
+include "qopt/Dialect/QOpt/QOptInterfaces.td"
+
+class QOpt_Attr<string name, string mnemonicName, list<Trait> traits = []>
+    : AttrDef<QOpt_Dialect, name, traits> {
+  let mnemonic = mnemonicName;
+}
+
+//===----------------------------------------------------------------------===//
+// Schemes
+//===----------------------------------------------------------------------===//
+
+def QOpt_GroupedAttr : QOpt_Attr<"Grouped", "grouped",
+    [DeclareAttrInterfaceMethods<QOpt_SchemeInterface>]> {
+  let summary = "integers with one f16 scale, and perhaps a zero point, per group";
+  let description = [{
+    `w = s * (q - z)` with a b-bit code `q` per weight and one scale `s` and
+    zero point `z` for each `group` columns of a row (-1: the whole row).
+    A symmetric scheme fixes `z = 2^(b-1)` and does not store it.
+
+    Example: `#qopt.grouped<bits = 4, group = 128, symmetric>`
+  }];
+  let parameters = (ins "int64_t":$bits, "int64_t":$group, "bool":$symmetric);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    ::qopt::GroupedScheme getScheme() const;
+    static GroupedAttr get(::mlir::MLIRContext *context,
+                           const ::qopt::GroupedScheme &scheme);
+  }];
+}
+
+def QOpt_GgufAttr : QOpt_Attr<"Gguf", "gguf",
+    [DeclareAttrInterfaceMethods<QOpt_SchemeInterface>]> {
+  let summary = "a GGUF tensor type";
+  let description = [{
+    The blocks of a GGUF type, named by its row in the format table.
+
+    Example: `#qopt.gguf<q4_0>`
+  }];
+  let parameters = (ins "::qopt::GgufType":$format);
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    const ::qopt::FormatRow &getRow() const;
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Layouts
+//===----------------------------------------------------------------------===//
+
+def QOpt_BlocksAttr : QOpt_Attr<"Blocks", "blocks",
+    [DeclareAttrInterfaceMethods<QOpt_LayoutInterface>]> {
+  let summary = "row-major blocks of a GGUF type, as in a GGUF file";
+  let description = [{
+    Example: `!qopt.packed<256x256xf16, #qopt.gguf<q4_0>, #qopt.blocks>`
+  }];
+  let parameters = (ins);
+}
+
+//===----------------------------------------------------------------------===//
+// References: where the numbers of a weight are
+//===----------------------------------------------------------------------===//
+
+def QOpt_FileAttr : QOpt_Attr<"File", "file"> {
+  let summary = "a file that the module refers to";
+  let description = [{
+    A relative path is resolved against the directory of the .mlir file. If a
+    size or hash is given, a file that no longer matches is an error.
+
+    Example: `#qopt.file<"model.safetensors", size = 13644256, hash = "9f86d081884c7d65">`
+  }];
+  let parameters = (ins StringRefParameter<>:$path,
+                        DefaultValuedParameter<"int64_t", "-1">:$size,
+                        OptionalParameter<"::llvm::StringRef">:$hash);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+def QOpt_ExternAttr : QOpt_Attr<"Extern", "extern"> {
+  let summary = "the tensor of that name in a source of the module";
+  let description = [{
+    The value of an `ml_program.global` whose numbers lie in a file. The first
+    parameter is a key of the module's `qopt.sources`; the second names the
+    tensor, or the prefix of the components of a quantized weight.
+
+    Example: `#qopt.extern<ckpt, "model.layers.0.self_attn.q_proj.weight">`
+  }];
+  let parameters = (ins StringRefParameter<>:$source, StringRefParameter<>:$tensor);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def QOpt_InlineAttr : QOpt_Attr<"Inline", "inline"> {
+  let summary = "the components of a quantized or packed weight, in the module";
+  let description = [{
+    Example: `#qopt.inline<{codes = dense<[[16, 50]]> : tensor<1x2xi8>, scales = dense<1.0> : tensor<1x1xf16>}>`
+  }];
+  let parameters = (ins "::mlir::DictionaryAttr":$components);
+  let assemblyFormat = "`<` $components `>`";
+  let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Views: a float weight seen through a chain of exact transformations
+//===----------------------------------------------------------------------===//
+
+def QOpt_Axis : I32EnumAttr<"Axis", "rows (output channels) or columns (input channels)", [
+    I32EnumAttrCase<"Rows", 0, "rows">, I32EnumAttrCase<"Columns", 1, "columns">]> {
+  let cppNamespace = "::qopt";
+  let genSpecializedAttr = 0;
+}
+
+def QOpt_SliceAttr : QOpt_Attr<"Slice", "slice"> {
+  let summary = "view: `size` rows or columns from `offset`";
+  let description = [{
+    Example: `#qopt.slice<rows, offset = 256, size = 128>`
+  }];
+  let parameters = (ins EnumParameter<QOpt_Axis>:$axis, "int64_t":$offset, "int64_t":$size);
+  let assemblyFormat = "`<` $axis `,` `offset` `=` $offset `,` `size` `=` $size `>`";
+  let genVerifyDecl = 1;
+}
+
+def QOpt_TransposeAttr : QOpt_Attr<"Transpose", "transpose"> {
+  let summary = "view: rows become columns";
+  let parameters = (ins);
+}
+
+def QOpt_PermuteAttr : QOpt_Attr<"Permute", "permute"> {
+  let summary = "view: row or column i of the result is `order[i]` of the operand";
+  let description = [{
+    Example: `#qopt.permute<columns, [2, 0, 1]>`
+  }];
+  let parameters = (ins EnumParameter<QOpt_Axis>:$axis, "::mlir::DenseI64ArrayAttr":$order);
+  let assemblyFormat = "`<` $axis `,` custom<Order>($order) `>`";
+  let genVerifyDecl = 1;
+}
+
+def QOpt_ScaleAttr : QOpt_Attr<"Scale", "scale"> {
+  let summary = "view: each row or column times an f32 factor";
+  let description = [{
+    Example: `#qopt.scale<rows, dense<[1.0, 0.5]> : tensor<2xf32>>`
+  }];
+  let parameters = (ins EnumParameter<QOpt_Axis>:$axis, "::mlir::ElementsAttr":$factors);
+  let assemblyFormat = "`<` $axis `,` $factors `>`";
+  let genVerifyDecl = 1;
+}
+
+def QOpt_ViewAttr : QOpt_Attr<"View", "view"> {
+  let summary = "a float weight seen through a chain of views, the first applied first";
+  let description = [{
+    Nothing is rewritten until a quantizer or an exporter reads rows. `of` is
+    the type of the base.
+
+    Example: `#qopt.view<#qopt.extern<ckpt, "w"> : tensor<64x32xf16>, [#qopt.transpose]>`
+  }];
+  let parameters = (ins "::mlir::Attribute":$base, "::mlir::RankedTensorType":$of,
+                        ArrayRefParameter<"::mlir::Attribute">:$steps);
+  let assemblyFormat = "`<` $base `:` $of `,` `[` $steps `]` `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The shape of the result of the whole chain.
+    ::llvm::SmallVector<int64_t> getResultShape() const;
+  }];
+}
+
+#endif // QOPT_DIALECT_QOPT_ATTRS_TD

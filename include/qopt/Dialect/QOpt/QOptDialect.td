@@ -1,0 +1,41 @@
+//===- QOptDialect.td - the quantization dialect -*- tablegen -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_DIALECT_QOPT_DIALECT_TD
+#define QOPT_DIALECT_QOPT_DIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def QOpt_Dialect : Dialect {
+  let name = "qopt";
+  let cppNamespace = "::qopt";
+  let summary = "Quantized weights: schemes, layouts, references, and the linear op";
+  let description = [{
+    The dialect that other compilers embed. A weight is a symbol whose value
+    says where its numbers are, and it is in one of three states:
+
+    | state     | type                                   | made by                |
+    |-----------|----------------------------------------|------------------------|
+    | float     | `tensor<NxKxf16>`                      | import                 |
+    | quantized | `!qopt.quant<NxKxf16, scheme>`         | a quantizing pass      |
+    | packed    | `!qopt.packed<NxKxf16, scheme, layout>`| a packing pass         |
+
+    A *scheme* says which numbers can be represented, a *layout* says which bit
+    lies where. `qopt.linear` takes a weight in any state.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let extraClassDeclaration = [{
+    void registerAttributes();
+    void registerTypes();
+
+    /// Dictionary on a module: source name -> #qopt.file.
+    static constexpr ::llvm::StringLiteral kSources = "qopt.sources";
+  }];
+}
+
+#endif // QOPT_DIALECT_QOPT_DIALECT_TD

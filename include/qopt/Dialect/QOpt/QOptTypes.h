@@ -1,0 +1,26 @@
+//===- QOptTypes.h - weights that are no longer floats -*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_DIALECT_QOPT_QOPTTYPES_H
+#define QOPT_DIALECT_QOPT_QOPTTYPES_H
+
+#include "mlir/IR/BuiltinTypeInterfaces.h"
+#include "qopt/Dialect/QOpt/QOptAttrs.h"
+
+#define GET_TYPEDEF_CLASSES
+#include "qopt/Dialect/QOpt/QOptTypes.h.inc"
+
+namespace qopt {
+
+/// The arrays that hold a weight of this type: those of a quantized or packed
+/// type, or for a float tensor one array with an empty suffix.
+std::vector<Component> weightComponents(mlir::ShapedType type);
+
+/// The scheme of a quantized or packed weight, null for floats.
+SchemeAttrInterface weightScheme(mlir::Type type);
+
+} // namespace qopt
+
+#endif // QOPT_DIALECT_QOPT_QOPTTYPES_H

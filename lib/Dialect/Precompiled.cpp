@@ -1,0 +1,1 @@
+// Only the carrier of Precompiled.h.

@@ -1,0 +1,90 @@
+//===- QOptViews.cpp - float weights seen through transformations --------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/Dialect/QOpt/QOptAttrs.h"
+
+using namespace mlir;
+using namespace qopt;
+
+LogicalResult SliceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                Axis, int64_t offset, int64_t size) {
+  if (offset < 0 || size < 1)
+    return emitError() << "a slice needs offset >= 0 and size >= 1";
+  return success();
+}
+
+LogicalResult PermuteAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  Axis, DenseI64ArrayAttr order) {
+  llvm::SmallVector<bool> seen(order.size());
+  for (int64_t index : order.asArrayRef()) {
+    if (index < 0 || index >= order.size() || seen[index])
+      return emitError() << "order is not a permutation of 0 to "
+                         << order.size() - 1;
+    seen[index] = true;
+  }
+  return success();
+}
+
+LogicalResult ScaleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                Axis, ElementsAttr factors) {
+  if (factors.getShapedType().getRank() != 1 ||
+      !factors.getElementType().isF32())
+    return emitError() << "factors must be a 1-D f32 elements attribute";
+  return success();
+}
+
+/// Applies one step to a shape [rows, columns].
+static LogicalResult applyStep(function_ref<InFlightDiagnostic()> emitError,
+                               Attribute step, MutableArrayRef<int64_t> shape) {
+  if (isa<TransposeAttr>(step)) {
+    std::swap(shape[0], shape[1]);
+    return success();
+  }
+  if (auto slice = dyn_cast<SliceAttr>(step)) {
+    int64_t &extent = shape[int(slice.getAxis())];
+    // Written without a sum that could wrap.
+    if (slice.getOffset() > extent ||
+        slice.getSize() > extent - slice.getOffset())
+      return emitError() << step << " leaves the " << extent << " "
+                         << stringifyAxis(slice.getAxis());
+    extent = slice.getSize();
+    return success();
+  }
+  auto checkLength = [&](Axis axis, int64_t length) -> LogicalResult {
+    if (length != shape[int(axis)])
+      return emitError() << "a view of " << length << " entries on "
+                         << shape[int(axis)] << " " << stringifyAxis(axis);
+    return success();
+  };
+  if (auto permute = dyn_cast<PermuteAttr>(step))
+    return checkLength(permute.getAxis(), permute.getOrder().size());
+  if (auto scale = dyn_cast<ScaleAttr>(step))
+    return checkLength(scale.getAxis(), scale.getFactors().getNumElements());
+  return emitError() << step << " is not a view step";
+}
+
+LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               Attribute base, RankedTensorType of,
+                               ArrayRef<Attribute> steps) {
+  if (isa<ViewAttr>(base))
+    return emitError() << "views do not nest: append steps to the chain";
+  if (!of.hasStaticShape() || of.getRank() != 2 ||
+      !isa<FloatType>(of.getElementType()))
+    return emitError() << "the base of a view must be a static 2-D float "
+                          "tensor, not "
+                       << of;
+  SmallVector<int64_t> shape(of.getShape());
+  for (Attribute step : steps)
+    if (failed(applyStep(emitError, step, shape)))
+      return failure();
+  return success();
+}
+
+SmallVector<int64_t> ViewAttr::getResultShape() const {
+  SmallVector<int64_t> shape(getOf().getShape());
+  for (Attribute step : getSteps())
+    (void)applyStep(nullptr, step, shape); // holds since verify()
+  return shape;
+}

@@ -1,0 +1,30 @@
+//===- Driver.cpp - passes over a module, in the manner of mlir-opt ------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Driver.h"
+
+#include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/Dialect/QOpt/QOptOps.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+
+using namespace mlir;
+
+void qopt::registerDialects(DialectRegistry &registry) {
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registry.insert<QOptDialect, llm::LLMDialect>();
+}
+
+int qopt::runDriver(int argc, char **argv) {
+  DialectRegistry registry;
+  registerDialects(registry);
+  registerAllPasses();
+  return asMainReturnCode(
+      MlirOptMain(argc, argv, "qopt: LLM quantization compiler\n", registry));
+}

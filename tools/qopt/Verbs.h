@@ -1,0 +1,34 @@
+//===- Verbs.h - the verbs: qopt import, quantize, eval, … -*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TOOLS_VERBS_H
+#define QOPT_TOOLS_VERBS_H
+
+#include "qopt/Support/Error.h"
+
+#include <span>
+#include <string_view>
+
+namespace qopt {
+
+/// A product command. `run` gets the arguments after the verb.
+struct Verb {
+  std::string_view name;
+  std::string_view summary;
+  Status (*run)(std::span<char *> arguments);
+};
+
+/// All verbs, in the order of `qopt --help`.
+std::span<const Verb> verbs();
+/// Null if the word is no verb.
+const Verb *findVerb(std::string_view name);
+
+/// Runs a verb, prints its error, and returns the exit code: 0 done, 1 internal
+/// error, 2 usage, 3 bad input, 4 I/O, 75 stopped but resumable.
+int runVerb(const Verb &verb, int argc, char **argv);
+
+} // namespace qopt
+
+#endif // QOPT_TOOLS_VERBS_H
