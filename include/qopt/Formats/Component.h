@@ -16,6 +16,7 @@
 #include "qopt/Formats/DType.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +34,10 @@ struct Component {
     return count;
   }
 };
+
+/// The bytes of each component of a weight, in the order of the components.
+using ConstBuffers = std::span<const std::span<const uint8_t>>;
+using MutableBuffers = std::span<const std::span<uint8_t>>;
 
 } // namespace qopt
 

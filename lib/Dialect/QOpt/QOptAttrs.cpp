@@ -184,6 +184,16 @@ std::vector<Component> BlocksAttr::components(SchemeAttrInterface scheme,
   return result;
 }
 
+void BlocksAttr::pack(SchemeAttrInterface, int64_t, int64_t,
+                      ConstBuffers source, MutableBuffers target) const {
+  llvm::copy(source.front(), target.front().begin());
+}
+
+void BlocksAttr::unpack(SchemeAttrInterface, int64_t, int64_t,
+                        ConstBuffers source, MutableBuffers target) const {
+  llvm::copy(source.front(), target.front().begin());
+}
+
 //===----------------------------------------------------------------------===//
 // #qopt.file, #qopt.extern, #qopt.inline
 //===----------------------------------------------------------------------===//

@@ -81,3 +81,21 @@ OpFoldResult DequantizeOp::fold(FoldAdaptor) {
     return getWeight();
   return {};
 }
+
+//===----------------------------------------------------------------------===//
+// qopt.component
+//===----------------------------------------------------------------------===//
+
+LogicalResult ComponentOp::verify() {
+  for (const Component &component :
+       weightComponents(cast<ShapedType>(getWeight().getType()))) {
+    if (StringRef(component.suffix) != getName())
+      continue;
+    MemRefType type = MemRefType::get(
+        component.shape, componentElementType(getContext(), component.type));
+    if (getOutput().getType() != type)
+      return emitOpError() << "component '" << getName() << "' is a " << type;
+    return success();
+  }
+  return emitOpError() << "weight has no component '" << getName() << "'";
+}

@@ -181,3 +181,19 @@ SchemeAttrInterface qopt::weightScheme(Type type) {
     return packed.getScheme();
   return {};
 }
+
+Type qopt::componentElementType(MLIRContext *context, DType type) {
+  Builder builder(context);
+  switch (type) {
+  case DType::F64:
+    return builder.getF64Type();
+  case DType::F32:
+    return builder.getF32Type();
+  case DType::F16:
+    return builder.getF16Type();
+  case DType::BF16:
+    return builder.getBF16Type();
+  default:
+    return builder.getIntegerType(8 * byteSize(type));
+  }
+}

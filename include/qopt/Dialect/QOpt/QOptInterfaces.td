@@ -45,6 +45,19 @@ def QOpt_LayoutInterface : AttrInterface<"LayoutAttrInterface"> {
       "::std::vector<::qopt::Component>", "components",
       (ins "::qopt::SchemeAttrInterface":$scheme, "int64_t":$rows,
            "int64_t":$columns)>,
+    InterfaceMethod<[{
+        Rearranges a matrix: `source` are the components of the scheme and
+        `target` those of the layout, all in their fixed order and allocated.
+      }],
+      "void", "pack",
+      (ins "::qopt::SchemeAttrInterface":$scheme, "int64_t":$rows,
+           "int64_t":$columns, "::qopt::ConstBuffers":$source,
+           "::qopt::MutableBuffers":$target)>,
+    InterfaceMethod<"The exact inverse of `pack`.",
+      "void", "unpack",
+      (ins "::qopt::SchemeAttrInterface":$scheme, "int64_t":$rows,
+           "int64_t":$columns, "::qopt::ConstBuffers":$source,
+           "::qopt::MutableBuffers":$target)>,
   ];
 }
 

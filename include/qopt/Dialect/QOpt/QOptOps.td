@@ -60,4 +60,21 @@ def QOpt_DequantizeOp : QOpt_Op<"dequantize", [Pure]> {
   let hasFolder = 1;
 }
 
+def QOpt_ComponentOp : QOpt_Op<"component", [Pure]> {
+  let summary = "one of the arrays that hold a quantized or packed weight";
+  let description = [{
+    How a lowered kernel call reaches the bytes of a weight: `name` is one of
+    the components that the weight's type lists. Bytes are i8, scales f16.
+
+    Example:
+    ```mlir
+    %s = qopt.component %w "scales" : !qopt.quant<8x32xf16, #qopt.grouped<bits = 4, group = 32>> -> memref<8x1xf16>
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[QOpt_QuantType, QOpt_PackedType]>:$weight, StrAttr:$name);
+  let results = (outs AnyStaticShapeMemRef:$output);
+  let assemblyFormat = "$weight $name attr-dict `:` type($weight) `->` type($output)";
+  let hasVerifier = 1;
+}
+
 #endif // QOPT_DIALECT_QOPT_OPS_TD
