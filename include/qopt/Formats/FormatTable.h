@@ -37,9 +37,16 @@ struct FormatRow {
   bool quantized; // false for plain floats
   /// Decodes `count` weights (a multiple of blockElements) to f32.
   void (*decode)(const uint8_t *source, float *target, int64_t count);
-  /// Encodes `count` weights of one row, bit-identical to ggml_quantize_chunk
-  /// wherever that is defined. `importance`, one weight per column, may be
-  /// null.
+  /// Encodes `count` weights of one row (a multiple of blockElements) in f32
+  /// arithmetic without FMA, bit-identical to ggml_quantize_chunk without an
+  /// importance matrix for every finite input. `importance`, one weight per
+  /// column, may be null; F32, F16, BF16, Q8_0, Q4_0 and Q4_1 ignore it.
+  ///
+  /// Never fails, on no input. A NaN does not influence the scale and gets the
+  /// code of the smallest stored integer or 0; an infinite weight, or one whose
+  /// scale overflows f16, makes its whole block decode to infinities and NaN.
+  /// Whoever quantizes strangers' weights checks that they are finite first. A
+  /// block whose scale underflows f16 decodes to zeros (Q4_1: its minimum).
   void (*encode)(const float *source, const float *importance, uint8_t *target,
                  int64_t count);
 

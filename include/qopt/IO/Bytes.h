@@ -51,6 +51,9 @@ inline std::optional<uint64_t> checkedAlign(uint64_t value,
 std::optional<uint64_t> checkedTensorBytes(std::span<const int64_t> shape,
                                            int64_t elementBytes);
 
+/// Bytes of the well-formed UTF-8 sequence at the start of `text`; 0 if there
+/// is none.
+size_t utf8SequenceLength(std::string_view text);
 /// Whether `text` is well-formed UTF-8 (no overlong forms, no surrogates).
 bool isUtf8(std::string_view text);
 

@@ -33,10 +33,12 @@ private:
 };
 
 /// The hash that `#qopt.file` carries, cheap for a file of any size: XXH64 of
-/// the size (u64), of the first 8 bytes and the header that they announce if
-/// the file is a .safetensors (names, types, shapes, offsets of all tensors),
-/// and of 256 pages of 4 KiB spread evenly, page i at
-/// floor(i * (size - 4096) / 255). A file of up to 1 MiB is hashed whole.
+///   - the size (u64),
+///   - if the file looks like safetensors (u64 n <= 10^8 that fits, then '{'):
+///     its first 8 + n bytes, that is names, types, shapes of all tensors,
+///   - 256 pages of 4 KiB, page i at floor(i * (size - 4096) / 255);
+/// of a file of up to 1 MiB: the size and the whole content. It depends on the
+/// content alone, not on the file's name.
 Result<std::string> fileHash(const MappedFile &file);
 
 } // namespace qopt

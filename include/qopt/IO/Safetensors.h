@@ -86,7 +86,7 @@ class SafetensorsWriter : public RegionFile {
 public:
   static Result<SafetensorsWriter>
   create(const std::string &path,
-         std::vector<SafetensorsDeclaration> declarations,
+         const std::vector<SafetensorsDeclaration> &declarations,
          const StringPairs &metadata = {}, bool overwrite = false);
 
 private:

@@ -1,0 +1,189 @@
+//===- AtomicFile.cpp - a new file, complete or not at all ----------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/IO/AtomicFile.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+using namespace qopt;
+
+namespace {
+tl::unexpected<Error> systemError(const std::string &path,
+                                  std::string_view action) {
+  int code = errno;
+  return ioError(path, ": cannot ", action, ": ", std::strerror(code));
+}
+
+tl::unexpected<Error> existsError(const std::string &path) {
+  return usageError(path, ": exists already; say --overwrite to replace it");
+}
+
+Status flushDirectory(const std::string &directory) {
+  int descriptor =
+      ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0)
+    return systemError(directory, "open");
+  // Some file systems cannot flush directories, and say EINVAL.
+  bool failed = ::fsync(descriptor) != 0 && errno != EINVAL;
+  int code = errno;
+  ::close(descriptor);
+  errno = code;
+  if (failed)
+    return systemError(directory, "flush");
+  return {};
+}
+
+std::string directoryOf(const std::string &path) {
+  size_t slash = path.rfind('/');
+  if (slash == std::string::npos)
+    return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+} // namespace
+
+Result<AtomicFile> AtomicFile::create(std::string path, bool overwrite) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) == 0) {
+    if (!S_ISREG(status.st_mode))
+      return usageError(path, ": exists and is not a regular file");
+    if (!overwrite)
+      return existsError(path);
+  }
+  size_t nameStart = path.rfind('/') + 1; // npos + 1 is 0
+  if (nameStart == path.size())
+    return usageError("output path ", quoted(path), " has no file name");
+  AtomicFile file;
+  file.target = path;
+  file.overwrite = overwrite;
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    std::string temporary =
+        str(path.substr(0, nameStart), ".", path.substr(nameStart), ".",
+            ::getpid(), "-", attempt, ".tmp");
+    file.descriptor =
+        ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file.descriptor >= 0) {
+      file.temporary = std::move(temporary);
+      return file;
+    }
+    if (errno != EEXIST)
+      return systemError(temporary, "create");
+  }
+  return systemError(path, "find a free temporary name for");
+}
+
+AtomicFile::AtomicFile(AtomicFile &&other) noexcept
+    : target(std::move(other.target)),
+      temporary(std::exchange(other.temporary, {})),
+      descriptor(std::exchange(other.descriptor, -1)), position(other.position),
+      overwrite(other.overwrite) {}
+
+AtomicFile &AtomicFile::operator=(AtomicFile &&other) noexcept {
+  if (this != &other) {
+    discard();
+    target = std::move(other.target);
+    temporary = std::exchange(other.temporary, {});
+    descriptor = std::exchange(other.descriptor, -1);
+    position = other.position;
+    overwrite = other.overwrite;
+  }
+  return *this;
+}
+
+AtomicFile::~AtomicFile() { discard(); }
+
+void AtomicFile::discard() {
+  if (descriptor >= 0)
+    ::close(std::exchange(descriptor, -1));
+  if (!temporary.empty())
+    ::unlink(std::exchange(temporary, {}).c_str());
+}
+
+Status AtomicFile::write(const void *data, uint64_t count) {
+  QOPT_CHECK(writeAt(position, data, count));
+  position += count;
+  return {};
+}
+
+Status AtomicFile::writeAt(uint64_t offset, const void *data,
+                           uint64_t count) const {
+  if (descriptor < 0)
+    return internalError(target, ": written to after it was committed");
+  const char *bytes = static_cast<const char *>(data);
+  while (count > 0) {
+    ssize_t written = ::pwrite(descriptor, bytes, count, offset);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return systemError(target, "write");
+    bytes += written;
+    offset += written;
+    count -= written;
+  }
+  return {};
+}
+
+Status AtomicFile::resize(uint64_t length) {
+  if (descriptor < 0)
+    return internalError(target, ": resized after it was committed");
+  if (::ftruncate(descriptor, length) != 0)
+    return systemError(target, "resize");
+  if (length == 0)
+    return {};
+  // Only the file systems that can do it at once; writing zeros is no gain.
+  if (::fallocate(descriptor, 0, 0, length) != 0 && errno != EOPNOTSUPP &&
+      errno != ENOSYS)
+    return systemError(target, str("reserve ", length, " bytes for"));
+  return {};
+}
+
+Status AtomicFile::commit() {
+  if (descriptor < 0)
+    return internalError(target, ": committed twice");
+  if (::fsync(descriptor) != 0)
+    return systemError(target, "flush");
+  if (::close(std::exchange(descriptor, -1)) != 0)
+    return systemError(target, "close");
+  if (overwrite) {
+    if (::rename(temporary.c_str(), target.c_str()) != 0)
+      return systemError(target, "rename the temporary to");
+  } else {
+    // Somebody may have made the file since create() looked.
+    int failed = ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD,
+                             target.c_str(), RENAME_NOREPLACE);
+    if (failed && errno == EEXIST)
+      return existsError(target);
+    if (failed && (errno == EINVAL || errno == ENOSYS)) // not on this system
+      failed = ::rename(temporary.c_str(), target.c_str());
+    if (failed)
+      return systemError(target, "rename the temporary to");
+  }
+  temporary.clear();
+  return flushDirectory(directoryOf(target));
+}
+
+Status qopt::writeTextFile(const std::string &path, std::string_view content,
+                           bool overwrite) {
+  QOPT_ASSIGN(AtomicFile file, AtomicFile::create(path, overwrite));
+  QOPT_CHECK(file.write(content));
+  return file.commit();
+}
+
+Status qopt::checkOutputIsNoInput(const std::string &output,
+                                  std::span<const std::string> inputs) {
+  struct stat out, in;
+  if (::stat(output.c_str(), &out) != 0)
+    return {}; // does not exist yet
+  for (const std::string &input : inputs)
+    if (::stat(input.c_str(), &in) == 0 && in.st_dev == out.st_dev &&
+        in.st_ino == out.st_ino)
+      return usageError(output, ": is also the input ", input,
+                        "; write somewhere else");
+  return {};
+}
