@@ -1,0 +1,95 @@
+//===- Tokenizer.h - text to token ids and back -----------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// Byte-level BPE as in GPT-2, Llama-3 and Qwen2. Text is any sequence of bytes:
+// what is not UTF-8 is encoded byte by byte, and decode(encode(text)) == text
+// unless the tokenizer normalizes or lacks tokens for some bytes.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_IO_TOKENIZER_H
+#define QOPT_IO_TOKENIZER_H
+
+#include "qopt/IO/TokenMatcher.h"
+#include "qopt/IO/TokenizerData.h"
+#include "qopt/Support/Error.h"
+
+#include <array>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+
+namespace qopt {
+
+struct EncodeOptions {
+  /// Recognise the spellings of control and user-defined tokens. Text from
+  /// outside must not be encoded so: it could forge the turns of a chat.
+  bool parseSpecial = false;
+  /// Put the BOS token first if the model wants one (addBos()).
+  bool prependBos = false;
+};
+
+struct DecodeOptions {
+  bool skipControl = false; // leave out <|end_of_text|> and the like
+};
+
+/// Immutable, so threads may share it.
+class Tokenizer {
+public:
+  /// Errors (BadInput) name `data.source` and the entry: no tokens, empty or
+  /// duplicate spellings, special ids outside of the vocabulary, merges that
+  /// are not two tokens or do not give a token, a merge twice.
+  static Result<Tokenizer> create(TokenizerData data);
+  /// Reads a tokenizer.json, or the one in a checkpoint directory, and the
+  /// configuration files beside it.
+  static Result<Tokenizer> load(const std::string &path);
+
+  Tokenizer(Tokenizer &&) = default;
+  Tokenizer &operator=(Tokenizer &&) = default;
+
+  /// A byte without a token of its own becomes the unknown token, or nothing if
+  /// the tokenizer has none.
+  std::vector<TokenId> encode(std::string_view text,
+                              EncodeOptions options = {}) const;
+  /// The bytes of the tokens in sequence, not necessarily UTF-8 (Utf8Stream
+  /// makes it so). Ids without a token, as the padding of an embedding matrix
+  /// has them, give nothing.
+  std::string decode(std::span<const TokenId> ids,
+                     DecodeOptions options = {}) const;
+  /// The bytes of one token; none if the id has no token.
+  std::string_view bytesOf(TokenId id) const;
+  std::optional<TokenId> find(std::string_view spelling) const;
+
+  std::size_t size() const { return content.tokens.size(); }
+  TokenType typeOf(TokenId id) const { return content.types[id]; }
+  std::optional<TokenId> bos() const { return content.bos; }
+  std::optional<TokenId> eos() const { return content.eos; }
+  std::optional<TokenId> pad() const { return content.pad; }
+  bool addBos() const { return content.addBos; }
+  bool isStop(TokenId id) const;
+  /// Everything, as create() completed it: types and stop are filled in.
+  const TokenizerData &data() const { return content; }
+
+private:
+  static constexpr TokenId noToken = -1;
+  explicit Tokenizer(TokenizerData data) : content(std::move(data)) {}
+  Status indexTokens();
+  Status checkSpecialIds();
+  Status indexMerges();
+  void encodeOrdinary(std::string_view text, std::vector<TokenId> &ids) const;
+  void encodePiece(std::string_view piece, std::vector<TokenId> &ids) const;
+
+  TokenizerData content;
+  std::vector<std::string> bytes; // of each token
+  // Keys are views of content.tokens, whose strings a move leaves in place.
+  std::unordered_map<std::string_view, TokenId> idOf;
+  std::array<TokenId, 256> byteToken{}; // or noToken
+  std::optional<BytePairEncoder> encoder;
+  TokenMatcher special;
+};
+
+} // namespace qopt
+
+#endif // QOPT_IO_TOKENIZER_H
