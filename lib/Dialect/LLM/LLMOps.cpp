@@ -80,9 +80,9 @@ LogicalResult AttentionOp::verify() {
       tokens(getQuery()) != tokens(getValue()) ||
       tokens(getQuery()) != tokens(getOutput()))
     return emitOpError("query, key, value and output differ in their tokens");
-  if (getLayer() < 0)
+  if (int64_t(getLayer()) < 0)
     return emitOpError("layer must not be negative");
-  if (getWindow() && *getWindow() < 1)
+  if (getWindow() && int64_t(*getWindow()) < 1)
     return emitOpError("window must be at least 1");
   return success();
 }

@@ -67,7 +67,7 @@ static LogicalResult applyStep(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                Attribute base, RankedTensorType of,
-                               ArrayRef<Attribute> steps) {
+                               ArrayAttr steps) {
   if (isa<ViewAttr>(base))
     return emitError() << "views do not nest: append steps to the chain";
   if (!of.hasStaticShape() || of.getRank() != 2 ||

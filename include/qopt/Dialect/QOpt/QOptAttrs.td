@@ -161,11 +161,11 @@ def QOpt_ViewAttr : QOpt_Attr<"View", "view"> {
     Nothing is rewritten until a quantizer or an exporter reads rows. `of` is
     the type of the base.
 
-    Example: `#qopt.view<#qopt.extern<ckpt, "w"> : tensor<64x32xf16>, [#qopt.transpose]>`
+    Example: `#qopt.view<#qopt.extern<ckpt, "w"> of tensor<64x32xf16>, [#qopt.transpose]>`
   }];
   let parameters = (ins "::mlir::Attribute":$base, "::mlir::RankedTensorType":$of,
-                        ArrayRefParameter<"::mlir::Attribute">:$steps);
-  let assemblyFormat = "`<` $base `:` $of `,` `[` $steps `]` `>`";
+                        "::mlir::ArrayAttr":$steps);
+  let assemblyFormat = "`<` $base `of` $of `,` $steps `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// The shape of the result of the whole chain.
