@@ -82,7 +82,7 @@ def QOpt_FileAttr : QOpt_Attr<"File", "file"> {
   }];
   let parameters = (ins StringRefParameter<>:$path,
                         DefaultValuedParameter<"int64_t", "-1">:$size,
-                        OptionalParameter<"::llvm::StringRef">:$hash);
+                        StringRefParameter<"XXH64 of samples of the content, in hexadecimal", "\"\"">:$hash);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
