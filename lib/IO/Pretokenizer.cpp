@@ -13,8 +13,6 @@
 #include "qopt/IO/Pretokenizer.h"
 #include "qopt/IO/Unicode.h"
 
-#include <utility>
-
 using namespace qopt;
 
 static constexpr std::string_view gpt2Pattern =
@@ -112,8 +110,7 @@ std::size_t Scanner::contraction(std::size_t begin, bool anyCase) const {
   if ((second == 'e' && (first == 'r' || first == 'v')) ||
       (first == 'l' && second == 'l'))
     return begin + 3;
-  // U+017F, the long s, folds to s: Unicode case folding makes (?i:'s) match
-  // it.
+  // Unicode case folding makes (?i:'s) match U+017F, the long s, too.
   constexpr std::string_view longS = "\u017F";
   if (anyCase && text.substr(begin + 1, longS.size()) == longS)
     return begin + 1 + longS.size();

@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/IO/HuggingFaceTokenizer.h"
 
-#include <algorithm>
 #include <unordered_map>
 
 using namespace qopt;

@@ -7,6 +7,8 @@
 // What tokenizers need of Unicode. Text is a sequence of bytes that should be
 // UTF-8; a byte that is not part of a well-formed sequence counts as one
 // character of its own, of no class, so that every input can be processed.
+// The tables are those of the installed utf8proc; characters that are newer
+// than it belong to class Other and have no compositions.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_IO_UNICODE_H
