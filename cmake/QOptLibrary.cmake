@@ -4,7 +4,8 @@
 # by the include path: a target sees include/qopt/<Layer> of its own layer and
 # of the layers named in SEES, and nothing else, so a wrong arrow does not
 # compile. MLIR adds the MLIR headers, the generated dialect headers and the
-# shared precompiled header.
+# shared precompiled header. The code generators are layers of their own below
+# one directory: CodegenCPU is include/qopt/Codegen/CPU.
 function(add_qopt_library layer)
   cmake_parse_arguments(ARG "MLIR" "" "SOURCES;SEES;LINKS" ${ARGN})
   add_library(QOpt${layer} STATIC ${ARG_SOURCES})
@@ -20,7 +21,10 @@ function(qopt_target_layers target)
   set(root ${CMAKE_BINARY_DIR}/layers/${target})
   file(MAKE_DIRECTORY ${root}/qopt)
   foreach(layer IN LISTS ARGN)
-    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/include/qopt/${layer} ${root}/qopt/${layer} SYMBOLIC)
+    string(REGEX REPLACE "^Codegen(.+)$" "Codegen/\\1" path ${layer})
+    get_filename_component(parent ${root}/qopt/${path} DIRECTORY)
+    file(MAKE_DIRECTORY ${parent})
+    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/include/qopt/${path} ${root}/qopt/${path} SYMBOLIC)
     if(NOT target STREQUAL "QOpt${layer}")
       target_link_libraries(${target} PUBLIC QOpt${layer})
     endif()

@@ -9,6 +9,7 @@
 #include "qopt/Formats/Component.h"
 #include "qopt/Formats/FormatTable.h"
 #include "qopt/Formats/Grouped.h"
+#include "qopt/Formats/Interleaved.h"
 
 #include "mlir/IR/BuiltinAttributeInterfaces.h"
 #include "mlir/IR/BuiltinAttributes.h"

@@ -68,6 +68,26 @@ def QOpt_BlocksAttr : QOpt_Attr<"Blocks", "blocks",
   let parameters = (ins);
 }
 
+def QOpt_InterleavedAttr : QOpt_Attr<"Interleaved", "interleaved",
+    [DeclareAttrInterfaceMethods<QOpt_LayoutInterface>]> {
+  let summary = "blocks of rows, one row per dword lane, for SIMD kernels";
+  let description = [{
+    Holds grouped schemes. `rows` rows form a block; a vector of as many dwords
+    holds codes of all of them, row r in lane r, and scales and zero points
+    follow the same order (qopt/Formats/Interleaved.h has the bits).
+
+    Example: `!qopt.packed<256x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.interleaved<rows = 16>>`
+  }];
+  let parameters = (ins "int64_t":$rows);
+  let assemblyFormat = "`<` `rows` `=` $rows `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Where everything lies; the scheme must be one that the layout holds.
+    ::qopt::InterleavedLayout getLayout(::qopt::SchemeAttrInterface scheme,
+                                        int64_t rows, int64_t columns) const;
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // References: where the numbers of a weight are
 //===----------------------------------------------------------------------===//

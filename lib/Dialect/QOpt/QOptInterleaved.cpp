@@ -1,0 +1,51 @@
+//===- QOptInterleaved.cpp - the layout of CPU kernels -------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/Dialect/QOpt/QOptAttrs.h"
+
+using namespace mlir;
+using namespace qopt;
+
+LogicalResult
+InterleavedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        int64_t rows) {
+  if (rows < 1 || rows > 64)
+    return emitError() << "#qopt.interleaved takes 1 to 64 rows, not " << rows;
+  return success();
+}
+
+LogicalResult
+InterleavedAttr::verifyLayout(function_ref<InFlightDiagnostic()> emitError,
+                              SchemeAttrInterface scheme, int64_t rows,
+                              int64_t columns) const {
+  if (!isa<GroupedAttr>(scheme))
+    return emitError() << "#qopt.interleaved holds grouped schemes, not "
+                       << scheme;
+  return success();
+}
+
+InterleavedLayout InterleavedAttr::getLayout(SchemeAttrInterface scheme,
+                                             int64_t rows,
+                                             int64_t columns) const {
+  return {cast<GroupedAttr>(scheme).getScheme(), rows, columns, getRows()};
+}
+
+std::vector<Component> InterleavedAttr::components(SchemeAttrInterface scheme,
+                                                   int64_t rows,
+                                                   int64_t columns) const {
+  return getLayout(scheme, rows, columns).components();
+}
+
+void InterleavedAttr::pack(SchemeAttrInterface scheme, int64_t rows,
+                           int64_t columns, ConstBuffers source,
+                           MutableBuffers target) const {
+  interleave(getLayout(scheme, rows, columns), source, target);
+}
+
+void InterleavedAttr::unpack(SchemeAttrInterface scheme, int64_t rows,
+                             int64_t columns, ConstBuffers source,
+                             MutableBuffers target) const {
+  deinterleave(getLayout(scheme, rows, columns), source, target);
+}

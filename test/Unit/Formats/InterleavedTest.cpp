@@ -1,0 +1,110 @@
+#include "qopt/Formats/Interleaved.h"
+
+#include <gtest/gtest.h>
+#include <random>
+
+using namespace qopt;
+
+namespace {
+using Bytes = std::vector<uint8_t>;
+
+/// The components of a random matrix of a grouped scheme.
+std::vector<Bytes> randomMatrix(const InterleavedLayout &layout) {
+  std::mt19937 random(7);
+  int64_t rowBytes = layout.scheme.packedRowBytes(layout.columns);
+  Bytes codes(layout.rows * rowBytes);
+  for (int64_t row = 0; row < layout.rows; ++row) {
+    Bytes line(layout.columns);
+    for (uint8_t &code : line)
+      code = random() & layout.scheme.maxCode();
+    packCodes(line, layout.scheme.bits, &codes[row * rowBytes]);
+  }
+  std::vector<Bytes> result = {codes, Bytes(2 * layout.rows * layout.groups())};
+  if (!layout.scheme.symmetric)
+    result.push_back(Bytes(layout.rows * layout.groups()));
+  for (size_t i = 1; i < result.size(); ++i)
+    for (uint8_t &byte : result[i])
+      byte = random();
+  return result;
+}
+
+std::vector<std::span<const uint8_t>> read(const std::vector<Bytes> &buffers) {
+  return {buffers.begin(), buffers.end()};
+}
+std::vector<std::span<uint8_t>> write(std::vector<Bytes> &buffers) {
+  return {buffers.begin(), buffers.end()};
+}
+
+std::vector<Bytes> pack(const InterleavedLayout &layout,
+                        const std::vector<Bytes> &matrix) {
+  std::vector<Bytes> packed;
+  for (const Component &component : layout.components())
+    packed.emplace_back(component.bytes(), 0xcc); // stale bytes must not stay
+  interleave(layout, read(matrix), write(packed));
+  return packed;
+}
+} // namespace
+
+TEST(Interleaved, UnpackingInvertsPackingForEveryWidthGroupAndTail) {
+  for (int bits = 2; bits <= 8; ++bits)
+    for (bool symmetric : {false, true})
+      for (int64_t group : {-1, 1, 20, 32, 64, 128})
+        for (int64_t rows : {1, 15, 16, 17, 40})
+          for (int64_t columns : {1, 31, 32, 100, 160}) {
+            InterleavedLayout layout{{bits, group, symmetric}, rows, columns};
+            std::vector<Bytes> matrix = randomMatrix(layout), back;
+            for (const Bytes &buffer : matrix)
+              back.emplace_back(buffer.size(), 0xcc);
+            deinterleave(layout, read(pack(layout, matrix)), write(back));
+            ASSERT_EQ(matrix, back) << bits << " bits, group " << group << ", "
+                                    << rows << " x " << columns;
+          }
+}
+
+TEST(Interleaved, BitsOfACodeAreCutIntoPlanesThatTileTheChunk) {
+  for (int bits = 1; bits <= 8; ++bits) {
+    std::vector<uint32_t> used(bits);
+    int covered = 0;
+    for (const BitPlane &plane : bitPlanes(bits)) {
+      EXPECT_EQ(plane.firstBit, covered);
+      covered += plane.width;
+      for (int column = 0; column < 32; ++column) {
+        uint32_t mask = (uint32_t((1 << plane.width) - 1))
+                        << plane.shift(column);
+        ASSERT_LT(plane.dword(column), bits);
+        EXPECT_EQ(used[plane.dword(column)] & mask, 0u);
+        used[plane.dword(column)] |= mask;
+      }
+    }
+    EXPECT_EQ(covered, bits);
+    EXPECT_EQ(used, std::vector<uint32_t>(bits, 0xffffffff));
+  }
+}
+
+TEST(Interleaved, MaskingTheNibblesOfADwordGivesFourConsecutiveColumns) {
+  InterleavedLayout layout{{4, 32, true}, 16, 32};
+  std::vector<Bytes> matrix = randomMatrix(layout);
+  Bytes codes(32);
+  unpackCodes(&matrix[0][3 * 16], 4, codes); // row 3
+  std::vector<Bytes> packed = pack(layout, matrix);
+  for (int dword = 0; dword < 4; ++dword)
+    for (int byte = 0; byte < 4; ++byte) {
+      uint8_t pair = packed[0][dword * 64 + 3 * 4 + byte];
+      EXPECT_EQ(pair & 15, codes[8 * dword + byte]);
+      EXPECT_EQ(pair >> 4, codes[8 * dword + 4 + byte]);
+    }
+}
+
+TEST(Interleaved, PaddingRowsAreZero) {
+  InterleavedLayout layout{{8, 32, false}, 17, 40};
+  std::vector<Bytes> packed = pack(layout, randomMatrix(layout));
+  ASSERT_EQ(layout.blocks(), 2);
+  const Bytes &zeros = packed[2];
+  for (int64_t group = 0; group < 2; ++group)
+    for (int lane = 1; lane < 16; ++lane)
+      EXPECT_EQ(zeros[(2 + group) * 16 + lane], 0);
+  for (int64_t byte = layout.chunks() * layout.chunkBytes();
+       byte < int64_t(packed[0].size()); ++byte)
+    if (byte / 4 % 16 != 0)
+      EXPECT_EQ(packed[0][byte], 0) << byte;
+}
