@@ -58,7 +58,7 @@ Result<AtomicFile> AtomicFile::create(std::string path, bool overwrite) {
   }
   size_t nameStart = path.rfind('/') + 1; // npos + 1 is 0
   if (nameStart == path.size())
-    return usageError("output path ", quoted(path), " has no file name");
+    return usageError("output path ", quote(path), " has no file name");
   AtomicFile file;
   file.target = path;
   file.overwrite = overwrite;

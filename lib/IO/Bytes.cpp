@@ -58,7 +58,7 @@ bool qopt::isUtf8(std::string_view text) {
   return true;
 }
 
-std::string qopt::quoted(std::string_view text) {
+std::string qopt::quote(std::string_view text) {
   constexpr size_t limit = 80;
   constexpr char digits[] = "0123456789abcdef";
   std::string result = "\"";

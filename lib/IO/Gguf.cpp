@@ -33,7 +33,7 @@ Result<GgufTensor> readTensor(ByteReader &reader) {
   tensor.name = name;
   QOPT_ASSIGN(uint32_t dims, reader.read<uint32_t>("dimension count"));
   if (dims == 0 || dims > detail::ggufMaxDims)
-    return reader.error("tensor ", quoted(name), ": ", dims,
+    return reader.error("tensor ", quote(name), ": ", dims,
                         " dimensions; 1 to ", detail::ggufMaxDims,
                         " are allowed");
   for (uint32_t i = 0; i < dims; ++i) {
@@ -74,14 +74,14 @@ Status placeTensors(const std::string &file, GgufHeader &header, uint64_t start,
   uint64_t expected = 0;
   for (GgufTensor &tensor : header.tensors) {
     if (tensor.offset != expected)
-      return badInput(file, ": tensor ", quoted(tensor.name), " is at offset ",
+      return badInput(file, ": tensor ", quote(tensor.name), " is at offset ",
                       tensor.offset, " of the data, but ", expected,
                       " follows from the tensors before it");
     std::optional<uint64_t> begin = checkedAdd(start, tensor.offset), end;
     if (begin)
       end = checkedAdd(*begin, tensor.bytes);
     if (!end || *end > size)
-      return badInput(file, ": tensor ", quoted(tensor.name), " of ",
+      return badInput(file, ": tensor ", quote(tensor.name), " of ",
                       tensor.bytes, " bytes at offset ", tensor.offset,
                       " of the data does not fit the file of ", size, " bytes");
     expected = *checkedAlign(tensor.offset + tensor.bytes, header.alignment);
@@ -109,8 +109,7 @@ Result<GgufHeader> qopt::parseGguf(ByteSpan bytes, const std::string &file) {
   }
   for (const GgufTensor &tensor : header.tensors)
     if (!names.insert(tensor.name).second)
-      return badInput(file, ": tensor ", quoted(tensor.name),
-                      " is there twice");
+      return badInput(file, ": tensor ", quote(tensor.name), " is there twice");
   uint64_t start = *checkedAlign(reader.offset(), header.alignment);
   QOPT_CHECK(placeTensors(file, header, start, bytes.size()));
   return header;

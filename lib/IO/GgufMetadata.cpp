@@ -72,14 +72,14 @@ void GgufMetadata::setF32s(std::string_view key,
 Result<const GgufValue *> GgufMetadata::need(std::string_view key) const {
   const GgufValue *value = find(key);
   if (!value)
-    return badInput(file, ": key ", quoted(key), " is missing");
+    return badInput(file, ": key ", quote(key), " is missing");
   return value;
 }
 
 tl::unexpected<Error> GgufMetadata::wrongType(std::string_view key,
                                               const GgufValue &value,
                                               std::string_view expected) const {
-  return badInput(file, ": key ", quoted(key), ": expected ", expected,
+  return badInput(file, ": key ", quote(key), ": expected ", expected,
                   ", found ", value.array ? "an array of " : "",
                   ggufValueTypeName(value.type));
 }
@@ -92,7 +92,7 @@ Result<uint64_t> GgufMetadata::getUnsigned(std::string_view key) const {
   if (!number)
     return wrongType(key, *value, "an integer");
   if (*number < 0)
-    return badInput(file, ": key ", quoted(key), ": ", *number, " is negative");
+    return badInput(file, ": key ", quote(key), ": ", *number, " is negative");
   return *number;
 }
 
@@ -104,7 +104,7 @@ Result<int64_t> GgufMetadata::getInt(std::string_view key) const {
   if (!number)
     return wrongType(key, *value, "an integer");
   if (*number > uint64_t(INT64_MAX))
-    return badInput(file, ": key ", quoted(key), ": ", *number,
+    return badInput(file, ": key ", quote(key), ": ", *number,
                     " is above 2^63 - 1");
   return *number;
 }
@@ -159,7 +159,7 @@ Result<std::vector<int64_t>> GgufMetadata::getInts(std::string_view key) const {
     return wrongType(key, *value, "an array of integers");
   for (uint64_t number : *numbers)
     if (number > uint64_t(INT64_MAX))
-      return badInput(file, ": key ", quoted(key), ": ", number,
+      return badInput(file, ": key ", quote(key), ": ", number,
                       " is above 2^63 - 1");
   return std::vector<int64_t>(numbers->begin(), numbers->end());
 }

@@ -21,17 +21,17 @@ Result<uint64_t> detail::ggufTensorBytes(std::string_view name, uint32_t type,
                                          const std::vector<int64_t> &dims) {
   const FormatRow *row = findFormat(GgufType(type));
   if (!row)
-    return badInput("tensor ", quoted(name), ": type ", type,
+    return badInput("tensor ", quote(name), ": type ", type,
                     " is not supported");
   if (dims.empty() || dims.size() > ggufMaxDims)
-    return badInput("tensor ", quoted(name), ": ", dims.size(),
+    return badInput("tensor ", quote(name), ": ", dims.size(),
                     " dimensions; 1 to ", ggufMaxDims, " are allowed");
   if (!checkedTensorBytes(dims, 8))
-    return badInput("tensor ", quoted(name),
+    return badInput("tensor ", quote(name),
                     ": a dimension is not positive, or there are too many "
                     "elements");
   if (dims[0] % row->blockElements != 0)
-    return badInput("tensor ", quoted(name), ": rows of ", dims[0],
+    return badInput("tensor ", quote(name), ": rows of ", dims[0],
                     " weights are not made of ", row->ggmlName, " blocks of ",
                     row->blockElements);
   uint64_t rows = 1;

@@ -165,16 +165,16 @@ Result<std::string_view> detail::readGgufName(ByteReader &reader,
     return reader.error(what, " of ", name.size(), " bytes; 1 to ", limit,
                         " are allowed");
   if (!isUtf8(name) || name.find('\0') != name.npos)
-    return reader.error(what, " ", quoted(name), " is not UTF-8 without NUL");
+    return reader.error(what, " ", quote(name), " is not UTF-8 without NUL");
   return name;
 }
 
 Status detail::readGgufKey(ByteReader &reader, GgufMetadata &metadata) {
   QOPT_ASSIGN(std::string_view key, readGgufName(reader, "key", ggufMaxKey));
   if (metadata.contains(key))
-    return reader.error("key ", quoted(key), " is there twice");
+    return reader.error("key ", quote(key), " is there twice");
   auto inKey = [&](Error error) {
-    error.message += str(" (key ", quoted(key), ")");
+    error.message += str(" (key ", quote(key), ")");
     return error;
   };
   GgufValue value;

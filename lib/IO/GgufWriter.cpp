@@ -46,7 +46,7 @@ GgufWriter::create(const std::string &path, const GgufMetadata &metadata,
   append<uint64_t>(header, metadata.entries().size());
   for (const auto &[key, value] : metadata.entries()) {
     if (key.empty() || key.size() > detail::ggufMaxKey || !isConsistent(value))
-      return internalError(path, ": key ", quoted(key),
+      return internalError(path, ": key ", quote(key),
                            " is not 1 to 65535 bytes long or its value is not "
                            "of its type");
     detail::appendGgufKey(header, key, value);
@@ -56,7 +56,7 @@ GgufWriter::create(const std::string &path, const GgufMetadata &metadata,
   uint64_t end = 0;
   for (const GgufDeclaration &tensor : tensors) {
     if (tensor.name.empty() || tensor.name.size() > detail::ggufMaxName)
-      return internalError(path, ": tensor name ", quoted(tensor.name), " of ",
+      return internalError(path, ": tensor name ", quote(tensor.name), " of ",
                            tensor.name.size(), " bytes; GGUF allows 1 to ",
                            detail::ggufMaxName);
     QOPT_ASSIGN(

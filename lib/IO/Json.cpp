@@ -69,7 +69,7 @@ public:
     if (twice == tree.sorted.end())
       return true;
     std::string where = tree.path(object);
-    failure = str("duplicate key ", quoted(tree.key(*twice)),
+    failure = str("duplicate key ", quote(tree.key(*twice)),
                   where.empty() ? "" : " in ", where);
     return false;
   }
@@ -153,7 +153,7 @@ std::string JsonTree::path(uint32_t node) const {
                    return c > ' ' && c < 127 && c != '.' && c != '[';
                  });
     if (!plain)
-      return str(prefix, "[", quoted(name), "]");
+      return str(prefix, "[", quote(name), "]");
     return prefix.empty() ? std::string(name) : str(prefix, ".", name);
   }
   auto begin = children.begin() + parent.first;

@@ -120,7 +120,7 @@ Result<JsonValue> JsonValue::get(std::string_view key) const {
     return wrongKind("an object");
   std::optional<JsonValue> value = find(key);
   if (!value)
-    return error("key ", quoted(key), " is missing");
+    return error("key ", quote(key), " is missing");
   return *value;
 }
 

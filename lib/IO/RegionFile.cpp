@@ -22,7 +22,7 @@ Result<RegionFile> RegionFile::create(const std::string &path,
   for (size_t i = 0; i < state->regions.size(); ++i)
     if (!state->byName.emplace(state->regions[i].name, i).second)
       return internalError(path, ": two tensors named ",
-                           quoted(state->regions[i].name));
+                           quote(state->regions[i].name));
   return RegionFile(std::move(file), std::move(state));
 }
 
@@ -35,7 +35,7 @@ Status RegionFile::State::claim(const FileRegion &region, uint64_t begin,
   if (next != written.begin())
     overlaps |= std::prev(next)->second > begin;
   if (overlaps)
-    return internalError("tensor ", quoted(region.name),
+    return internalError("tensor ", quote(region.name),
                          ": a part is written twice");
   if (next != written.end() && next->first == end) {
     end = next->second;
@@ -52,7 +52,7 @@ Status RegionFile::write(std::string_view name, ByteSpan bytes) {
   auto found = state->byName.find(name);
   if (found != state->byName.end() &&
       state->regions[found->second].bytes != bytes.size())
-    return internalError(path(), ": tensor ", quoted(name), " has ",
+    return internalError(path(), ": tensor ", quote(name), " has ",
                          state->regions[found->second].bytes, " bytes, ",
                          bytes.size(), " were given");
   return writePart(name, 0, bytes);
@@ -62,12 +62,11 @@ Status RegionFile::writePart(std::string_view name, uint64_t offset,
                              ByteSpan bytes) {
   auto found = state->byName.find(name);
   if (found == state->byName.end())
-    return internalError(path(), ": tensor ", quoted(name),
-                         " was not declared");
+    return internalError(path(), ": tensor ", quote(name), " was not declared");
   const FileRegion &region = state->regions[found->second];
   std::optional<uint64_t> end = checkedAdd(offset, bytes.size());
   if (!end || *end > region.bytes)
-    return internalError(path(), ": tensor ", quoted(name), " has ",
+    return internalError(path(), ": tensor ", quote(name), " has ",
                          region.bytes, " bytes, ", bytes.size(),
                          " were given at ", offset);
   if (bytes.empty())
@@ -84,7 +83,7 @@ Status RegionFile::finish() {
     auto after = state->written.upper_bound(region.offset);
     if (after == state->written.begin() ||
         std::prev(after)->second < region.offset + region.bytes)
-      return internalError(path(), ": tensor ", quoted(region.name),
+      return internalError(path(), ": tensor ", quote(region.name),
                            " is not completely written");
   }
   return file.commit();

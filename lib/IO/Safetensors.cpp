@@ -38,7 +38,7 @@ Result<SafetensorsTensor> parseTensor(std::string_view name,
   QOPT_ASSIGN(std::string_view dtypeText, entry.getString("dtype"));
   std::optional<DType> dtype = parseDType(dtypeText);
   if (!dtype)
-    return entry.error("element type ", quoted(dtypeText), " is not supported");
+    return entry.error("element type ", quote(dtypeText), " is not supported");
   tensor.dtype = *dtype;
 
   QOPT_ASSIGN(JsonValue shape, entry.getArray("shape"));
@@ -73,9 +73,8 @@ Status checkTiling(const std::string &file,
   uint64_t expected = start;
   for (const SafetensorsTensor &tensor : tensors) {
     if (tensor.offset != expected)
-      return badInput(file, ": tensor ", quoted(tensor.name),
-                      " starts at byte ", tensor.offset,
-                      ", the one before it ends at ", expected);
+      return badInput(file, ": tensor ", quote(tensor.name), " starts at byte ",
+                      tensor.offset, ", the one before it ends at ", expected);
     expected += tensor.bytes;
   }
   if (expected != size)

@@ -32,7 +32,7 @@ Result<uint64_t> declaredBytes(const std::string &path,
   std::optional<uint64_t> bytes =
       checkedTensorBytes(declaration.shape, byteSize(declaration.dtype));
   if (!bytes)
-    return internalError(path, ": tensor ", quoted(declaration.name),
+    return internalError(path, ": tensor ", quote(declaration.name),
                          " has an impossible shape");
   return *bytes;
 }
@@ -57,7 +57,7 @@ Result<SafetensorsWriter> SafetensorsWriter::create(
       if (byteSize(declaration.dtype) != elementBytes)
         continue;
       if (declaration.name.empty() || declaration.name == "__metadata__")
-        return internalError(path, ": tensor name ", quoted(declaration.name));
+        return internalError(path, ": tensor name ", quote(declaration.name));
       QOPT_ASSIGN(uint64_t bytes, declaredBytes(path, declaration));
       uint64_t begin = end;
       if (__builtin_add_overflow(begin, bytes, &end))

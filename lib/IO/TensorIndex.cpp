@@ -55,7 +55,7 @@ Result<std::string> qopt::checkpointMember(const std::string &directory,
                                            std::string_view name) {
   if (name.empty() || name == "." || name == ".." ||
       name.find_first_of(std::string_view("/\\\0", 3)) != name.npos)
-    return badInput(directory, ": ", quoted(name),
+    return badInput(directory, ": ", quote(name),
                     " is not the name of a file of this directory");
   fs::path path = fs::path(directory) / name;
   std::error_code failed;
@@ -97,7 +97,7 @@ Status TensorIndex::readShards(const std::string &directory,
   }
   for (const auto &[shard, names] : namesOfShard) {
     if (isPickle(shard))
-      return pickleError(str(index, ": ", quoted(shard)));
+      return pickleError(str(index, ": ", quote(shard)));
     QOPT_ASSIGN(std::string path, checkpointMember(directory, shard));
     QOPT_ASSIGN(SafetensorsHeader header, addFile(path, shard));
     std::unordered_map<std::string_view, SafetensorsTensor *> byName;
@@ -106,7 +106,7 @@ Status TensorIndex::readShards(const std::string &directory,
     for (const std::string &name : names) {
       auto found = byName.find(name);
       if (found == byName.end())
-        return badInput(path, ": tensor ", quoted(name),
+        return badInput(path, ": tensor ", quote(name),
                         " is missing, although ", index, " places it here");
       const SafetensorsTensor &tensor = *found->second;
       entries.push_back({name, tensor.dtype, tensor.shape,
@@ -159,7 +159,7 @@ const TensorEntry *TensorIndex::find(std::string_view name) const {
 Result<const TensorEntry *> TensorIndex::get(std::string_view name) const {
   const TensorEntry *entry = find(name);
   if (!entry)
-    return badInput(checkpoint, ": tensor ", quoted(name), " is missing");
+    return badInput(checkpoint, ": tensor ", quote(name), " is missing");
   return entry;
 }
 

@@ -59,7 +59,7 @@ bool isUtf8(std::string_view text);
 
 /// A text from a file as an error message may print it: control characters and
 /// ill-formed bytes as \xNN, at most 80 bytes, in double quotes.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 /// Reads little-endian values one after the other. No read goes past the end:
 /// it returns an error with file, offset and what was being read instead.
