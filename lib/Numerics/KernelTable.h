@@ -1,0 +1,71 @@
+//===- KernelTable.h - what is compiled per instruction set -----*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// The inner loops of this layer, compiled once per instruction set from
+// Kernels.inc. Everything else is compiled for the baseline and calls them
+// through the table of a ComputeContext.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_NUMERICS_KERNELTABLE_H
+#define QOPT_LIB_NUMERICS_KERNELTABLE_H
+
+#include <stdint.h>
+
+namespace qopt {
+
+enum class Isa : uint8_t;
+enum class TileMode : uint8_t { Store, Add, Subtract };
+
+/// Matrix products are made of tiles C[tileRows, tileColumns] = Aᵀ · B of
+/// panels that are packed as A [depth, tileRows] and B [depth, tileColumns].
+template <typename T> struct GemmKernels {
+  int tileRows, tileColumns;
+  /// C (mode)= Aᵀ · B on the first `rows` × `columns` elements of the tile.
+  void (*tile)(int64_t depth, const T *a, const T *b, T *c, int64_t stride,
+               int rows, int columns, TileMode mode);
+  /// Packs `count` vectors into target [depth, width], zero-filled from count
+  /// to width: target[d][i] = source[i * vectorStride + d * depthStride].
+  /// One of the strides is 1.
+  void (*pack)(const T *source, int64_t vectorStride, int64_t depthStride,
+               int64_t count, int64_t depth, int width, T *target);
+};
+
+/// Columns of a panel of weights that GPTQ works through: lane i of each array
+/// is row i of f32.tileColumns rows.
+struct GptqColumn {
+  float *weights;     // [rest, lanes]: this column and those after it
+  int64_t rest;       // columns up to the end of the block, this one included
+  const float *upper; // [rest]: U of this row, the diagonal first
+  const float *scale; // [lanes]
+  const float *zero;  // [lanes]
+  float maxCode;
+  uint8_t *codes; // [lanes], written
+  float *error;   // [lanes], written: (w − ŵ) / U_jj
+};
+
+struct KernelTable {
+  GemmKernels<float> f32;
+  GemmKernels<double> f64;
+  /// y[r] = Σ_d x[d] · w[r * stride + d].
+  void (*dotRows)(const float *x, const float *w, int64_t stride, int64_t rows,
+                  int64_t depth, float *y);
+  /// y = exp(x) to about one unit in the last place; y may be x.
+  void (*exponential)(const float *x, float *y, int64_t count);
+  /// Quantizes one column and subtracts its error from the others.
+  void (*gptqColumn)(const GptqColumn &column);
+};
+
+extern const KernelTable kernelsBaseline;
+#ifdef QOPT_X86_KERNELS
+extern const KernelTable kernelsAvx2, kernelsAvx512;
+#endif
+
+/// The table of an instruction set that isaSupported() accepts.
+const KernelTable &kernelsFor(Isa isa);
+
+} // namespace qopt
+
+#endif // QOPT_LIB_NUMERICS_KERNELTABLE_H
