@@ -6,7 +6,14 @@
 #include "Driver.h"
 #include "Verbs.h"
 
+#include <string_view>
+
 int main(int argc, char **argv) {
+  if (argc == 2 && (std::string_view(argv[1]) == "--help" ||
+                    std::string_view(argv[1]) == "-h")) {
+    qopt::printVerbs();
+    return 0;
+  }
   if (argc > 1)
     if (const qopt::Verb *verb = qopt::findVerb(argv[1]))
       return qopt::runVerb(*verb, argc - 1, argv + 1);

@@ -4,12 +4,21 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Verbs.h"
+#include "Arguments.h"
 
+#include <algorithm>
 #include <cstdio>
 
 using namespace qopt;
 
-std::span<const Verb> qopt::verbs() { return {}; }
+static Status runHelp(std::span<char *> words);
+
+/// A verb's function stands in Verbs/<Verb>.cpp and is declared in Verbs.h.
+static constexpr Verb table[] = {
+    {"help", "this list, or the flags of a verb", runHelp},
+};
+
+std::span<const Verb> qopt::verbs() { return table; }
 
 const Verb *qopt::findVerb(std::string_view name) {
   for (const Verb &verb : verbs())
@@ -25,4 +34,45 @@ int qopt::runVerb(const Verb &verb, int argc, char **argv) {
   std::fprintf(stderr, "qopt %.*s: error: %s\n", int(verb.name.size()),
                verb.name.data(), status.error().message.c_str());
   return exitCode(status.error().kind);
+}
+
+void qopt::printVerbs() {
+  std::puts("usage: qopt VERB ARGUMENTS...           does a job\n"
+            "       qopt FILE.mlir --PASS...         runs passes, as mlir-opt "
+            "does\n\n"
+            "verbs:");
+  for (const Verb &verb : verbs())
+    std::printf("  %-12.*s %.*s\n", int(verb.name.size()), verb.name.data(),
+                int(verb.summary.size()), verb.summary.data());
+  std::puts(
+      "\n`qopt VERB --help` lists the flags of a verb, `qopt --help-list` "
+      "the passes and their\noptions. A file that is called like a verb "
+      "needs `./` before its name.");
+}
+
+/// `qopt help`, `qopt help VERB`.
+static Status runHelp(std::span<char *> words) {
+  std::string name;
+  Arguments arguments("help", "Lists the verbs, or the flags of one verb.");
+  arguments.optionalPositional("VERB", "the verb to explain", name);
+  QOPT_ASSIGN(bool proceed, arguments.parse(words));
+  if (!proceed)
+    return {};
+  if (name.empty()) {
+    printVerbs();
+    return {};
+  }
+  if (const Verb *verb = findVerb(name)) {
+    char flag[] = "--help";
+    char *flags[] = {flag};
+    return verb->run(flags);
+  }
+  std::vector<std::string_view> names;
+  for (const Verb &verb : verbs())
+    names.push_back(verb.name);
+  std::string_view nearest = nearestSpelling(name, names);
+  if (nearest.empty())
+    return usageError("there is no verb '", name, "' (see qopt help)");
+  return usageError("there is no verb '", name, "', did you mean '", nearest,
+                    "'?");
 }

@@ -22,6 +22,8 @@ struct Verb {
 
 /// All verbs, in the order of `qopt --help`.
 std::span<const Verb> verbs();
+/// Prints what `qopt --help` prints: how the tool is called, and the verbs.
+void printVerbs();
 /// Null if the word is no verb.
 const Verb *findVerb(std::string_view name);
 
