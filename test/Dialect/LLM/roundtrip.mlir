@@ -10,6 +10,8 @@ func.func @ops(%tokens: tensor<?xi32>, %pos: tensor<?xi32>, %table: tensor<16x8x
   %n = llm.rms_norm %x, %g {eps = 1.0e-05 : f32} : tensor<?x8xf32>, tensor<8xf16>
   // CHECK: llm.rope %{{.*}}, %{{.*}} {head_dim = 4 : i64, theta = 1.000000e+04 : f64} : tensor<?x8xf32>, tensor<?xi32>
   %r = llm.rope %n, %pos {head_dim = 4 : i64, theta = 1.0e4 : f64} : tensor<?x8xf32>, tensor<?xi32>
+  // CHECK: llm.rope %{{.*}}, %{{.*}} {head_dim = 4 : i64, interleaved, theta = 1.000000e+04 : f64}
+  %i = llm.rope %n, %pos {head_dim = 4 : i64, theta = 1.0e4 : f64, interleaved} : tensor<?x8xf32>, tensor<?xi32>
   // CHECK: scaling = #llm.linear_rope<factor = 2.000000e+00>
   %s = llm.rope %r, %pos {head_dim = 4 : i64, theta = 1.0e4 : f64, scaling = #llm.linear_rope<factor = 2.0>} : tensor<?x8xf32>, tensor<?xi32>
   // CHECK: scaling = #llm.llama3_rope<factor = 8.000000e+00, low_freq = 1.000000e+00, high_freq = 4.000000e+00, original_context = 8192>

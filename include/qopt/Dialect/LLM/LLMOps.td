@@ -129,10 +129,12 @@ def LLM_RmsNormOp : LLM_Op<"rms_norm", [Pure, AllTypesMatch<["input", "output"]>
 }
 
 def LLM_RopeOp : LLM_Op<"rope", [Pure, AllTypesMatch<["input", "output"]>]> {
-  let summary = "rotary position embedding, halves rotated against each other";
+  let summary = "rotary position embedding: pairs of channels are turned";
   let description = [{
     In each head of `head_dim` channels, the pair (i, i + head_dim/2) is turned
-    by `pos · theta^(-2i/head_dim)`, after scaling of the frequencies.
+    by `pos · theta^(-2i/head_dim)`, after scaling of the frequencies. With
+    `interleaved` the pairs are neighbours instead, (2i, 2i + 1), as in weights
+    from GGUF files of the llama architecture.
 
     Example:
     ```mlir
@@ -140,7 +142,8 @@ def LLM_RopeOp : LLM_Op<"rope", [Pure, AllTypesMatch<["input", "output"]>]> {
     ```
   }];
   let arguments = (ins LLM_Hidden:$input, LLM_Indices:$pos, I64Attr:$head_dim, F64Attr:$theta,
-                       OptionalAttr<AnyAttrOf<[LLM_LinearRopeAttr, LLM_Llama3RopeAttr]>>:$scaling);
+                       OptionalAttr<AnyAttrOf<[LLM_LinearRopeAttr, LLM_Llama3RopeAttr]>>:$scaling,
+                       UnitAttr:$interleaved);
   let results = (outs LLM_Hidden:$output);
   let assemblyFormat = "$input `,` $pos attr-dict `:` type($input) `,` type($pos)";
   let hasVerifier = 1;
