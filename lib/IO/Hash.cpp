@@ -34,6 +34,8 @@ void mixStripe(uint64_t (&lanes)[4], const uint8_t *stripe) {
 } // namespace
 
 ContentHash &ContentHash::update(const void *data, uint64_t count) {
+  if (count == 0) // data may be null
+    return *this;
   const uint8_t *bytes = static_cast<const uint8_t *>(data);
   uint64_t held = total % sizeof(pending);
   total += count;
