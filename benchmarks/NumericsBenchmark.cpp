@@ -10,7 +10,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "PeakFma.h"
+#include "qopt/Numerics/Cholesky.h"
 #include "qopt/Numerics/Gemm.h"
+#include "qopt/Numerics/Gptq.h"
 #include "qopt/Numerics/Random.h"
 
 #include <benchmark/benchmark.h>
@@ -80,6 +82,71 @@ static void syrkF32(benchmark::State &state) {
 BENCHMARK(syrkF32)
     ->ArgNames({"threads", "rows", "K"})
     ->ArgsProduct({{1, 2}, {2048}, {256, 4096}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+/// A well-conditioned [K, K] Hessian of random inputs.
+static std::vector<double> randomHessian(ThreadPool &pool, int64_t k) {
+  const int64_t rows = 512;
+  auto x = randomValues(rows * k, 3);
+  std::vector<double> h(k * k);
+  syrk(pool, {x.data(), rows, k}, {h.data(), k, k});
+  mirrorUpper(pool, {h.data(), k, k});
+  return h;
+}
+
+/// threads, K. One factorisation in place: K³ / 3 operations of f64.
+static void choleskyF64(benchmark::State &state) {
+  ThreadPool pool(state.range(0));
+  const int64_t k = state.range(1);
+  auto h = randomHessian(pool, k);
+  for (int64_t i = 0; i < k; ++i)
+    h[i * k + i] += 1;
+  std::vector<double> a;
+  for (auto _ : state) {
+    state.PauseTiming();
+    a = h;
+    state.ResumeTiming();
+    if (!choleskyLower(pool, {a.data(), k, k}))
+      state.SkipWithError("not positive definite");
+  }
+  report(state, pool, double(k) * k * k / 3, 0.5);
+}
+/// The same and the inverse of the factor: 2 K³ / 3 operations.
+static void inverseFactorF64(benchmark::State &state) {
+  ThreadPool pool(state.range(0));
+  const int64_t k = state.range(1);
+  auto h = randomHessian(pool, k);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(factorInverse(pool, h, k, 0.01));
+  report(state, pool, 2. * k * k * k / 3, 0.5);
+}
+/// threads, N, K. Quantization without the factorisation: N K² operations.
+static void gptqColumns(benchmark::State &state) {
+  ThreadPool pool(state.range(0));
+  const int64_t n = state.range(1), k = state.range(2);
+  auto weights = randomValues(n * k, 4);
+  auto h = randomHessian(pool, k);
+  const GroupedScheme scheme;
+  auto factor = gptqFactor(pool, std::span<const double>(h), k, scheme);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(
+        gptqQuantize(pool, {weights.data(), n, k}, *factor, scheme));
+  report(state, pool, double(n) * k * k);
+}
+BENCHMARK(choleskyF64)
+    ->ArgNames({"threads", "K"})
+    ->ArgsProduct({{1, 2}, {4096}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(inverseFactorF64)
+    ->ArgNames({"threads", "K"})
+    ->ArgsProduct({{1, 2}, {4096}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(gptqColumns)
+    ->ArgNames({"threads", "N", "K"})
+    ->ArgsProduct({{1, 2}, {4096}, {4096}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
