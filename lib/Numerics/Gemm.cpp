@@ -32,7 +32,8 @@ void qopt::gemm(const ComputeContext &context, ConstMatrix x, ConstMatrix w,
                        y.stride, TileMode::Store);
   auto dotRows = kernelsFor(context.isa).dotRows;
   const int64_t tasks = (w.rows + dotRowsPerTask - 1) / dotRowsPerTask;
-  context.pool.parallelFor(tasks, [&](int64_t task) {
+  const int64_t work = x.rows * w.rows * w.columns;
+  parallelTasks(context, tasks, work, [&](int64_t task) {
     const int64_t begin = task * dotRowsPerTask;
     const int64_t count = std::min(dotRowsPerTask, w.rows - begin);
     for (int64_t row = 0; row < x.rows; ++row)

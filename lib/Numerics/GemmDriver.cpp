@@ -46,7 +46,8 @@ void qopt::gemmBlocked(const ComputeContext &context, int64_t depth,
     auto panelOfA = [&](int64_t panel, int64_t begin, int64_t length) {
       return packedA.get() + (begin * rowPanels + panel * length) * tileRows;
     };
-    context.pool.parallelFor(rowPanels, [&](int64_t panel) {
+    const int64_t work = rows * b.count * depth;
+    parallelTasks(context, rowPanels, work, [&](int64_t panel) {
       const int64_t row = panel * tileRows;
       const T *source = a.data + (pass + row) * a.vectorStride;
       for (int64_t begin = 0; begin < depth; begin += panelDepth) {
@@ -56,7 +57,7 @@ void qopt::gemmBlocked(const ComputeContext &context, int64_t depth,
                      tileRows, panelOfA(panel, begin, length));
       }
     });
-    context.pool.parallelFor(tasks, [&](int64_t task) {
+    parallelTasks(context, tasks, work, [&](int64_t task) {
       const int64_t firstPanel = task * panelsPerTask;
       const int64_t lastPanel =
           std::min(columnPanels, firstPanel + panelsPerTask);

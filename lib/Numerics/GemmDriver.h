@@ -15,6 +15,17 @@ namespace qopt {
 /// Depth of a packed panel: a panel of B stays in the first-level cache.
 inline constexpr int64_t panelDepth = 256;
 
+/// parallelFor, unless all tasks together are too little work (multiply-adds)
+/// to be worth waking the other threads.
+template <typename Task>
+void parallelTasks(const ComputeContext &context, int64_t tasks, int64_t work,
+                   const Task &task) {
+  if (work >= 1 << 20)
+    return context.pool.parallelFor(tasks, task);
+  for (int64_t index = 0; index < tasks; ++index)
+    task(index);
+}
+
 /// One factor of a product: element d of vector i (a row of A, a column of B)
 /// is data[i * vectorStride + d * depthStride]. One of the strides is 1.
 template <typename T> struct GemmOperand {

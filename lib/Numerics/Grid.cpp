@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/Grid.h"
+#include "Finite.h"
 
 using namespace qopt;
 
@@ -68,12 +69,7 @@ Result<GroupGrid> qopt::findGrid(std::span<const float> weights,
 }
 
 Status qopt::checkFinite(ConstMatrix weights) {
-  for (int64_t row = 0; row < weights.rows; ++row)
-    for (int64_t column = 0; column < weights.columns; ++column)
-      if (!std::isfinite(weights(row, column)))
-        return badInput("weight [", row, ", ", column, "] is ",
-                        weights(row, column));
-  return {};
+  return checkFinite(weights, "weight");
 }
 
 Status qopt::checkScheme(const GroupedScheme &scheme) {

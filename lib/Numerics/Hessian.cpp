@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/Hessian.h"
+#include "Finite.h"
 #include "qopt/Numerics/Gemm.h"
 
 #include <algorithm>
@@ -36,11 +37,7 @@ Status HessianAccumulator::add(const ComputeContext &context,
   if (activations.columns != columns)
     return internalError("activations have ", activations.columns,
                          " columns, the Hessian ", columns);
-  for (int64_t row = 0; row < activations.rows; ++row)
-    for (int64_t column = 0; column < columns; ++column)
-      if (!std::isfinite(activations(row, column)))
-        return badInput("activation [", row, ", ", column, "] is ",
-                        activations(row, column));
+  QOPT_CHECK(checkFinite(activations, "activation"));
   buffer.resize(rowsPerPiece * columns);
   for (int64_t row = 0; row < activations.rows; ++row) {
     std::copy_n(activations.row(row), columns,
