@@ -1,0 +1,115 @@
+//===- Passes.td - passes over quantized models -*- tablegen -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TRANSFORMS_PASSES_TD
+#define QOPT_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+class QOpt_Pass<string flag> : Pass<flag, "::mlir::ModuleOp"> {
+  let dependentDialects = [
+    "::qopt::QOptDialect", "::qopt::llm::LLMDialect",
+    "::mlir::ml_program::MLProgramDialect"
+  ];
+}
+
+/// Options of the grouped scheme that a pass quantizes to.
+class QOpt_SchemeOptions {
+  list<Option> schemeOptions = [
+    Option<"bits", "bits", "int64_t", "4", "Bits of a code, 2 to 8">,
+    Option<"group", "group", "int64_t", "128", "Columns that share a scale; -1: a whole row">,
+    Option<"symmetric", "symmetric", "bool", "false", "Fix the zero point in the middle">,
+    Option<"head", "head", "bool", "false", "Also quantize the linears outside of the blocks">,
+    Option<"archive", "archive", "std::string", "\"\"",
+           "Where weights go that came from a file; default: <stem of -o>.weights.safetensors">,
+  ];
+}
+
+/// Options that say where statistics of linear inputs come from.
+class QOpt_CalibrationOptions {
+  list<Option> calibrationOptions = [
+    Option<"text", "text", "std::string", "\"\"",
+           "Text to calibrate on; default: text that the model samples from itself">,
+    Option<"samples", "samples", "int64_t", "128", "Samples to take from the text, at most">,
+    Option<"ctx", "ctx", "int64_t", "0", "Tokens per sample; 0: min(2048, context of the model)">,
+  ];
+}
+
+def RtnQuantize : QOpt_Pass<"rtn-quantize">, QOpt_SchemeOptions {
+  let summary = "Quantize float weights to the nearest code of a grouped scheme";
+  let description = [{
+    Replaces the value of every float weight of a linear in a block by codes,
+    scales and zero points, each code the nearest to its weight. Needs no data.
+
+    ```mlir
+    ml_program.global private @w(#qopt.extern<ckpt, "w">) : tensor<256x256xf16>
+    // becomes
+    ml_program.global private @w(#qopt.extern<weights, "w">) : !qopt.quant<256x256xf16, #qopt.grouped<bits = 4, group = 128>>
+    ```
+  }];
+  let options = schemeOptions;
+  let statistics = [Statistic<"quantizedWeights", "weights", "Weights quantized">];
+}
+
+def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_CalibrationOptions {
+  let summary = "Quantize float weights with GPTQ";
+  let description = [{
+    As rtn-quantize, but the rounding error of each column is compensated in
+    the columns that follow, weighted by H = 2/n Σ x xᵀ of the linear's inputs
+    (Frantar et al., arXiv 2210.17323). H comes from saved statistics (`stats`),
+    or from running the model block by block on a text, or on text that the
+    model samples from itself. A module without a model gets H = I.
+  }];
+  let options = !listconcat(schemeOptions, calibrationOptions, [
+    Option<"stats", "stats", "std::string", "\"\"", "Statistics saved by hessian-calibrate, instead of a text">,
+    Option<"damp", "damp", "double", "0.01", "Added to the diagonal of H, as a share of its mean">,
+    Option<"block", "block", "int64_t", "128", "Columns between two lazy updates of the rest">,
+    Option<"order", "order", "std::string", "\"group\"", "Order of the columns: none, act or group">,
+    Option<"sequential", "sequential", "bool", "true",
+           "Measure each group of linears behind those quantized before it">,
+    Option<"mse", "mse", "bool", "false", "Search the range of each group for the least error">,
+  ]);
+  let statistics = [
+    Statistic<"quantizedWeights", "weights", "Weights quantized">,
+    Statistic<"raisedDampings", "raised-dampings", "Tenfold raises of the damping until a Cholesky factorisation succeeded">,
+  ];
+}
+
+def HessianCalibrate : QOpt_Pass<"hessian-calibrate">, QOpt_CalibrationOptions {
+  let summary = "Measure the inputs of linears and save the statistics";
+  let description = [{
+    Runs the model block by block on samples and saves, for each group of
+    linears that read the same value, H = 2/n Σ x xᵀ, mean |x|, Σ x² and
+    max |x|. The module is not changed.
+  }];
+  let options = !listconcat(calibrationOptions, [
+    Option<"stats", "stats", "std::string", "\"\"", "The safetensors file to write">,
+    Option<"head", "head", "bool", "false", "Also measure the linears outside of the blocks">,
+  ]);
+}
+
+def PackWeights : QOpt_Pass<"pack-weights"> {
+  let summary = "Bring quantized weights into the order in which kernels read them";
+  let description = [{
+    Gives every quantized weight of a linear a layout for a target. No number
+    changes. Weights that the layout cannot hold stay, with a remark.
+
+    ```mlir
+    !qopt.quant<256x256xf16, #qopt.grouped<bits = 4, group = 128>>
+    // becomes, for the CPU
+    !qopt.packed<256x256xf16, #qopt.grouped<bits = 4, group = 128>, #qopt.interleaved<rows = 16>>
+    ```
+  }];
+  let options = [
+    Option<"layout", "layout", "std::string", "\"\"",
+           "A layout attribute, as `#qopt.interleaved<rows = 16>`; default: that of the target">,
+    Option<"target", "target", "std::string", "\"cpu\"", "cpu or nvptx">,
+    Option<"archive", "archive", "std::string", "\"\"",
+           "Where weights go that came from a file; default: <stem of -o>.weights.safetensors">,
+  ];
+  let statistics = [Statistic<"packedWeights", "weights", "Weights packed">];
+}
+
+#endif // QOPT_TRANSFORMS_PASSES_TD

@@ -1,0 +1,68 @@
+//===- StatsProvider.h - where statistics of linear inputs come from -----===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TRANSFORMS_STATSPROVIDER_H
+#define QOPT_TRANSFORMS_STATSPROVIDER_H
+
+#include "qopt/Numerics/Hessian.h"
+#include "qopt/Transforms/QuantizationPlan.h"
+
+namespace qopt {
+
+/// What calibration is to be done with.
+struct CalibrationOptions {
+  std::string text;       // file to take samples from; empty: the model's own
+  int64_t samples = 128;  // at most, of the text
+  int64_t context = 0;    // tokens per sample; 0: min(2048, what the model has)
+  std::string stats;      // saved statistics to use instead
+  bool sequential = true; // measure behind the weights quantized so far
+};
+
+/// Answers a quantizer that works through a plan in order.
+class StatsProvider {
+public:
+  virtual ~StatsProvider() = default;
+  /// Of the inputs of a group of the block that is being worked on.
+  virtual Result<HessianStatistics> statistics(const PlannedBlock &block,
+                                               const WeightGroup &group) = 0;
+  /// The weight has been quantized, and stands for these numbers [N, K].
+  virtual Status replaced(mlir::ml_program::GlobalOp weight, Tensor numbers) {
+    return {};
+  }
+  /// All groups of the block are done.
+  virtual Status finishBlock(const PlannedBlock &block) { return {}; }
+};
+
+/// H = I for every group: for modules without a model around the linears.
+std::unique_ptr<StatsProvider> identityStats();
+
+/// Statistics that writeStats saved.
+Result<std::unique_ptr<StatsProvider>> fileStats(const std::string &path);
+
+/// Runs the model block by block on samples. Memory: the hidden states of all
+/// samples, one batch, and the Hessians of one block. With `sequential`, each
+/// group is measured behind the already quantized weights of its own block,
+/// which takes one more run of the block per group.
+Result<std::unique_ptr<StatsProvider>>
+liveStats(Interpreter &interpreter, const QuantizationPlan &plan,
+          std::vector<std::vector<int32_t>> samples, bool sequential);
+
+/// The provider that options ask for: saved statistics, else live ones on the
+/// text, else live ones on text that the model samples from itself (with a
+/// note), else, for a bare module, the identity (with a warning at the module).
+/// `interpreter` must outlive the provider.
+Result<std::unique_ptr<StatsProvider>>
+makeStatsProvider(const QuantizationPlan &plan, Interpreter &interpreter,
+                  const CalibrationOptions &options);
+
+/// Saves what a provider says about every group of a plan, as a safetensors
+/// file: `<group>.hessian` F32 [K, K], `<group>.mean_abs`, `.sum_squares`,
+/// `.max_abs` F32 [K]; metadata `<weight>` = its group, `<group>.samples` = n.
+Status writeStats(const QuantizationPlan &plan, StatsProvider &provider,
+                  const std::string &path, Progress &progress);
+
+} // namespace qopt
+
+#endif // QOPT_TRANSFORMS_STATSPROVIDER_H

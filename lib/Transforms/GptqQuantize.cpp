@@ -1,0 +1,139 @@
+//===- GptqQuantize.cpp - weights to codes, errors compensated -----------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+//   tensor<NxKxf16>  ->  !qopt.quant<NxKxf16, #qopt.grouped<…>>
+//
+// Blocks in order; inside a block, groups of weights that read the same value;
+// each group is measured, factored once, and its weights quantized. What later
+// groups see is already quantized (unless sequential=false).
+//
+//===----------------------------------------------------------------------===//
+#include "PassSupport.h"
+
+#include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/Numerics/Gptq.h"
+#include "qopt/Transforms/Passes.h"
+#include "qopt/Transforms/StatsProvider.h"
+
+namespace qopt {
+#define GEN_PASS_DEF_GPTQQUANTIZE
+#include "qopt/Transforms/Passes.h.inc"
+} // namespace qopt
+
+using namespace mlir;
+using namespace qopt;
+
+namespace {
+
+Tensor dequantize(const GroupedMatrix &matrix) {
+  Tensor numbers(matrix.rows, matrix.columns);
+  for (int64_t row = 0; row < matrix.rows; ++row)
+    matrix.dequantizeRow(row, numbers.mutableMatrix().row(row));
+  return numbers;
+}
+
+class GptqQuantizePass : public qopt::impl::GptqQuantizeBase<GptqQuantizePass> {
+public:
+  using GptqQuantizeBase::GptqQuantizeBase;
+
+  void runOnOperation() override {
+    if (failed(emitStatus(getOperation(), quantize())))
+      signalPassFailure();
+  }
+
+private:
+  Status quantize();
+  Status quantizeBlock(const PlannedBlock &planned, StatsProvider &provider,
+                       QuantizationContext &services, WeightSink &sink);
+  Status quantizeGroup(const WeightGroup &weights, const GptqFactor &factor,
+                       StatsProvider &provider, QuantizationContext &services,
+                       WeightSink &sink);
+
+  GroupedScheme scheme() const { return {int(bits), group, symmetric}; }
+  GptqOptions options;
+};
+
+} // namespace
+
+Status GptqQuantizePass::quantize() {
+  auto services = getQuantizationContext(getOperation());
+  QOPT_CHECK(checkScheme(scheme()));
+  std::optional<GptqOrder> parsedOrder = parseGptqOrder(order);
+  if (!parsedOrder)
+    return usageError("gptq-quantize: order is none, act or group, not '",
+                      order.getValue(), "'");
+  if (block < 1 || !(damp >= 0))
+    return usageError("gptq-quantize: block must be at least 1 and damp must "
+                      "not be negative");
+  options.damp = damp;
+  options.block = block;
+  options.order = *parsedOrder;
+  options.mse = mse;
+
+  QOPT_ASSIGN(QuantizationPlan plan, planQuantization(getOperation(), head));
+  QOPT_ASSIGN(WeightSink sink,
+              createSink(getOperation(), plan,
+                         GroupedAttr::get(&getContext(), scheme()),
+                         archivePath(archive, *services), *services));
+  Interpreter interpreter(getOperation(), services);
+  CalibrationOptions calibration{text, samples, ctx, stats, sequential};
+  QOPT_ASSIGN(std::unique_ptr<StatsProvider> provider,
+              makeStatsProvider(plan, interpreter, calibration));
+
+  services->progress().begin("quantizing weights", plan.weightCount());
+  for (const PlannedBlock &planned : plan.blocks)
+    QOPT_CHECK(quantizeBlock(planned, *provider, *services, sink));
+  if (!plan.tail.groups.empty())
+    QOPT_CHECK(quantizeBlock(plan.tail, *provider, *services, sink));
+  services->progress().end();
+  return sink.finish(services->files());
+}
+
+Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
+                                       StatsProvider &provider,
+                                       QuantizationContext &services,
+                                       WeightSink &sink) {
+  for (const WeightGroup &weights : planned.groups) {
+    if (interrupted())
+      return makeError(ErrorKind::Interrupted, "stopped");
+    QOPT_ASSIGN(HessianStatistics statistics,
+                provider.statistics(planned, weights));
+    QOPT_ASSIGN(GptqFactor factor,
+                gptqFactor(services.compute(), statistics.hessian,
+                           weights.columns(), scheme(), options));
+    if (factor.dampingRaised > 0) {
+      raisedDampings += factor.dampingRaised;
+      services.progress().note(
+          str("@", weights.name(), ": damping raised tenfold ",
+              factor.dampingRaised, " times until H could be factored"));
+    }
+    QOPT_CHECK(quantizeGroup(weights, factor, provider, services, sink));
+  }
+  return provider.finishBlock(planned);
+}
+
+Status GptqQuantizePass::quantizeGroup(const WeightGroup &weights,
+                                       const GptqFactor &factor,
+                                       StatsProvider &provider,
+                                       QuantizationContext &services,
+                                       WeightSink &sink) {
+  for (ml_program::GlobalOp global : weights.weights) {
+    QOPT_ASSIGN(WeightSource source,
+                WeightSource::open(global, services.files()));
+    QOPT_ASSIGN(std::vector<float> values, source.readAll());
+    auto result = gptqQuantize(services.compute(),
+                               {values.data(), source.rows(), source.columns()},
+                               factor, scheme(), options);
+    if (!result)
+      return makeError(result.error().kind, "@", global.getSymName().str(),
+                       ": ", result.error().message);
+    QOPT_CHECK(sink.store(global, groupedBytes(result->matrix)));
+    QOPT_CHECK(provider.replaced(global, dequantize(result->matrix)));
+    ++quantizedWeights;
+    services.progress().advance();
+  }
+  return {};
+}

@@ -1,0 +1,46 @@
+//===- PassSupport.cpp - what the weight-rewriting passes share ----------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "PassSupport.h"
+
+using namespace mlir;
+using namespace qopt;
+
+LogicalResult qopt::emitStatus(Operation *op, const Status &status) {
+  if (status)
+    return success();
+  return op->emitError() << status.error().message;
+}
+
+std::string qopt::archivePath(const std::string &option,
+                              const QuantizationContext &services) {
+  return option.empty() ? services.options().archivePath : option;
+}
+
+Result<WeightSink> qopt::createSink(ModuleOp module,
+                                    const QuantizationPlan &plan,
+                                    SchemeAttrInterface scheme,
+                                    StringRef archive,
+                                    QuantizationContext &services) {
+  std::vector<PlannedWeight> weights;
+  Status status;
+  plan.forEachWeight([&](ml_program::GlobalOp global) {
+    auto type = cast<RankedTensorType>(global.getType());
+    auto quantized = QuantType::getChecked([&] { return global.emitError(); },
+                                           module.getContext(), type.getShape(),
+                                           type.getElementType(), scheme);
+    auto source = WeightSource::open(global, services.files());
+    if (!quantized)
+      status = badInput("@", global.getSymName().str(),
+                        " cannot be quantized to this scheme");
+    else if (!source)
+      status = tl::unexpected(source.error());
+    else
+      weights.push_back({global, quantized, source->isInline()});
+  });
+  QOPT_CHECK(std::move(status));
+  return WeightSink::create(module, std::move(weights), archive,
+                            services.files());
+}

@@ -1,0 +1,81 @@
+//===- QuantizationPlan.cpp - which weights are quantized, and together with
+// which ===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/Transforms/QuantizationPlan.h"
+
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+using namespace qopt;
+
+std::string WeightGroup::name() const {
+  return ml_program::GlobalOp(weights.front()).getSymName().str();
+}
+
+/// The global whose value a linear multiplies with, or null.
+static ml_program::GlobalOp weightOf(LinearOp linear) {
+  auto load = linear.getWeight().getDefiningOp<ml_program::GlobalLoadConstOp>();
+  if (!load)
+    return {};
+  return SymbolTable::lookupNearestSymbolFrom<ml_program::GlobalOp>(
+      load, load.getGlobalAttr());
+}
+
+static PlannedBlock planFunction(func::FuncOp function,
+                                 DenseSet<Operation *> &planned) {
+  llvm::MapVector<mlir::Value, WeightGroup> groups;
+  function.walk([&](LinearOp linear) {
+    if (!isa<RankedTensorType>(linear.getWeight().getType()))
+      return; // already quantized
+    ml_program::GlobalOp global = weightOf(linear);
+    if (!global) {
+      linear.emitRemark("not quantized: its weight is not the constant value "
+                        "of an ml_program.global");
+      return;
+    }
+    if (!planned.insert(global).second)
+      return;
+    WeightGroup &group = groups[linear.getInput()];
+    if (group.weights.empty())
+      group.firstLinear = linear;
+    group.weights.push_back(global);
+  });
+  PlannedBlock block{function, {}};
+  for (auto &[input, group] : groups)
+    block.groups.push_back(std::move(group));
+  return block;
+}
+
+int64_t QuantizationPlan::weightCount() const {
+  int64_t count = 0;
+  forEachWeight([&](ml_program::GlobalOp) { ++count; });
+  return count;
+}
+
+void QuantizationPlan::forEachWeight(
+    llvm::function_ref<void(ml_program::GlobalOp)> use) const {
+  auto visit = [&](const PlannedBlock &block) {
+    for (const WeightGroup &group : block.groups)
+      for (ml_program::GlobalOp weight : group.weights)
+        use(weight);
+  };
+  for (const PlannedBlock &block : blocks)
+    visit(block);
+  visit(tail);
+}
+
+Result<QuantizationPlan> qopt::planQuantization(ModuleOp module,
+                                                bool includeHead) {
+  QuantizationPlan plan;
+  QOPT_ASSIGN(plan.structure, BlockStructure::find(module));
+  DenseSet<Operation *> planned;
+  for (func::FuncOp block : plan.structure.blocks)
+    plan.blocks.push_back(planFunction(block, planned));
+  if (includeHead && plan.structure.entry)
+    plan.tail = planFunction(plan.structure.entry, planned);
+  return plan;
+}
