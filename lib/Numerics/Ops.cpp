@@ -50,28 +50,30 @@ void qopt::rmsNorm(const ComputeContext &context, std::span<const float> x,
 
 void qopt::rope(const ComputeContext &context, MutableMatrix x, int64_t headDim,
                 std::span<const int32_t> positions,
-                std::span<const float> frequencies) {
+                std::span<const float> frequencies, bool interleaved) {
   const int64_t half = frequencies.size();
+  const int64_t step = interleaved ? 2 : 1, distance = interleaved ? 1 : half;
   assert(int64_t(positions.size()) == x.rows && x.columns % headDim == 0 &&
          2 * half <= headDim);
-  inTasks(context, x.rows, rowsPerTask(x.columns),
-          [&](int64_t begin, int64_t end) {
-            std::vector<float> cosine(half), sine(half);
-            for (int64_t row = begin; row < end; ++row) {
-              for (int64_t i = 0; i < half; ++i) {
-                const double angle = float(positions[row]) * frequencies[i];
-                cosine[i] = float(std::cos(angle));
-                sine[i] = float(std::sin(angle));
-              }
-              for (float *head = x.row(row); head < x.row(row) + x.columns;
-                   head += headDim)
-                for (int64_t i = 0; i < half; ++i) {
-                  const float low = head[i], high = head[i + half];
-                  head[i] = low * cosine[i] - high * sine[i];
-                  head[i + half] = high * cosine[i] + low * sine[i];
-                }
+  inTasks(
+      context, x.rows, rowsPerTask(x.columns), [&](int64_t begin, int64_t end) {
+        std::vector<float> cosine(half), sine(half);
+        for (int64_t row = begin; row < end; ++row) {
+          for (int64_t i = 0; i < half; ++i) {
+            const double angle = float(positions[row]) * frequencies[i];
+            cosine[i] = float(std::cos(angle));
+            sine[i] = float(std::sin(angle));
+          }
+          for (float *head = x.row(row); head < x.row(row) + x.columns;
+               head += headDim)
+            for (int64_t i = 0; i < half; ++i) {
+              float &low = head[i * step], &high = head[i * step + distance];
+              const float before = low;
+              low = before * cosine[i] - high * sine[i];
+              high = high * cosine[i] + before * sine[i];
             }
-          });
+        }
+      });
 }
 
 void qopt::add(const ComputeContext &context, std::span<const float> a,

@@ -25,11 +25,12 @@ void rmsNorm(const ComputeContext &context, std::span<const float> x,
              std::span<const float> weight, float epsilon, std::span<float> y);
 
 /// Rotates each head of x [T, heads · headDim] in place: element i with element
-/// i + R/2 for i < R/2, by positions[t] · frequencies[i] (see RopeScaling.h),
-/// R = 2 · frequencies.size(); the other headDim − R elements are left alone.
+/// i + R/2 for i < R/2 (`interleaved`: element 2i with 2i + 1), by positions[t]
+/// · frequencies[i] (see RopeScaling.h), R = 2 · frequencies.size(); the other
+/// headDim − R elements are left alone.
 void rope(const ComputeContext &context, MutableMatrix x, int64_t headDim,
           std::span<const int32_t> positions,
-          std::span<const float> frequencies);
+          std::span<const float> frequencies, bool interleaved = false);
 
 struct AttentionShape {
   int64_t heads = 1;   // of the queries

@@ -48,6 +48,17 @@ TEST(Ops, RopeRotatesHalvesAndLeavesTheRest) {
     }
 }
 
+TEST(Ops, InterleavedRopeRotatesNeighbours) {
+  ThreadPool pool(1);
+  std::vector<float> halves = {1, 2, 3, 4}, neighbours = {1, 3, 2, 4};
+  std::vector<int32_t> position = {3};
+  auto frequencies = ropeFrequencies(4, 100);
+  rope(pool, {halves.data(), 1, 4}, 4, position, frequencies);
+  rope(pool, {neighbours.data(), 1, 4}, 4, position, frequencies, true);
+  EXPECT_EQ(neighbours,
+            (std::vector<float>{halves[0], halves[2], halves[1], halves[3]}));
+}
+
 TEST(Ops, RopeScalingStretchesLowFrequencies) {
   RopeScaling linear{RopeScaling::Kind::Linear, 4};
   auto plain = ropeFrequencies(128, 500000);
