@@ -23,6 +23,22 @@ public:
       : Base(dialect), services(std::move(services)) {}
   std::shared_ptr<QuantizationContext> services;
 };
+
+/// Gives every qopt dialect that is loaded the services.
+class ServicesExtension
+    : public DialectExtension<ServicesExtension, QOptDialect> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ServicesExtension)
+  explicit ServicesExtension(std::shared_ptr<QuantizationContext> services)
+      : services(std::move(services)) {}
+  void apply(MLIRContext *, QOptDialect *dialect) const final {
+    dialect->addInterface(
+        std::make_unique<ServicesInterface>(dialect, services));
+  }
+
+private:
+  std::shared_ptr<QuantizationContext> services;
+};
 } // namespace
 
 QuantizationContext::QuantizationContext(Options options)
@@ -31,10 +47,18 @@ QuantizationContext::QuantizationContext(Options options)
       pool(settings.threads), sourceFiles(settings.baseDirectory) {}
 
 void qopt::attachQuantizationContext(
+    DialectRegistry &registry, std::shared_ptr<QuantizationContext> services) {
+  registry.addExtension(
+      TypeID::get<ServicesExtension>(),
+      std::make_unique<ServicesExtension>(std::move(services)));
+}
+
+void qopt::attachQuantizationContext(
     MLIRContext &context, std::shared_ptr<QuantizationContext> services) {
-  context.getOrLoadDialect<QOptDialect>()->addInterface(
-      std::make_unique<ServicesInterface>(
-          context.getLoadedDialect<QOptDialect>(), std::move(services)));
+  DialectRegistry registry;
+  registry.insert<QOptDialect>();
+  attachQuantizationContext(registry, std::move(services));
+  context.appendDialectRegistry(registry);
 }
 
 std::shared_ptr<QuantizationContext>

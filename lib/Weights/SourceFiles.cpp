@@ -8,15 +8,15 @@
 
 #include <filesystem>
 
+using namespace mlir;
 using namespace qopt;
+namespace fs = std::filesystem;
 
 SourceFiles::SourceFiles(std::string baseDirectory)
     : directory(std::move(baseDirectory)) {}
 
 std::string SourceFiles::resolve(llvm::StringRef path) const {
-  std::filesystem::path resolved =
-      std::filesystem::path(directory) / path.str();
-  return resolved.lexically_normal().string();
+  return (fs::path(directory) / path.str()).lexically_normal().string();
 }
 
 static Status checkUnchanged(const MappedFile &file, FileAttr expected) {
@@ -83,4 +83,29 @@ void SourceFiles::forget(llvm::StringRef path) {
     return;
   replaced.push_back(found->second);
   opened.erase(found);
+}
+
+std::string qopt::relativePath(const std::string &path,
+                               const std::string &directory) {
+  if (fs::path(path).is_absolute())
+    return path;
+  // Both exist somewhere below the root: a relative path always does.
+  return fs::absolute(path)
+      .lexically_normal()
+      .lexically_relative(fs::absolute(directory).lexically_normal())
+      .string();
+}
+
+void qopt::rebaseFiles(ModuleOp module, const std::string &from,
+                       const std::string &to) {
+  AttrTypeReplacer replacer;
+  replacer.addReplacement([&](FileAttr file) -> Attribute {
+    fs::path path(file.getPath().str());
+    if (path.is_absolute())
+      return file;
+    return FileAttr::get(file.getContext(),
+                         relativePath((fs::path(from) / path).string(), to),
+                         file.getSize(), file.getHash());
+  });
+  replacer.replaceElementsIn(module);
 }

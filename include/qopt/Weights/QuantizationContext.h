@@ -51,8 +51,10 @@ private:
   SourceFiles sourceFiles;
 };
 
-/// Attaches services to every module of the context. Call it once per
-/// MLIRContext, before passes run.
+/// Attaches services to every context that is made from the registry.
+void attachQuantizationContext(mlir::DialectRegistry &registry,
+                               std::shared_ptr<QuantizationContext> services);
+/// Attaches services to one context. Once, and before passes run.
 void attachQuantizationContext(mlir::MLIRContext &context,
                                std::shared_ptr<QuantizationContext> services);
 

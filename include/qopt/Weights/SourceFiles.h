@@ -10,6 +10,8 @@
 #include "qopt/IO/Gguf.h"
 #include "qopt/IO/Safetensors.h"
 
+#include "mlir/IR/BuiltinOps.h"
+
 #include <map>
 #include <mutex>
 
@@ -49,6 +51,14 @@ private:
   std::map<std::string, std::shared_ptr<Opened>> opened;
   std::vector<std::shared_ptr<Opened>> replaced;
 };
+
+/// Rewrites the relative paths of the files that a module refers to, so that
+/// they mean the same from directory `to` as they did from `from`.
+void rebaseFiles(mlir::ModuleOp module, const std::string &from,
+                 const std::string &to);
+
+/// The path that leads from `directory` to `path`; absolute paths stay.
+std::string relativePath(const std::string &path, const std::string &directory);
 
 } // namespace qopt
 
