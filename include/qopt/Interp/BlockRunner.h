@@ -69,12 +69,15 @@ public:
 private:
   BlockRunner(Interpreter &interpreter, BlockStructure structure)
       : interpreter(&interpreter), structure(std::move(structure)) {}
-  /// Runs `program` on all samples; gives each batch's result to `use`.
-  Status forEachBatch(
-      const Program *program, const RunOptions &options,
-      llvm::function_ref<Status(int64_t firstRow, const std::vector<Value> &)>
-          use);
+  /// Calls `task` on the first row, the number of rows, and the arguments of
+  /// the entry (tokens, positions, an empty cache) of every batch of samples.
+  using BatchTask =
+      llvm::function_ref<Status(int64_t firstRow, int64_t rows,
+                                llvm::ArrayRef<RuntimeValue> entryArguments)>;
+  Status forEachBatch(int64_t maxRows, BatchTask task);
+  Tensor slice(int64_t first, int64_t rows) const;
 
+  static constexpr int64_t rowsPerBatch = 2048;
   Interpreter *interpreter;
   BlockStructure structure;
   const Program *prelude = nullptr, *tail = nullptr;

@@ -68,12 +68,12 @@ public:
                                   mlir::ValueRange results);
 
   /// Runs a program. Shapes of arguments are checked against the types.
-  Result<std::vector<Value>> run(const Program *program,
-                                 std::vector<Value> arguments,
-                                 const RunOptions &options = {});
+  Result<std::vector<RuntimeValue>> run(const Program *program,
+                                        std::vector<RuntimeValue> arguments,
+                                        const RunOptions &options = {});
   /// The same for a program with one tensor as its result.
   Result<Tensor> runToTensor(const Program *program,
-                             std::vector<Value> arguments,
+                             std::vector<RuntimeValue> arguments,
                              const RunOptions &options = {});
 
 private:

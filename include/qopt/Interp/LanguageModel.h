@@ -10,21 +10,29 @@
 
 namespace qopt {
 
-/// The entry of a module (`llm.entry`), ready to run.
+/// The function that `llm.entry` names; null if the module has none. An error
+/// if it is not of the form (tokens, positions, cache) → logits.
+Result<mlir::func::FuncOp> findEntry(mlir::ModuleOp module);
+
+/// The entry of a module, ready to run.
 class LanguageModel {
 public:
-  /// An error if the module has no entry (tokens, pos, cache) → logits.
+  /// An error if the module has no entry. The interpreter must outlive the
+  /// model.
   static Result<LanguageModel> create(Interpreter &interpreter);
 
   /// V, the length of a row of logits.
   int64_t vocabularySize() const { return vocabulary; }
-  /// `context` of the configuration; 0 if it does not say.
+  /// `max_position_embeddings` of `llm.config`; 0 if it does not say.
   int64_t contextLength() const { return context; }
 
   /// Runs the next counts[i] tokens of each sequence i of the cache. `tokens`
   /// are those of sequence 0, then of sequence 1, …. Logits [tokens, V].
   Result<Tensor> logits(std::vector<int32_t> tokens, KvCache &cache,
                         std::vector<int64_t> counts);
+
+  /// A number of rows whose logits do not take too much memory.
+  int64_t rowsPerBatch() const;
 
   Interpreter &interpreter() { return *runner; }
 
@@ -33,9 +41,6 @@ private:
   const Program *program = nullptr;
   int64_t vocabulary = 0, context = 0;
 };
-
-/// Logits are kept for at most this many bytes at once.
-int64_t rowsPerBatch(const LanguageModel &model);
 
 } // namespace qopt
 

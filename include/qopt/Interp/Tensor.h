@@ -47,8 +47,8 @@ public:
     return {storage.get(), rowCount, columnCount};
   }
   std::span<float> mutableValues() { return {storage.get(), size_t(size())}; }
-  /// Whether nobody else sees the numbers, so that they may be overwritten.
-  bool isUnique() const { return storage.use_count() == 1; }
+  /// How many tensors share the numbers.
+  int64_t owners() const { return storage.use_count(); }
 
 private:
   std::shared_ptr<float[]> storage;
@@ -67,7 +67,7 @@ struct WeightReference {
 };
 
 /// What an SSA value holds while a function runs.
-using Value =
+using RuntimeValue =
     std::variant<std::monostate, Tensor, Indices, WeightReference, KvCache *>;
 
 } // namespace qopt

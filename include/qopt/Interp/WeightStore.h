@@ -28,6 +28,8 @@ public:
   WeightStore(mlir::ModuleOp module, QuantizationContext &services,
               int64_t maxMemory = unlimited);
 
+  /// Finds the value and checks it against the type, without decoding it.
+  Status open(llvm::StringRef symbol);
   /// [rows, columns]; a 1-D weight is one row. Errors (BadInput) name the
   /// symbol and what is wrong with its value or file.
   Result<Tensor> get(llvm::StringRef symbol);
@@ -49,11 +51,10 @@ public:
 private:
   struct Entry {
     std::optional<WeightSource> source;
-    Tensor replacement, decoded; // empty if there is none
-    std::list<Entry *>::iterator use;
+    std::optional<Tensor> replacement, decoded;
+    std::list<Entry *>::iterator use; // valid if decoded
   };
   Result<Entry *> find(llvm::StringRef symbol);
-  void keep(Entry &entry, Tensor matrix);
   void drop(Entry &entry);
 
   mlir::ModuleOp module;

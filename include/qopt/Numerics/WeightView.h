@@ -35,6 +35,9 @@ public:
   int64_t rows() const { return index(Axis::Rows).size(); }
   int64_t columns() const { return index(Axis::Columns).size(); }
 
+  /// Whether reading one row reads all of B.
+  bool isTransposed() const { return transposed; }
+
   // Each applies one more step to what the view shows. Arguments must fit.
   void transpose();
   void slice(Axis axis, int64_t offset, int64_t size);

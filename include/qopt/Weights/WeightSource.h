@@ -33,6 +33,8 @@ public:
   bool isInline() const { return inlined; }
   /// Whether reading means more than decoding stored bytes.
   bool isView() const { return viewed; }
+  /// Whether a row costs as much to read as its share of the whole.
+  bool readsByRow() const { return !view.isTransposed(); }
 
   /// The stored bytes of each component of the type. Not for views.
   const std::vector<ByteSpan> &components() const { return stored; }

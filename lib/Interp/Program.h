@@ -1,0 +1,53 @@
+//===- Program.h - a function translated for execution ---===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_INTERP_PROGRAM_H
+#define QOPT_LIB_INTERP_PROGRAM_H
+
+#include "qopt/Interp/Interpreter.h"
+
+namespace qopt {
+
+/// What the steps of one execution share.
+struct Frame {
+  Interpreter &interpreter;
+  const RunOptions &options;
+  std::vector<RuntimeValue> slots;
+
+  ComputeContext compute() const { return interpreter.services().compute(); }
+};
+
+struct Step;
+/// Executes one op: reads operands from the frame, returns the op's result.
+using Kernel = Result<RuntimeValue> (*)(Frame &frame, const Step &step);
+
+/// One op: where its operands and results lie in the frame.
+struct Step {
+  mlir::Operation *op = nullptr;
+  Kernel kernel = nullptr;         // null: a call
+  const Program *callee = nullptr; // of a call
+  llvm::SmallVector<int, 4> operands, results;
+  /// Slots that nothing reads after this step.
+  llvm::SmallVector<int, 4> dead;
+};
+
+class Program {
+public:
+  std::vector<Step> steps;
+  std::vector<mlir::Type> argumentTypes;
+  std::vector<int> arguments, results; // slots
+  int slotCount = 0;
+  std::string name; // for messages
+};
+
+/// The kernel of an op, null if the interpreter does not execute it.
+Kernel findKernel(mlir::Operation *op);
+
+/// An error at an op: its location, its name and the reason.
+Error errorAt(mlir::Operation *op, llvm::StringRef reason);
+
+} // namespace qopt
+
+#endif // QOPT_LIB_INTERP_PROGRAM_H
