@@ -12,7 +12,7 @@
 // RUN: not qopt %t/missing.mlir --rtn-quantize -o %t/out.mlir 2>&1 | FileCheck %s --check-prefix=MISSING
 // RUN: not ls %t/out.mlir %t/out.weights.safetensors
 
-// NAN: error: @w: {{.*}}row 0{{.*}}column 1
+// NAN: error: @w: weight [0, 1] is nan
 // BITS: error: {{.*}}2 to 8
 // ORDER: error: gptq-quantize: order is none, act or group, not 'random'
 // BLOCK: error: gptq-quantize: block must be at least 1

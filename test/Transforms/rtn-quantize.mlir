@@ -7,7 +7,7 @@
 // CHECK: ml_program.global private @w(#qopt.inline<{codes =
 // CHECK-SAME: dense<{{\[\[}}80, -7, 96, -8], [112, -9, -128, 15]]> : tensor<2x4xi8>
 // CHECK-SAME: scales = dense<5.000000e-01> : tensor<2x2xf16>
-// CHECK-SAME: zeros = dense<{{\[\[}}3, 3], [3, 3]]>
+// CHECK-SAME: zeros = dense<3> : tensor<2x2xi8>
 // CHECK-SAME: !qopt.quant<2x8xf16, #qopt.grouped<bits = 4, group = 4>>
 // SYM: @w(#qopt.inline<{codes = {{.*}}, scales = {{.*}}}>) : !qopt.quant<2x8xf16, #qopt.grouped<bits = 4, group = 4, symmetric>>
 // ROW: @w({{.*}}) : !qopt.quant<2x8xf16, #qopt.grouped<bits = 8, group = -1>>

@@ -7,6 +7,7 @@
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
+#include "qopt/Transforms/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -25,6 +26,7 @@ int qopt::runDriver(int argc, char **argv) {
   DialectRegistry registry;
   registerDialects(registry);
   registerAllPasses();
+  registerQOptPasses();
   return asMainReturnCode(
       MlirOptMain(argc, argv, "qopt: LLM quantization compiler\n", registry));
 }

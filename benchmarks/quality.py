@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Perplexity, KL divergence and top-1 agreement of quantized models.
+
+Quantizes MODEL in several ways, evaluates each against the float model, and
+prints a table in Markdown. Calibration and evaluation texts are given by path:
+
+    benchmarks/quality.py models/novella-7m --calibration C.txt --text E.txt
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+import time
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("model")
+parser.add_argument("--text", required=True, help="text to evaluate on")
+parser.add_argument("--calibration", required=True, help="text to calibrate on")
+parser.add_argument("--qopt", default="build/bin/qopt")
+parser.add_argument("--ctx", default="256")
+parser.add_argument(
+    "--schemes",
+    default="4:64:asym 4:64:sym 4:128:asym 3:32:asym 3:64:asym 3:128:asym 2:32:asym 2:64:asym",
+    help="bits:group:asym|sym, separated by blanks",
+)
+parser.add_argument(
+    "--methods", default="rtn gptq:none gptq:act gptq:group", help="rtn, gptq:ORDER"
+)
+options = parser.parse_args()
+
+
+def run(*words):
+    return subprocess.run(
+        [options.qopt, *words], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def evaluate(model, *more):
+    words = ["eval", str(model), "--text", options.text, "--ctx", options.ctx, "--json"]
+    return json.loads(run(*words, *more))
+
+
+print(f"float perplexity {evaluate(options.model)['perplexity']:.4f}\n")
+print("| scheme | method | perplexity | mean KL | p99 KL | top-1 | seconds |")
+print("|---|---|---|---|---|---|---|")
+with tempfile.TemporaryDirectory() as folder:
+    for scheme in options.schemes.split():
+        bits, group, symmetry = scheme.split(":")
+        for method in options.methods.split():
+            name, _, order = method.partition(":")
+            output = pathlib.Path(folder) / "model.mlir"
+            words = ["quantize", options.model, "-o", str(output), "--overwrite"]
+            words += ["--method", name, "--type", f"int{bits}", "--group", group]
+            words += ["--symmetric" if symmetry == "sym" else "--asymmetric"]
+            words += ["--format", "mlir"]
+            if name == "gptq":
+                words += ["--calibration", options.calibration, "--ctx", options.ctx]
+                words += ["--order", order]
+            start = time.monotonic()
+            run(*words)
+            seconds = time.monotonic() - start
+            result = evaluate(output, "--against", options.model)
+            print(
+                f"| {bits} bits, {group}, {symmetry} | {method} |"
+                f" {result['perplexity']:.3f} | {result['kl_mean']:.5f} |"
+                f" {result['kl_p99']:.4f} | {result['top1']:.4f} | {seconds:.1f} |",
+                flush=True,
+            )
