@@ -11,8 +11,8 @@
 using namespace mlir;
 using namespace qopt;
 
-std::string qopt::locationText(Operation *op) {
-  if (auto file = op->getLoc()->findInstanceOf<FileLineColLoc>())
+std::string qopt::locationText(Location location) {
+  if (auto file = location->findInstanceOf<FileLineColLoc>())
     return str(file.getFilename().str(), ":", file.getLine(), ":",
                file.getColumn());
   return "unknown location";
@@ -20,7 +20,7 @@ std::string qopt::locationText(Operation *op) {
 
 Error qopt::errorAt(Operation *op, llvm::StringRef reason) {
   return {ErrorKind::BadInput,
-          str(locationText(op), ": '", op->getName().getStringRef().str(),
+          str(locationText(op->getLoc()), ": '", op->getName().getStringRef().str(),
               "': ", reason.str())};
 }
 

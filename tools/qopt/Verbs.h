@@ -31,6 +31,9 @@ const Verb *findVerb(std::string_view name);
 /// error, 2 usage, 3 bad input, 4 I/O, 75 stopped but resumable.
 int runVerb(const Verb &verb, int argc, char **argv);
 
+Status runEval(std::span<char *> words);
+Status runRun(std::span<char *> words);
+
 } // namespace qopt
 
 #endif // QOPT_TOOLS_VERBS_H
