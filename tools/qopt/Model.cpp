@@ -74,19 +74,16 @@ Result<Model> qopt::openModel(const std::string &path,
   std::error_code failed;
   if (!fs::exists(path, failed))
     return ioError(path, ": no such file or directory");
-  {
-    QOPT_ASSIGN(model.module, parseModule(path, *model.context));
-    if (fs::path parent = fs::path(path).parent_path(); !parent.empty())
-      options.baseDirectory = parent.string();
-  }
+  QOPT_ASSIGN(model.module, parseModule(path, *model.context));
+  if (fs::path parent = fs::path(path).parent_path(); !parent.empty())
+    options.baseDirectory = parent.string();
   model.services = std::make_shared<QuantizationContext>(std::move(options));
   attachQuantizationContext(*model.context, model.services);
   return model;
 }
 
 Result<Tokenizer> Model::tokenizer() {
-  auto file =
-      (*module)->getAttrOfType<FileAttr>(llm::LLMDialect::kTokenizer);
+  auto file = (*module)->getAttrOfType<FileAttr>(llm::LLMDialect::kTokenizer);
   if (!file)
     return badInput(path, ": the module names no ",
                     llm::LLMDialect::kTokenizer.str(),

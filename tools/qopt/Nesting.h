@@ -1,4 +1,5 @@
-//===- Nesting.h - modules that are nested too deeply to parse -*- C++ -*- ---===//
+//===- Nesting.h - modules that are nested too deeply to parse -*- C++ -*-
+//---===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -8,6 +9,7 @@
 
 #include "qopt/Support/Error.h"
 
+#include <span>
 #include <string_view>
 
 namespace qopt {
@@ -17,6 +19,9 @@ namespace qopt {
 /// module in text form, outside of strings and comments, are nested more than
 /// 256 deep. Bytecode passes.
 Status checkNesting(std::string_view text, std::string_view file);
+
+/// The same for the input file on the command line of the pass driver.
+Status checkInputNesting(std::span<char *const> arguments);
 
 } // namespace qopt
 

@@ -143,8 +143,7 @@ Status qopt::runEval(std::span<char *> words) {
   Arguments arguments(
       "eval", "Measures the perplexity of a model on a text, and how far its "
               "predictions are from those of another model.");
-  arguments.positional("MODEL",
-                       "checkpoint directory, .gguf, .mlir or .mlirbc",
+  arguments.positional("MODEL", "checkpoint directory, .gguf, .mlir or .mlirbc",
                        options.model);
   arguments.option("--text", "FILE", "the text", options.text);
   arguments.option("--ctx", "N",

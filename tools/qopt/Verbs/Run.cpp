@@ -27,8 +27,8 @@ Status qopt::runRun(std::span<char *> words) {
   bool printIds = false;
   MachineOptions machine;
   Arguments arguments("run", "Continues a prompt.");
-  arguments.positional("MODEL",
-                       "checkpoint directory, .gguf, .mlir or .mlirbc", path);
+  arguments.positional("MODEL", "checkpoint directory, .gguf, .mlir or .mlirbc",
+                       path);
   arguments.required("-p,--prompt", "TEXT", "the text to continue", prompt);
   arguments.option("-n,--count", "N", "tokens to generate at most", count);
   arguments.option("--temp", "T", "temperature, 0: the likeliest token",
