@@ -19,7 +19,7 @@ Result<func::FuncOp> qopt::findEntry(ModuleOp module) {
   auto entry = symbol ? module.lookupSymbol<func::FuncOp>(symbol.getValue())
                       : func::FuncOp();
   if (!entry || entry.isExternal())
-    return badInput(locationText(module), ": ", llm::LLMDialect::kEntry.str(),
+    return badInput(locationText(module.getLoc()), ": ", llm::LLMDialect::kEntry.str(),
                     " names no function with a body");
   auto isTensor = [](Type type, int64_t rank, auto isElement) {
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -45,7 +45,7 @@ Result<LanguageModel> LanguageModel::create(Interpreter &interpreter) {
   ModuleOp module = interpreter.module();
   QOPT_ASSIGN(func::FuncOp entry, findEntry(module));
   if (!entry)
-    return badInput(locationText(module),
+    return badInput(locationText(module.getLoc()),
                     ": the module holds no model: it has no ",
                     llm::LLMDialect::kEntry.str());
   LanguageModel model;

@@ -11,8 +11,8 @@
 using namespace mlir;
 using namespace qopt;
 
-std::string qopt::locationText(Operation *op) {
-  if (auto file = op->getLoc()->findInstanceOf<FileLineColLoc>())
+std::string qopt::locationText(Location location) {
+  if (auto file = location->findInstanceOf<FileLineColLoc>())
     return str(file.getFilename().str(), ":", file.getLine(), ":",
                file.getColumn());
   return "unknown location";
@@ -20,8 +20,8 @@ std::string qopt::locationText(Operation *op) {
 
 Error qopt::errorAt(Operation *op, llvm::StringRef reason) {
   return {ErrorKind::BadInput,
-          str(locationText(op), ": '", op->getName().getStringRef().str(),
-              "': ", reason.str())};
+          str(locationText(op->getLoc()), ": '",
+              op->getName().getStringRef().str(), "': ", reason.str())};
 }
 
 namespace {
@@ -29,12 +29,12 @@ namespace {
 /// Builds one program: gives every SSA value a slot and finds last uses.
 class ProgramBuilder {
 public:
-  using FindFunction =
-      llvm::function_ref<Result<const Program *>(func::FuncOp)>;
+  using FindFunction = std::function<Result<const Program *>(func::FuncOp)>;
 
   ProgramBuilder(ModuleOp module, WeightStore &weights,
                  FindFunction findFunction)
-      : module(module), weights(weights), findFunction(findFunction) {}
+      : module(module), weights(weights),
+        findFunction(std::move(findFunction)) {}
 
   Result<std::unique_ptr<Program>> build(Block::iterator first,
                                          Block::iterator last,

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Driver.h"
+#include "Nesting.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
@@ -23,6 +24,10 @@ void qopt::registerDialects(DialectRegistry &registry) {
 }
 
 int qopt::runDriver(int argc, char **argv) {
+  if (Status nesting = checkInputNesting(std::span(argv, argc)); !nesting) {
+    llvm::errs() << "qopt: error: " << nesting.error().message << '\n';
+    return 1;
+  }
   DialectRegistry registry;
   registerDialects(registry);
   registerAllPasses();

@@ -85,8 +85,8 @@ private:
   std::vector<std::unique_ptr<Program>> fragments;
 };
 
-/// "file.mlir:12:3" of an operation, for messages.
-std::string locationText(mlir::Operation *op);
+/// "file.mlir:12:3", for messages.
+std::string locationText(mlir::Location location);
 
 } // namespace qopt
 

@@ -1,0 +1,100 @@
+//===- Model.cpp - opens what verbs call MODEL ---===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Model.h"
+#include "Driver.h"
+#include "Nesting.h"
+
+#include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/IO/MappedFile.h"
+#include "qopt/Import/Import.h"
+#include "qopt/Interp/Interpreter.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+
+#include <filesystem>
+
+using namespace qopt;
+namespace fs = std::filesystem;
+
+void MachineOptions::declare(Arguments &arguments) {
+  arguments.option("--threads", "N", "threads, 0: one per processor", threads);
+  arguments.option("--isa", "NAME",
+                   "instruction set of dense kernels: auto, baseline, avx2, "
+                   "avx512",
+                   isa);
+}
+
+/// Parses a module; what the parser says becomes the error.
+static Result<mlir::OwningOpRef<mlir::ModuleOp>>
+parseModule(const std::string &path, mlir::MLIRContext &context) {
+  QOPT_ASSIGN(std::string text, readTextFile(path));
+  QOPT_CHECK(checkNesting(text, path));
+  std::string messages;
+  mlir::ScopedDiagnosticHandler handler(
+      &context, [&](mlir::Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error &&
+            messages.empty())
+          messages = str(locationText(diagnostic.getLocation()), ": ",
+                         diagnostic.str());
+        return mlir::success();
+      });
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, path),
+                              llvm::SMLoc());
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(
+      sources, mlir::ParserConfig(&context));
+  if (!module)
+    return badInput(messages.empty() ? path + ": holds no module" : messages);
+  return module;
+}
+
+Result<Model> qopt::openModel(const std::string &path,
+                              const MachineOptions &machine,
+                              Progress &progress) {
+  if (machine.threads < 0 || machine.threads > 4096)
+    return usageError("--threads must lie between 0 and 4096");
+  QuantizationContext::Options options;
+  options.threads = unsigned(machine.threads);
+  options.progress = &progress;
+  QOPT_ASSIGN(options.isa, parseIsa(machine.isa));
+
+  mlir::DialectRegistry registry;
+  registerDialects(registry);
+  Model model;
+  model.path = path;
+  model.context = std::make_unique<mlir::MLIRContext>(
+      registry, mlir::MLIRContext::Threading::DISABLED);
+
+  std::error_code failed;
+  if (!fs::exists(path, failed))
+    return ioError(path, ": no such file or directory");
+  if (fs::is_directory(path, failed) || path.ends_with(".gguf")) {
+    QOPT_ASSIGN(ImportedModel imported, importModel(*model.context, path));
+    model.module = std::move(imported.module);
+    for (const std::string &remark : imported.remarks)
+      progress.note(remark);
+  } else {
+    QOPT_ASSIGN(model.module, parseModule(path, *model.context));
+    if (fs::path parent = fs::path(path).parent_path(); !parent.empty())
+      options.baseDirectory = parent.string();
+  }
+  model.services = std::make_shared<QuantizationContext>(std::move(options));
+  attachQuantizationContext(*model.context, model.services);
+  return model;
+}
+
+Result<Tokenizer> Model::tokenizer() {
+  auto file = (*module)->getAttrOfType<FileAttr>(llm::LLMDialect::kTokenizer);
+  if (!file)
+    return badInput(path, ": the module names no ",
+                    llm::LLMDialect::kTokenizer.str(),
+                    ", which turns text into tokens");
+  return Tokenizer::load(services->files().resolve(file.getPath()));
+}

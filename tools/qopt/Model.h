@@ -1,0 +1,46 @@
+//===- Model.h - opens what verbs call MODEL -*- C++ -*- ---===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TOOLS_MODEL_H
+#define QOPT_TOOLS_MODEL_H
+
+#include "Arguments.h"
+
+#include "qopt/IO/Tokenizer.h"
+#include "qopt/Weights/QuantizationContext.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace qopt {
+
+/// What every verb that computes lets the user choose.
+struct MachineOptions {
+  int64_t threads = 0; // 0: one per processor
+  std::string isa = "auto";
+
+  /// Declares --threads and --isa.
+  void declare(Arguments &arguments);
+};
+
+/// A model in memory. `module` lives in `context`.
+struct Model {
+  std::string path;
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::shared_ptr<QuantizationContext> services;
+
+  /// The tokenizer that `llm.tokenizer` names.
+  Result<Tokenizer> tokenizer();
+};
+
+/// Opens a module as text or bytecode, and attaches services whose relative
+/// paths start at the module's directory.
+Result<Model> openModel(const std::string &path, const MachineOptions &machine,
+                        Progress &progress);
+
+} // namespace qopt
+
+#endif // QOPT_TOOLS_MODEL_H
