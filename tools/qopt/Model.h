@@ -36,8 +36,8 @@ struct Model {
   Result<Tokenizer> tokenizer();
 };
 
-/// Opens a module as text or bytecode, and attaches services whose relative
-/// paths start at the module's directory.
+/// Opens a checkpoint directory, a .gguf file, or a module as text or bytecode,
+/// and attaches services. Relative paths in a module start at its directory.
 Result<Model> openModel(const std::string &path, const MachineOptions &machine,
                         Progress &progress);
 
