@@ -19,7 +19,8 @@ Result<func::FuncOp> qopt::findEntry(ModuleOp module) {
   auto entry = symbol ? module.lookupSymbol<func::FuncOp>(symbol.getValue())
                       : func::FuncOp();
   if (!entry || entry.isExternal())
-    return badInput(locationText(module.getLoc()), ": ", llm::LLMDialect::kEntry.str(),
+    return badInput(locationText(module.getLoc()), ": ",
+                    llm::LLMDialect::kEntry.str(),
                     " names no function with a body");
   auto isTensor = [](Type type, int64_t rank, auto isElement) {
     auto tensor = dyn_cast<RankedTensorType>(type);
