@@ -18,6 +18,7 @@ config.environment["PATH"] = os.pathsep.join(
         os.environ["PATH"],
     ]
 )
+config.substitutions.append(("%source", config.qopt_source_dir))
 config.substitutions.append(("%models", os.path.join(config.qopt_source_dir, "models")))
 config.substitutions.append(
     ("%fixtures", os.path.join(config.test_source_root, "Fixtures"))

@@ -15,8 +15,11 @@
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Numerics/Gptq.h"
+#include "qopt/Support/Stopwatch.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/StatsProvider.h"
+
+#include <iomanip>
 
 namespace qopt {
 #define GEN_PASS_DEF_GPTQQUANTIZE
@@ -54,6 +57,7 @@ private:
 
   GroupedScheme scheme() const { return {int(bits), group, symmetric}; }
   GptqOptions options;
+  Stopwatch measuring, factoring, compensating;
 };
 
 } // namespace
@@ -89,6 +93,10 @@ Status GptqQuantizePass::quantize() {
   if (!plan.tail.groups.empty())
     QOPT_CHECK(quantizeBlock(plan.tail, *provider, *services, sink));
   services->progress().end();
+  services->progress().note(str(std::fixed, std::setprecision(1),
+                                measuring.seconds(), " s measuring inputs, ",
+                                factoring.seconds(), " s factoring H, ",
+                                compensating.seconds(), " s in the columns"));
   return sink.finish(services->files());
 }
 
@@ -99,11 +107,13 @@ Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
   for (const WeightGroup &weights : planned.groups) {
     if (interrupted())
       return makeError(ErrorKind::Interrupted, "stopped");
-    QOPT_ASSIGN(HessianStatistics statistics,
-                provider.statistics(planned, weights));
-    QOPT_ASSIGN(GptqFactor factor,
-                gptqFactor(services.compute(), statistics.hessian,
-                           weights.columns(), scheme(), options));
+    QOPT_ASSIGN(HessianStatistics statistics, measuring.measure([&] {
+      return provider.statistics(planned, weights);
+    }));
+    QOPT_ASSIGN(GptqFactor factor, factoring.measure([&] {
+      return gptqFactor(services.compute(), statistics.hessian,
+                        weights.columns(), scheme(), options);
+    }));
     if (factor.dampingRaised > 0) {
       raisedDampings += factor.dampingRaised;
       services.progress().note(
@@ -112,7 +122,7 @@ Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
     }
     QOPT_CHECK(quantizeGroup(weights, factor, provider, services, sink));
   }
-  return provider.finishBlock(planned);
+  return measuring.measure([&] { return provider.finishBlock(planned); });
 }
 
 Status GptqQuantizePass::quantizeGroup(const WeightGroup &weights,
