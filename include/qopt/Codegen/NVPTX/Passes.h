@@ -1,0 +1,53 @@
+//===- Passes.h - from quantized linears to PTX -----------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_CODEGEN_NVPTX_PASSES_H
+#define QOPT_CODEGEN_NVPTX_PASSES_H
+
+#include "qopt/Codegen/NVPTX/KernelSpec.h"
+#include "qopt/Support/Error.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace qopt::nvptx {
+
+#define GEN_PASS_DECL
+#include "qopt/Codegen/NVPTX/Passes.h.inc"
+
+struct LowerToNVPTXOptions : mlir::PassPipelineOptions<LowerToNVPTXOptions> {
+  Option<std::string> chip{
+      *this, "chip",
+      llvm::cl::desc("sm_80, sm_86, sm_89, sm_90, sm_90a or sm_100"),
+      llvm::cl::init("sm_80")};
+  Option<ActivationType> activations{
+      *this, "activations", llvm::cl::desc("type of x and y in memory"),
+      llvm::cl::init(ActivationType::F16),
+      llvm::cl::values(clEnumValN(ActivationType::F16, "f16", "IEEE half"),
+                       clEnumValN(ActivationType::BF16, "bf16", "bfloat16"))};
+};
+
+/// From linears with packed weights to one `gpu.binary` with PTX. The host code
+/// stays at the level of tensors and gpu.launch_func.
+void buildLowerToNVPTXPipeline(mlir::OpPassManager &manager,
+                               const LowerToNVPTXOptions &options);
+
+/// Registers convert-linear-to-gpu and the pipeline lower-to-nvptx.
+void registerNVPTXPasses();
+
+/// What the serializer needs beside registerAllDialects and
+/// registerAllExtensions.
+void registerNVPTXTranslations(mlir::DialectRegistry &registry);
+
+/// The text of the module's PTX; an error if it holds none.
+Result<std::string> emitPtx(mlir::ModuleOp module);
+
+#define GEN_PASS_REGISTRATION
+#include "qopt/Codegen/NVPTX/Passes.h.inc"
+
+} // namespace qopt::nvptx
+
+#endif // QOPT_CODEGEN_NVPTX_PASSES_H

@@ -1,0 +1,40 @@
+//===- Passes.td - passes that make GPU code ---------------*- tablegen -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_CODEGEN_NVPTX_PASSES_TD
+#define QOPT_CODEGEN_NVPTX_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "outline one GPU kernel per shape and scheme, and launch it";
+  let description = [{
+    A `qopt.linear` whose weight is in the layout `#qopt.mma` becomes a
+    `gpu.launch_func` of a kernel in `gpu.module @qopt_kernels`. All linears of
+    one (N, K, scheme) share the kernel `qopt_linear_<scheme>_n<N>_k<K>`, whose
+    parameters are x, packed, scales, zeros (none if symmetric), y and M. Around
+    the launch x is narrowed to the activation type and y widened to f32, the
+    leading dimensions of x become M, and a bias is added in f32. A linear that
+    no kernel covers stays, with a remark that says why.
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_80\"",
+           "GPU to generate code for: sm_80, sm_86, sm_89, sm_90, sm_90a or sm_100">,
+    Option<"activations", "activations", "::qopt::nvptx::ActivationType",
+           "::qopt::nvptx::ActivationType::F16", "Type of x and y in memory",
+           [{::llvm::cl::values(
+             clEnumValN(::qopt::nvptx::ActivationType::F16, "f16", "IEEE half"),
+             clEnumValN(::qopt::nvptx::ActivationType::BF16, "bf16", "bfloat16"))}]>,
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect",
+  ];
+}
+
+#endif // QOPT_CODEGEN_NVPTX_PASSES_TD

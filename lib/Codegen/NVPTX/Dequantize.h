@@ -1,0 +1,57 @@
+//===- Dequantize.h - 4-bit codes to pairs of floats ------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// A float whose exponent makes the last mantissa bit worth 1 is an integer in
+// disguise: 0x6400 | q is the f16 1024 + q, 0x4300 | q is the bf16 128 + q. One
+// lop3 masks a code out of each half of a word and puts the exponent on; one
+// packed addition of -(1024 + z) or -(128 + z) leaves q - z, exactly. A code
+// that stands four bits higher is 1024 + 16 q in f16, and a packed fma with
+// 1/16 and -(64 + z) leaves the same; bf16 has too few mantissa bits for this
+// and shifts instead.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_CODEGEN_NVPTX_DEQUANTIZE_H
+#define QOPT_LIB_CODEGEN_NVPTX_DEQUANTIZE_H
+
+#include "KernelBuilder.h"
+#include "qopt/Codegen/NVPTX/KernelSpec.h"
+
+#include <array>
+
+namespace qopt::nvptx {
+
+class Dequantizer {
+public:
+  using Value = mlir::Value;
+
+  Dequantizer(KernelBuilder &b, ActivationType type) : b(b), type(type) {}
+
+  /// f16x2 or bf16x2.
+  mlir::VectorType pairType();
+
+  /// What is added to the disguised codes, in both halves.
+  struct Offset {
+    Value low;  // -(1024 + z), or -(128 + z) for bf16
+    Value high; // -(64 + z); unused for bf16
+  };
+  Offset constantOffset(int zero);
+  /// From byte `index` of a word of four zero points.
+  Offset loadedOffset(Value zeros, int64_t index);
+
+  /// q - z for the eight codes of a word: pairs (0, 1), (2, 3), (4, 5), (6, 7)
+  /// in the order of MmaLayout.
+  std::array<Value, 4> pairs(Value word, const Offset &offset);
+
+private:
+  Value splat(double value);
+  Value maskedWithExponent(Value word, uint32_t mask);
+  KernelBuilder &b;
+  ActivationType type;
+};
+
+} // namespace qopt::nvptx
+
+#endif // QOPT_LIB_CODEGEN_NVPTX_DEQUANTIZE_H
