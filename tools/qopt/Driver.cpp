@@ -4,8 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Driver.h"
+#include "Emit.h"
 #include "Nesting.h"
 
+#include "qopt/Codegen/NVPTX/Passes.h"
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
 #include "qopt/Transforms/Passes.h"
@@ -20,7 +22,20 @@ using namespace mlir;
 void qopt::registerDialects(DialectRegistry &registry) {
   registerAllDialects(registry);
   registerAllExtensions(registry);
+  nvptx::registerNVPTXTranslations(registry);
   registry.insert<QOptDialect, llm::LLMDialect>();
+}
+
+/// Takes `--emit=KIND` out of the arguments: the last one counts.
+static std::string takeEmitKind(SmallVectorImpl<char *> &arguments) {
+  std::string kind;
+  llvm::erase_if(arguments, [&](StringRef argument) {
+    if (!argument.consume_front("--emit=") && !argument.consume_front("-emit="))
+      return false;
+    kind = argument.str();
+    return true;
+  });
+  return kind;
 }
 
 int qopt::runDriver(int argc, char **argv) {
@@ -28,10 +43,27 @@ int qopt::runDriver(int argc, char **argv) {
     llvm::errs() << "qopt: error: " << nesting.error().message << '\n';
     return 1;
   }
+  static constexpr char toolName[] = "qopt: LLM quantization compiler\n";
   DialectRegistry registry;
   registerDialects(registry);
   registerAllPasses();
   registerQOptPasses();
+  nvptx::registerNVPTXPasses();
+
+  SmallVector<char *> arguments(argv, argv + argc);
+  std::string kind = takeEmitKind(arguments);
+  char bytecodeFlag[] = "--emit-bytecode";
+  if (kind == "mlirbc") {
+    arguments.push_back(bytecodeFlag);
+  } else if (!kind.empty() && kind != "mlir") {
+    Result<const Product *> product = findProduct(kind);
+    if (!product) {
+      llvm::errs() << "qopt: error: " << product.error().message << '\n';
+      return 1;
+    }
+    return runAndEmit(arguments.size(), arguments.data(), toolName, **product,
+                      registry);
+  }
   return asMainReturnCode(
-      MlirOptMain(argc, argv, "qopt: LLM quantization compiler\n", registry));
+      MlirOptMain(arguments.size(), arguments.data(), toolName, registry));
 }

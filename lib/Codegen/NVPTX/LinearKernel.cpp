@@ -26,7 +26,8 @@ public:
   LinearKernel(KernelBuilder &b, gpu::GPUFuncOp function,
                const LinearKernelSpec &spec)
       : b(b), spec(spec), decode(b, spec.activation) {
-    auto arguments = function.getArguments();
+    auto arguments =
+        function.getArguments().take_front(function.getNumArguments());
     input = arguments[0];
     packed = arguments[1];
     scales = arguments[2];
@@ -284,6 +285,10 @@ gpu::GPUFuncOp qopt::nvptx::buildLinearKernel(gpu::GPUModuleOp module,
   // The work is cut for exactly this block size.
   function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                     b.getDenseI32ArrayAttr({int32_t(spec.blockSize()), 1, 1}));
+  // One resident block is enough: without this the assembler of sm_90 saves
+  // registers for more blocks and spills.
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                    b.getI32IntegerAttr(1));
   for (size_t i = 0; i + 1 < parameters.size(); ++i) {
     function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                         b.getUnitAttr());

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Codegen/NVPTX/Passes.h"
+#include "qopt/Transforms/Passes.h"
 
 #include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
 #include "mlir/Conversion/Passes.h"
@@ -23,6 +24,9 @@ using namespace qopt;
 
 void nvptx::buildLowerToNVPTXPipeline(OpPassManager &manager,
                                       const LowerToNVPTXOptions &options) {
+  PackWeightsOptions pack;
+  pack.target = "nvptx";
+  manager.addPass(createPackWeights(pack));
   ConvertLinearToGPUOptions linear;
   linear.chip = options.chip;
   linear.activations = options.activations;
@@ -45,7 +49,7 @@ void nvptx::buildLowerToNVPTXPipeline(OpPassManager &manager,
 void nvptx::registerNVPTXPasses() {
   registerQOptNVPTXPasses();
   PassPipelineRegistration<LowerToNVPTXOptions>(
-      "lower-to-nvptx", "turn linears with packed weights into PTX kernels",
+      "lower-to-nvptx", "pack quantized weights and turn their linears into PTX kernels",
       buildLowerToNVPTXPipeline);
 }
 

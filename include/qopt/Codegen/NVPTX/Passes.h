@@ -30,8 +30,8 @@ struct LowerToNVPTXOptions : mlir::PassPipelineOptions<LowerToNVPTXOptions> {
                        clEnumValN(ActivationType::BF16, "bf16", "bfloat16"))};
 };
 
-/// From linears with packed weights to one `gpu.binary` with PTX. The host code
-/// stays at the level of tensors and gpu.launch_func.
+/// From quantized linears to one `gpu.binary` with PTX: packs the weights,
+/// outlines the kernels and compiles them. The host code stays at the level of tensors and gpu.launch_func.
 void buildLowerToNVPTXPipeline(mlir::OpPassManager &manager,
                                const LowerToNVPTXOptions &options);
 
@@ -44,6 +44,10 @@ void registerNVPTXTranslations(mlir::DialectRegistry &registry);
 
 /// The text of the module's PTX; an error if it holds none.
 Result<std::string> emitPtx(mlir::ModuleOp module);
+
+/// The PTX assembled by ptxas for the module's chip; usage error where ptxas is
+/// not installed.
+Result<std::string> emitCubin(mlir::ModuleOp module);
 
 #define GEN_PASS_REGISTRATION
 #include "qopt/Codegen/NVPTX/Passes.h.inc"

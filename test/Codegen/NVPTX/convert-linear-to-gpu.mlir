@@ -1,0 +1,68 @@
+// RUN: qopt %s --convert-linear-to-gpu --canonicalize | FileCheck %s
+// RUN: qopt %s --convert-linear-to-gpu="activations=bf16 chip=sm_90a" | FileCheck %s --check-prefix=BF16
+
+!w64 = !qopt.packed<48x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma>
+!wsym = !qopt.packed<48x256xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
+
+// CHECK: module attributes {gpu.container_module}
+// BF16: gpu.module @qopt_kernels [#nvvm.target<O = 3, chip = "sm_90a", features = "+ptx80">]
+// CHECK: gpu.module @qopt_kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx70">]
+
+// One kernel for both linears of one shape and scheme; 48 outputs are two tiles
+// of 32, 256 columns two warps.
+// CHECK: gpu.func @qopt_linear_int4_g64_n48_k256(%{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}, %{{.*}}: i32) workgroup(%{{.*}} : memref<1024xf32, #gpu.address_space<workgroup>>) kernel attributes {nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 64, 1, 1>}
+// CHECK: gpu.func @qopt_linear_int4_g128_sym_n48_k256(
+// CHECK-NOT: gpu.func
+
+// CHECK-LABEL: func.func @shared
+// CHECK-SAME: %[[X:.*]]: tensor<?x256xf32>, %[[W:.*]]: !qopt.packed
+// CHECK-DAG: %[[TILES:.*]] = arith.constant 2 : index
+// CHECK-DAG: %[[THREADS:.*]] = arith.constant 64 : index
+// CHECK: %[[M:.*]] = tensor.dim %[[X]]
+// CHECK: %[[NARROW:.*]] = arith.truncf %[[X]] : tensor<?x256xf32> to tensor<?x256xf16>
+// CHECK: %[[IN:.*]] = bufferization.to_buffer %[[NARROW]] read_only
+// CHECK: memref.extract_aligned_pointer_as_index %[[IN]]
+// CHECK: qopt.component %[[W]] "packed" : {{.*}} -> memref<2x8x512xi8>
+// CHECK: qopt.component %[[W]] "scales" : {{.*}} -> memref<2x4x32xf16>
+// CHECK: qopt.component %[[W]] "zeros" : {{.*}} -> memref<2x4x32xi8>
+// CHECK: %[[OUT:.*]] = memref.alloc(%[[M]]) {{.*}} : memref<?x48xf16>
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256 blocks in (%[[TILES]], %{{.*}}, %{{.*}}) threads in (%[[THREADS]], %{{.*}}, %{{.*}}) args({{((%[^ ]+ : !llvm.ptr, ){5}%[^ ]+ : i32)}})
+// CHECK: %[[Y:.*]] = bufferization.to_tensor %[[OUT]]
+// CHECK: arith.extf %[[Y]] : tensor<?x48xf16> to tensor<?x48xf32>
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256
+// CHECK: arith.addf
+// BF16: arith.truncf {{.*}} to tensor<?x256xbf16>
+func.func @shared(%x: tensor<?x256xf32>, %w: !w64) -> tensor<?x48xf32> {
+  %0 = qopt.linear %x, %w : tensor<?x256xf32>, !w64 -> tensor<?x48xf32>
+  %1 = qopt.linear %x, %w : tensor<?x256xf32>, !w64 -> tensor<?x48xf32>
+  %2 = arith.addf %0, %1 : tensor<?x48xf32>
+  return %2 : tensor<?x48xf32>
+}
+
+// A symmetric scheme has no zero points, and a bias is added in f32.
+// CHECK-LABEL: func.func @bias
+// CHECK-SAME: %[[B:[a-z0-9]*]]: tensor<48xf16>
+// CHECK-NOT: "zeros"
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g128_sym_n48_k256 {{.*}} args({{((%[^ ]+ : !llvm.ptr, ){4}%[^ ]+ : i32)}})
+// CHECK: %[[Y:.*]] = arith.extf {{.*}} to tensor<3x48xf32>
+// CHECK: %[[WIDE:.*]] = arith.extf %[[B]] : tensor<48xf16> to tensor<48xf32>
+// CHECK: %[[ROWS:.*]] = linalg.broadcast ins(%[[WIDE]] : tensor<48xf32>) {{.*}} dimensions = [0]
+// CHECK: arith.addf %[[Y]], %[[ROWS]] : tensor<3x48xf32>
+func.func @bias(%x: tensor<3x256xf32>, %w: !wsym, %b: tensor<48xf16>) -> tensor<3x48xf32> {
+  %0 = qopt.linear %x, %w, %b : tensor<3x256xf32>, !wsym, tensor<48xf16> -> tensor<3x48xf32>
+  return %0 : tensor<3x48xf32>
+}
+
+// Leading dimensions are rows of x.
+// CHECK-LABEL: func.func @ranks
+// CHECK: tensor.expand_shape {{.*}} : tensor<256xf32> into tensor<1x256xf32>
+// CHECK: gpu.launch_func
+// CHECK: tensor.collapse_shape {{.*}} : tensor<1x48xf32> into tensor<48xf32>
+// CHECK: tensor.collapse_shape {{.*}} : tensor<?x5x256xf32> into tensor<?x256xf32>
+// CHECK: gpu.launch_func
+// CHECK: tensor.expand_shape {{.*}} : tensor<?x48xf32> into tensor<?x5x48xf32>
+func.func @ranks(%x: tensor<256xf32>, %z: tensor<?x5x256xf32>, %w: !w64) -> (tensor<48xf32>, tensor<?x5x48xf32>) {
+  %0 = qopt.linear %x, %w : tensor<256xf32>, !w64 -> tensor<48xf32>
+  %1 = qopt.linear %z, %w : tensor<?x5x256xf32>, !w64 -> tensor<?x5x48xf32>
+  return %0, %1 : tensor<48xf32>, tensor<?x5x48xf32>
+}

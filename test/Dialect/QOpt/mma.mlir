@@ -1,0 +1,36 @@
+// RUN: qopt %s --split-input-file --verify-diagnostics | FileCheck %s
+
+// CHECK: #qopt.grouped<bits = 4, group = 64>, #qopt.mma>
+func.func private @f(!qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma>)
+
+// -----
+
+func.func @components(%w: !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma>) {
+  // CHECK: -> memref<2x12x512xi8>
+  %0 = qopt.component %w "packed" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<2x12x512xi8>
+  // CHECK: -> memref<2x6x32xf16>
+  %1 = qopt.component %w "scales" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<2x6x32xf16>
+  // CHECK: -> memref<2x6x32xi8>
+  %2 = qopt.component %w "zeros" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<2x6x32xi8>
+  return
+}
+
+// -----
+
+// expected-error@+1 {{#qopt.mma holds grouped schemes, not #qopt.gguf<q4_0>}}
+func.func private @f(!qopt.packed<8x64xf16, #qopt.gguf<q4_0>, #qopt.mma>)
+
+// -----
+
+// expected-error@+1 {{the mma layout holds 4-bit codes, not 3-bit ones}}
+func.func private @f(!qopt.packed<8x64xf16, #qopt.grouped<bits = 3, group = 64>, #qopt.mma>)
+
+// -----
+
+// expected-error@+1 {{the mma layout takes groups of 32, 64, a multiple of 128 or a whole row, not 96}}
+func.func private @f(!qopt.packed<8x192xf16, #qopt.grouped<bits = 4, group = 96>, #qopt.mma>)
+
+// -----
+
+// expected-error@+1 {{the mma layout needs rows and columns that are multiples of 8, not 8 x 100}}
+func.func private @f(!qopt.packed<8x100xf16, #qopt.grouped<bits = 4, group = 32>, #qopt.mma>)
