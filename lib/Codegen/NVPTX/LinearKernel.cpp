@@ -285,10 +285,11 @@ gpu::GPUFuncOp qopt::nvptx::buildLinearKernel(gpu::GPUModuleOp module,
   // The work is cut for exactly this block size.
   function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                     b.getDenseI32ArrayAttr({int32_t(spec.blockSize()), 1, 1}));
-  // One resident block is enough: without this the assembler of sm_90 saves
-  // registers for more blocks and spills.
-  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                    b.getI32IntegerAttr(1));
+  // One resident block of few warps is enough: without this the assembler saves
+  // registers for more blocks, and spills.
+  if (spec.warps() <= 8)
+    function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                      b.getI32IntegerAttr(1));
   for (size_t i = 0; i + 1 < parameters.size(); ++i) {
     function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                         b.getUnitAttr());

@@ -49,7 +49,8 @@ void nvptx::buildLowerToNVPTXPipeline(OpPassManager &manager,
 void nvptx::registerNVPTXPasses() {
   registerQOptNVPTXPasses();
   PassPipelineRegistration<LowerToNVPTXOptions>(
-      "lower-to-nvptx", "pack quantized weights and turn their linears into PTX kernels",
+      "lower-to-nvptx",
+      "pack quantized weights and turn their linears into PTX kernels",
       buildLowerToNVPTXPipeline);
 }
 

@@ -38,8 +38,13 @@ struct LinearKernelSpec {
   int64_t chunks() const {
     return weight.paddedColumns() / MmaLayout::chunkColumns;
   }
-  /// Warps of a block; they share the chunks of one tile of 32 outputs.
-  int64_t warps() const { return std::min<int64_t>(chunks(), 16); }
+  /// Warps of a block; they share the chunks of one tile of 32 outputs. Above
+  /// eight, a warp gets at least two chunks: of a single one the compiler keeps
+  /// the weights in registers for all tiles of x, and 16 warps have too few
+  /// registers for that.
+  int64_t warps() const {
+    return std::min(chunks(), std::clamp<int64_t>(chunks() / 2, 8, 16));
+  }
   int64_t blockSize() const { return 32 * warps(); }
   int64_t gridSize() const { return weight.tilesOfRows(); }
 };

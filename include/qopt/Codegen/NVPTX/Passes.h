@@ -31,7 +31,8 @@ struct LowerToNVPTXOptions : mlir::PassPipelineOptions<LowerToNVPTXOptions> {
 };
 
 /// From quantized linears to one `gpu.binary` with PTX: packs the weights,
-/// outlines the kernels and compiles them. The host code stays at the level of tensors and gpu.launch_func.
+/// outlines the kernels and compiles them. The host code stays at the level of
+/// tensors and gpu.launch_func.
 void buildLowerToNVPTXPipeline(mlir::OpPassManager &manager,
                                const LowerToNVPTXOptions &options);
 
