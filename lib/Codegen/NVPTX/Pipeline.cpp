@@ -26,6 +26,7 @@ void nvptx::buildLowerToNVPTXPipeline(OpPassManager &manager,
                                       const LowerToNVPTXOptions &options) {
   PackWeightsOptions pack;
   pack.target = "nvptx";
+  pack.archive = options.archive;
   manager.addPass(createPackWeights(pack));
   ConvertLinearToGPUOptions linear;
   linear.chip = options.chip;

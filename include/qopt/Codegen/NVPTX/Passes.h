@@ -28,6 +28,10 @@ struct LowerToNVPTXOptions : mlir::PassPipelineOptions<LowerToNVPTXOptions> {
       llvm::cl::init(ActivationType::F16),
       llvm::cl::values(clEnumValN(ActivationType::F16, "f16", "IEEE half"),
                        clEnumValN(ActivationType::BF16, "bf16", "bfloat16"))};
+  Option<std::string> archive{
+      *this, "archive",
+      llvm::cl::desc("where packed weights go that came from a file; default: "
+                     "<stem of -o>.weights.safetensors")};
 };
 
 /// From quantized linears to one `gpu.binary` with PTX: packs the weights,
