@@ -1,12 +1,12 @@
 // The arithmetic of the PTX, executed instruction by instruction on the CPU.
 // RUN: qopt %s --lower-to-nvptx --emit=ptx -o %t.ptx
-// RUN: %python %S/Inputs/check_linear.py %t.ptx 32 128 64 asymmetric f16 1 | FileCheck %s
-// RUN: %python %S/Inputs/check_linear.py %t.ptx 40 264 -1 symmetric f16 3 | FileCheck %s
-// RUN: %python %S/Inputs/check_linear.py %t.ptx 8 1160 32 asymmetric f16 17 | FileCheck %s
-// RUN: %python %S/Inputs/check_linear.py %t.ptx 8 512 256 asymmetric f16 16 | FileCheck %s
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 32 128 64 asymmetric f16 1 | FileCheck %s
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 40 264 -1 symmetric f16 3 | FileCheck %s
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 8 1160 32 asymmetric f16 17 | FileCheck %s
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 8 512 256 asymmetric f16 16 | FileCheck %s
 // RUN: qopt %s --lower-to-nvptx="activations=bf16" --emit=ptx -o %t.ptx
-// RUN: %python %S/Inputs/check_linear.py %t.ptx 32 128 64 asymmetric bf16 2 | FileCheck %s
-// RUN: %python %S/Inputs/check_linear.py %t.ptx 40 264 -1 symmetric bf16 9 | FileCheck %s
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 32 128 64 asymmetric bf16 2 | FileCheck %s
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 40 264 -1 symmetric bf16 9 | FileCheck %s
 
 // CHECK: qopt_linear_{{.*}} ok
 

@@ -1,7 +1,7 @@
 // From a float weight to PTX in one command line.
 // RUN: qopt %s --rtn-quantize="group=32 symmetric=true" --lower-to-nvptx | FileCheck %s
 // RUN: qopt %s --rtn-quantize="group=32 symmetric=true" --lower-to-nvptx --emit=ptx | FileCheck %s --check-prefix=PTX
-// RUN: mkdir -p %t && qopt import %models/novella-7m -o %t/m.mlir
+// RUN: rm -rf %t && mkdir -p %t && qopt import %models/novella-7m -o %t/m.mlir
 // RUN: qopt %t/m.mlir --rtn-quantize="group=64 archive=q.safetensors" --lower-to-nvptx="archive=p.safetensors" --emit=ptx -o %t/k.ptx
 // RUN: FileCheck %s --check-prefix=MODEL < %t/k.ptx
 
