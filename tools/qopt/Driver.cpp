@@ -10,14 +10,22 @@
 #include "qopt/Codegen/NVPTX/Passes.h"
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
+#include "qopt/IO/AtomicFile.h"
 #include "qopt/Transforms/Passes.h"
+#include "qopt/Weights/QuantizationContext.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <filesystem>
 
 using namespace mlir;
+using namespace qopt;
 
 void qopt::registerDialects(DialectRegistry &registry) {
   registerAllDialects(registry);
@@ -26,44 +34,126 @@ void qopt::registerDialects(DialectRegistry &registry) {
   registry.insert<QOptDialect, llm::LLMDialect>();
 }
 
-/// Takes `--emit=KIND` out of the arguments: the last one counts.
-static std::string takeEmitKind(SmallVectorImpl<char *> &arguments) {
-  std::string kind;
-  llvm::erase_if(arguments, [&](StringRef argument) {
-    if (!argument.consume_front("--emit=") && !argument.consume_front("-emit="))
-      return false;
-    kind = argument.str();
-    return true;
-  });
-  return kind;
+namespace {
+
+/// Flags of the driver beside those of mlir-opt.
+struct DriverFlags {
+  llvm::cl::opt<std::string> emit{
+      "emit", llvm::cl::desc("Write mlir (default), mlirbc, ptx or cubin"),
+      llvm::cl::init("mlir")};
+  llvm::cl::opt<unsigned> threads{
+      // `threads` is taken by libLLVM.
+      "num-threads", llvm::cl::desc("Threads of quantizing passes; 0: all"),
+      llvm::cl::init(0)};
+  llvm::cl::opt<std::string> isa{
+      "isa", llvm::cl::desc("Instruction set of dense kernels"),
+      llvm::cl::init("auto")};
+  llvm::cl::opt<bool> quiet{"quiet", llvm::cl::desc("No progress on stderr")};
+};
+
+/// The last pass: paths in the module become relative to where it is written.
+struct RebasePass : PassWrapper<RebasePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RebasePass)
+  RebasePass(std::string from, std::string to)
+      : from(std::move(from)), to(std::move(to)) {}
+  void runOnOperation() override { rebaseFiles(getOperation(), from, to); }
+  std::string from, to;
+};
+
+/// "." for standard input and output.
+std::string directoryOf(const std::string &file) {
+  std::string directory = std::filesystem::path(file).parent_path().string();
+  return directory.empty() ? "." : directory;
 }
 
-int qopt::runDriver(int argc, char **argv) {
-  if (Status nesting = checkInputNesting(std::span(argv, argc)); !nesting) {
-    llvm::errs() << "qopt: error: " << nesting.error().message << '\n';
-    return 1;
+/// What passes of this run use. Weights go beside the output.
+Result<std::shared_ptr<QuantizationContext>>
+makeServices(const DriverFlags &flags, const std::string &input,
+             const std::string &output, Progress &progress) {
+  QuantizationContext::Options options;
+  options.baseDirectory = directoryOf(input);
+  if (output != "-")
+    options.archivePath =
+        relativePath(std::filesystem::path(output)
+                         .replace_extension(".weights.safetensors")
+                         .string(),
+                     options.baseDirectory);
+  options.threads = flags.threads;
+  QOPT_ASSIGN(options.isa, parseIsa(flags.isa.getValue()));
+  options.progress = &progress;
+  return std::make_shared<QuantizationContext>(std::move(options));
+}
+
+/// Regular files appear complete or not at all; devices are written to.
+Status writeOutput(const std::string &output, const std::string &content) {
+  if (output == "-") {
+    llvm::outs() << content;
+    return {};
   }
-  static constexpr char toolName[] = "qopt: LLM quantization compiler\n";
+  std::error_code failed;
+  if (!std::filesystem::exists(output) ||
+      std::filesystem::is_regular_file(output))
+    return writeTextFile(output, content, /*overwrite=*/true);
+  llvm::raw_fd_ostream stream(output, failed);
+  stream << content;
+  if (failed || stream.has_error())
+    return ioError(output, ": cannot be written");
+  return {};
+}
+
+Status drive(const DriverFlags &flags, const std::string &input,
+             const std::string &output, DialectRegistry &registry) {
+  const Product *product = nullptr;
+  MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
+  if (flags.emit == "mlirbc") {
+    config.emitBytecode(true);
+  } else if (flags.emit != "mlir") {
+    QOPT_ASSIGN(product, findProduct(flags.emit.getValue()));
+  }
+
+  std::string message;
+  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(input, &message);
+  if (!buffer)
+    return ioError(message);
+  QOPT_CHECK(checkNesting(std::string_view(buffer->getBuffer()), input));
+
+  StderrProgress progress(flags.quiet);
+  QOPT_ASSIGN(std::shared_ptr<QuantizationContext> services,
+              makeServices(flags, input, output, progress));
+  attachQuantizationContext(registry, services);
+
+  std::optional<std::string> emitted;
+  const std::string &from = services->options().baseDirectory;
+  config.setPassPipelineSetupFn([&, passes = config](PassManager &manager) {
+    if (failed(passes.setupPassPipeline(manager)))
+      return failure();
+    if (product)
+      manager.addPass(createEmitPass(*product, emitted));
+    else if (from != directoryOf(output))
+      manager.addPass(std::make_unique<RebasePass>(from, directoryOf(output)));
+    return success();
+  });
+  std::string module;
+  llvm::raw_string_ostream stream(module);
+  if (failed(MlirOptMain(stream, std::move(buffer), registry, config)))
+    return makeError(ErrorKind::Internal, ""); // diagnostics said why
+  return writeOutput(output, product ? emitted.value_or("") : module);
+}
+
+} // namespace
+
+int qopt::runDriver(int argc, char **argv) {
   DialectRegistry registry;
   registerDialects(registry);
   registerAllPasses();
   registerQOptPasses();
   nvptx::registerNVPTXPasses();
 
-  SmallVector<char *> arguments(argv, argv + argc);
-  std::string kind = takeEmitKind(arguments);
-  char bytecodeFlag[] = "--emit-bytecode";
-  if (kind == "mlirbc") {
-    arguments.push_back(bytecodeFlag);
-  } else if (!kind.empty() && kind != "mlir") {
-    Result<const Product *> product = findProduct(kind);
-    if (!product) {
-      llvm::errs() << "qopt: error: " << product.error().message << '\n';
-      return 1;
-    }
-    return runAndEmit(arguments.size(), arguments.data(), toolName, **product,
-                      registry);
-  }
-  return asMainReturnCode(
-      MlirOptMain(arguments.size(), arguments.data(), toolName, registry));
+  DriverFlags flags;
+  auto [input, output] = registerAndParseCLIOptions(
+      argc, argv, "qopt: LLM quantization compiler\n", registry);
+  Status status = drive(flags, input, output, registry);
+  if (!status && !status.error().message.empty())
+    llvm::errs() << "qopt: error: " << status.error().message << '\n';
+  return status ? 0 : 1;
 }

@@ -6,13 +6,9 @@
 #include "Emit.h"
 
 #include "qopt/Codegen/NVPTX/Passes.h"
-#include "qopt/IO/AtomicFile.h"
 
-#include "mlir/Support/FileUtilities.h"
-#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "mlir/Pass/Pass.h"
 #include "llvm/Support/MemoryBuffer.h"
-
-#include <optional>
 
 using namespace mlir;
 using namespace qopt;
@@ -59,38 +55,8 @@ struct EmitPass : PassWrapper<EmitPass, OperationPass<ModuleOp>> {
 };
 } // namespace
 
-int qopt::runAndEmit(int argc, char **argv, std::string_view toolName,
-                     const Product &product, DialectRegistry &registry) {
-  auto [input, output] =
-      registerAndParseCLIOptions(argc, argv, toolName, registry);
-  std::string message;
-  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(input, &message);
-  if (!buffer) {
-    llvm::errs() << message << '\n';
-    return 1;
-  }
-
-  std::optional<std::string> content;
-  MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
-  config.setPassPipelineSetupFn([&, passes = config](PassManager &manager) {
-    if (failed(passes.setupPassPipeline(manager)))
-      return failure();
-    manager.addPass(std::make_unique<EmitPass>(product, content));
-    return success();
-  });
-  llvm::raw_null_ostream module;
-  if (failed(MlirOptMain(module, std::move(buffer), registry, config)))
-    return 1;
-  if (!content) // only diagnostics were asked for
-    return 0;
-  if (output == "-") {
-    llvm::outs() << *content;
-    return 0;
-  }
-  if (Status status = writeTextFile(output, *content, /*overwrite=*/true);
-      !status) {
-    llvm::errs() << "qopt: error: " << status.error().message << '\n';
-    return 1;
-  }
-  return 0;
+std::unique_ptr<Pass>
+qopt::createEmitPass(const Product &product,
+                     std::optional<std::string> &content) {
+  return std::make_unique<EmitPass>(product, content);
 }

@@ -8,11 +8,13 @@
 
 #include "qopt/Support/Error.h"
 
+#include <memory>
+#include <optional>
 #include <string_view>
 
 namespace mlir {
-class DialectRegistry;
 class ModuleOp;
+class Pass;
 } // namespace mlir
 
 namespace qopt {
@@ -26,10 +28,10 @@ struct Product {
 /// Usage error that lists the kinds if this one is unknown.
 Result<const Product *> findProduct(std::string_view kind);
 
-/// Runs the passes of the command line as the driver does, but writes the
-/// product of the module to -o, atomically, in place of the module.
-int runAndEmit(int argc, char **argv, std::string_view toolName,
-               const Product &product, mlir::DialectRegistry &registry);
+/// A pass that puts the product of the module into `content`, which must
+/// outlive it and be empty at first.
+std::unique_ptr<mlir::Pass> createEmitPass(const Product &product,
+                                           std::optional<std::string> &content);
 
 } // namespace qopt
 

@@ -5,10 +5,6 @@
 //===----------------------------------------------------------------------===//
 #include "Nesting.h"
 
-#include "qopt/IO/MappedFile.h"
-
-#include <filesystem>
-
 using namespace qopt;
 
 static constexpr int kDeepest = 256;
@@ -111,22 +107,5 @@ Status qopt::checkNesting(std::string_view text, std::string_view file) {
   if (int64_t line = NestingScanner(text).tooDeepAt())
     return badInput(file, ":", line, ": brackets are nested more than ",
                     kDeepest, " deep");
-  return {};
-}
-
-Status qopt::checkInputNesting(std::span<char *const> arguments) {
-  for (size_t i = 1; i < arguments.size(); ++i) {
-    std::string_view word = arguments[i];
-    std::error_code failed;
-    if (word == "-o")
-      ++i;
-    else if (!word.starts_with("-") &&
-             std::filesystem::is_regular_file(word, failed)) {
-      QOPT_ASSIGN(auto file, MappedFile::open(std::string(word)));
-      ByteSpan bytes = file->bytes();
-      QOPT_CHECK(checkNesting(
-          {reinterpret_cast<const char *>(bytes.data()), bytes.size()}, word));
-    }
-  }
   return {};
 }

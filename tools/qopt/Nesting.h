@@ -9,7 +9,6 @@
 
 #include "qopt/Support/Error.h"
 
-#include <span>
 #include <string_view>
 
 namespace qopt {
@@ -19,9 +18,6 @@ namespace qopt {
 /// module in text form, outside of strings and comments, are nested more than
 /// 256 deep. Bytecode passes.
 Status checkNesting(std::string_view text, std::string_view file);
-
-/// The same for the input file on the command line of the pass driver.
-Status checkInputNesting(std::span<char *const> arguments);
 
 } // namespace qopt
 
