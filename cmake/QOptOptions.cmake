@@ -21,3 +21,15 @@ if(NOT DEFINED LLVM_USE_LINKER AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   set(LLVM_USE_LINKER lld)
 endif()
 add_link_options(-fuse-ld=lld)
+
+# An instrumented build for `scripts/test --full`, in a directory of its own.
+# MLIR's libraries are as packaged: not instrumented and without run-time type
+# information, hence no vptr check (docs/Testing.md says what else follows).
+option(QOPT_SANITIZE "Build with ASan, UBSan and asserts, and build the fuzzers" OFF)
+if(QOPT_SANITIZE)
+  set(QOPT_SANITIZERS address,undefined,float-cast-overflow)
+  add_compile_options(-O1 -UNDEBUG -gline-tables-only -fno-omit-frame-pointer
+                      -fsanitize=${QOPT_SANITIZERS},fuzzer-no-link
+                      -fno-sanitize=vptr -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${QOPT_SANITIZERS} -fno-sanitize=vptr)
+endif()

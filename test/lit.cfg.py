@@ -7,7 +7,7 @@ import lit.util
 config.name = "qopt"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Unit", "Fixtures"]
+config.excludes = ["Unit", "Fixtures", "corpus"]
 config.test_source_root = os.path.join(config.qopt_source_dir, "test")
 config.test_exec_root = os.path.join(config.qopt_binary_dir, "test")
 
@@ -22,6 +22,9 @@ config.substitutions.append(("%source", config.qopt_source_dir))
 config.substitutions.append(("%models", os.path.join(config.qopt_source_dir, "models")))
 config.substitutions.append(
     ("%fixtures", os.path.join(config.test_source_root, "Fixtures"))
+)
+config.substitutions.append(
+    ("%fuzzers", os.path.join(config.qopt_binary_dir, "test", "fuzz"))
 )
 config.substitutions.append(
     ("%python", lit.util.which("python3", os.environ["PATH"]) or "python3")

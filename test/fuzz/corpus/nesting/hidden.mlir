@@ -1,0 +1,2 @@
+module attributes {q.a = #qopt.file<//>, q.b = [[[[ ]]]]} {}
+"x">
