@@ -1,4 +1,4 @@
-//===- Blocks.h - block structs and the rows of FormatTable ---------------===//
+//===- Blocks.h - the rows of FormatTable that hold blocks ------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -11,22 +11,9 @@
 namespace qopt::detail {
 
 // Each quantized format is one file; these are their rows.
-extern const FormatRow rowQ8_0, rowQ4_0, rowQ4_1;
-
-/// The reciprocal of a scale as ggml's quantizers take it: 0 for a zero scale,
-/// so that a block of zeros has codes of zero.
-inline float reciprocalOrZero(float scale) {
-  return scale != 0 ? 1.0f / scale : 0.0f;
-}
-
-/// Conversion to int as x86-64 does it (cvttss2si), which ggml's reference
-/// relies on for values out of range: NaN and overflow give INT32_MIN. Inside
-/// the range it is the plain cast. Spelled out, the result is the same with
-/// every compiler.
-inline int32_t truncateToInt(float value) {
-  return value > -2147483648.0f && value < 2147483648.0f ? int32_t(value)
-                                                         : INT32_MIN;
-}
+extern const FormatRow rowQ8_0, rowQ4_0, rowQ4_1, rowQ5_0, rowQ5_1, rowQ2_K,
+    rowQ3_K, rowQ4_K, rowQ5_K, rowQ6_K, rowIQ4_NL, rowIQ4_XS, rowMXFP4,
+    rowTQ1_0, rowTQ2_0;
 
 } // namespace qopt::detail
 

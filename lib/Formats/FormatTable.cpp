@@ -18,8 +18,8 @@ void decodePlain(const uint8_t *source, float *target, int64_t count) {
 }
 template <DType dtype>
 void encodePlain(const float *source, const float *, uint8_t *target,
-                 int64_t count) {
-  encodeFromF32(dtype, source, target, count);
+                 int64_t rows, int64_t columns) {
+  encodeFromF32(dtype, source, target, rows * columns);
 }
 
 template <DType dtype>
@@ -35,7 +35,7 @@ FormatRow plain(GgufType type, std::string_view name,
           encodePlain<dtype>};
 }
 
-using Table = std::array<FormatRow, 6>;
+using Table = std::array<FormatRow, 18>;
 } // namespace
 
 std::span<const FormatRow> qopt::formatTable() {
@@ -46,6 +46,18 @@ std::span<const FormatRow> qopt::formatTable() {
       detail::rowQ8_0,
       detail::rowQ4_0,
       detail::rowQ4_1,
+      detail::rowQ5_0,
+      detail::rowQ5_1,
+      detail::rowQ2_K,
+      detail::rowQ3_K,
+      detail::rowQ4_K,
+      detail::rowQ5_K,
+      detail::rowQ6_K,
+      detail::rowIQ4_NL,
+      detail::rowIQ4_XS,
+      detail::rowMXFP4,
+      detail::rowTQ1_0,
+      detail::rowTQ2_0,
   };
   return table;
 }

@@ -4,71 +4,34 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//     w_hat = d * (q - 8),   d = w_max / -8,   q = min(15, trunc(w / d + 8.5))
-//
-// where w_max is the weight of largest magnitude (the first of several), with
-// its sign: it gets code 0 and is exact up to the rounding of d.
+//     w_hat = d (q - 8)
 //
 //===----------------------------------------------------------------------===//
-#include "Blocks.h"
-#include "qopt/Formats/Half.h"
-
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-
-using namespace qopt;
+#include "Blocks32.h"
 
 namespace {
-constexpr int blockElements = 32;
+struct Q4_0 {
+  struct Block {
+    uint16_t d;    // f16
+    uint8_t q[16]; // nibbles
+  };
+  static constexpr int elements = 32;
 
-struct Block {
-  uint16_t d;                   // f16
-  uint8_t q[blockElements / 2]; // low nibble j, high nibble j + 16
-};
-static_assert(sizeof(Block) == 18 && alignof(Block) == 2);
-
-void decode(const uint8_t *source, float *target, int64_t count) {
-  for (int64_t i = 0; i < count; i += blockElements) {
-    Block block;
-    std::memcpy(&block, source + i / blockElements * sizeof(Block),
-                sizeof(Block));
+  static void decode(const Block &block, float *target) {
     float d = f16ToF32(block.d);
-    for (int j = 0; j < blockElements / 2; ++j) {
-      target[i + j] = d * float((block.q[j] & 15) - 8);
-      target[i + j + blockElements / 2] = d * float((block.q[j] >> 4) - 8);
-    }
+    for (int j = 0; j < elements; ++j)
+      target[j] = d * float(nibble(block.q, j) - 8);
   }
-}
 
-uint8_t code(float weight, float reciprocal) {
-  int8_t truncated = detail::truncateToInt(weight * reciprocal + 8.5f);
-  return std::min<int>(15, truncated);
-}
-
-void encode(const float *source, const float *, uint8_t *target,
-            int64_t count) {
-  for (int64_t i = 0; i < count; i += blockElements) {
-    const float *w = source + i;
-    float magnitude = 0, extreme = 0;
-    for (int j = 0; j < blockElements; ++j)
-      if (magnitude < std::fabs(w[j])) {
-        magnitude = std::fabs(w[j]);
-        extreme = w[j];
-      }
-    float d = extreme / -8;
-    float reciprocal = detail::reciprocalOrZero(d);
-    Block block;
-    block.d = f32ToF16(d);
-    for (int j = 0; j < blockElements / 2; ++j)
-      block.q[j] = code(w[j], reciprocal) |
-                   code(w[j + blockElements / 2], reciprocal) << 4;
-    std::memcpy(target + i / blockElements * sizeof(Block), &block,
-                sizeof(Block));
+  static void encode(const BlockInput &input, Bytes *block) {
+    Bytes codes[elements];
+    Floats d = encodeSymmetric<8>(input, codes);
+    storeHalf(block + offsetof(Block, d), f32ToF16(d));
+    storeNibbles(codes, block + offsetof(Block, q));
   }
-}
+};
+static_assert(sizeof(Q4_0::Block) == 18 && alignof(Q4_0::Block) == 2);
 } // namespace
 
-constinit const FormatRow detail::rowQ4_0 = {GgufType::Q4_0, "q4_0",        "Q4_0",
-                                   blockElements,  sizeof(Block), true,
-                                   decode,         encode};
+constinit const qopt::FormatRow qopt::detail::rowQ4_0 =
+    makeRow<Q4_0>(GgufType::Q4_0, "q4_0", "Q4_0");

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "GgufParts.h"
 
+#include <bit>
+
 using namespace qopt;
 
 Result<uint64_t> detail::ggufAlignment(const GgufMetadata &metadata) {

@@ -24,8 +24,20 @@ enum class GgufType : uint32_t {
   F16 = 1,
   Q4_0 = 2,
   Q4_1 = 3,
+  Q5_0 = 6,
+  Q5_1 = 7,
   Q8_0 = 8,
+  Q2_K = 10,
+  Q3_K = 11,
+  Q4_K = 12,
+  Q5_K = 13,
+  Q6_K = 14,
+  IQ4_NL = 20,
+  IQ4_XS = 23,
   BF16 = 30,
+  TQ1_0 = 34,
+  TQ2_0 = 35,
+  MXFP4 = 39,
 };
 
 struct FormatRow {
@@ -37,19 +49,27 @@ struct FormatRow {
   bool quantized; // false for plain floats
   /// Decodes `count` weights (a multiple of blockElements) to f32.
   void (*decode)(const uint8_t *source, float *target, int64_t count);
-  /// Encodes `count` weights of one row (a multiple of blockElements) in f32
-  /// arithmetic without FMA, bit-identical to ggml_quantize_chunk without an
-  /// importance matrix for every finite input. `importance`, one weight per
-  /// column, may be null; F32, F16, BF16, Q8_0, Q4_0 and Q4_1 ignore it.
+  /// Encodes a matrix of `rows` rows of `columns` weights (a multiple of
+  /// blockElements), in f32 arithmetic without FMA: bit-identical to
+  /// ggml_quantize_chunk for every input for which that is defined.
+  /// `importance`, one weight per column, ≥ 0, may be null; F32, F16, BF16,
+  /// Q8_0, MXFP4, TQ1_0 and TQ2_0 ignore it. Several rows at once are faster
+  /// than one after another where rows are short.
   ///
-  /// Never fails, on no input. A NaN does not influence the scale and gets the
-  /// code of the smallest stored integer or 0; an infinite weight, or one whose
-  /// scale overflows f16, makes its whole block decode to infinities and NaN.
-  /// Whoever quantizes strangers' weights checks that they are finite first. A
-  /// block whose scale underflows f16 decodes to zeros (Q4_1: its minimum).
-  void (*encode)(const float *source, const float *importance, uint8_t *target,
-                 int64_t count);
+  /// Never fails, on no input, and does the same everywhere. Where a block
+  /// holds a NaN, an infinity or weights whose squares or scale overflow, its
+  /// codes mean nothing, and the other blocks of the row are untouched (with
+  /// importance in Q4_0, Q4_1, Q5_0 and Q5_1: the row). Whoever quantizes
+  /// strangers' weights checks that they are finite first. A block whose scale
+  /// underflows f16 decodes to zeros (Q4_1, Q5_1: to its minimum).
+  void (*encodeRows)(const float *source, const float *importance,
+                     uint8_t *target, int64_t rows, int64_t columns);
 
+  /// Encodes one row.
+  void encode(const float *source, const float *importance, uint8_t *target,
+              int64_t columns) const {
+    encodeRows(source, importance, target, 1, columns);
+  }
   int64_t rowBytes(int64_t columns) const {
     return columns / blockElements * blockBytes;
   }

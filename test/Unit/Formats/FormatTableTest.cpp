@@ -50,7 +50,7 @@ std::vector<float> randomWeights(int64_t count, float scale) {
 } // namespace
 
 TEST(FormatTable, FindsEveryRowByTypeAndName) {
-  EXPECT_EQ(formatTable().size(), 6u);
+  EXPECT_EQ(formatTable().size(), 18u);
   for (const FormatRow &row : formatTable()) {
     EXPECT_EQ(findFormat(row.type), &row);
     EXPECT_EQ(findFormat(row.name), &row);

@@ -1,5 +1,6 @@
 #include "qopt/Formats/Half.h"
 
+#include <bit>
 #include <cmath>
 #include <gtest/gtest.h>
 

@@ -1,0 +1,142 @@
+//===- Codec.h - from blocks in lanes to rows of blocks ---------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// A format is a struct that knows one block:
+//
+//     struct Q4_0 {
+//       struct Block { … };                  // the bytes as they are stored
+//       static constexpr int elements = 32;  // weights of a block
+//       static void decode(const Block &block, float *target);
+//       static void encode(const BlockInput &input, Bytes *block);
+//     };
+//
+// `encode` works on one block per lane (Lanes.h) and writes byte i of every
+// block to block[i]. makeRow<Q4_0>() loops over rows of blocks.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_FORMATS_CODEC_H
+#define QOPT_LIB_FORMATS_CODEC_H
+
+#include "Blocks.h"
+#include "Lanes.h"
+#include "qopt/Formats/Half.h"
+
+#include <stddef.h>
+
+namespace {
+
+using qopt::f16ToF32;
+
+/// What `encode` gets to see; lane b of everything belongs to block b.
+struct BlockInput {
+  const Floats *weights;    // of the block
+  const Floats *importance; // of the block's columns; null if there is none
+  Floats rowMeanSquare;     // of the whole row; only if there is importance
+};
+
+/// Σ x², in the order of the weights.
+template <int count> Floats sumOfSquares(const Floats *x) {
+  Floats sum = 0.0f;
+  for (int i = 0; i < count; ++i)
+    sum += x[i] * x[i];
+  return sum;
+}
+
+/// The weight of each error in a search: importance · √(energy + x²).
+template <int count>
+void weighByImportance(const Floats *x, const Floats *importance, Floats energy,
+                       Floats *weight) {
+  for (int i = 0; i < count; ++i)
+    weight[i] = importance[i] * squareRoot(energy + x[i] * x[i]);
+}
+
+/// Reads `count` floats from one address per lane.
+template <int count>
+void gather(const float *const (&source)[lanes], Floats *target) {
+  for (int lane = 0; lane < lanes; ++lane)
+    for (int i = 0; i < count; ++i)
+      target[i][lane] = source[lane][i];
+}
+
+/// Writes the first `blocks` lanes as consecutive blocks.
+template <int size>
+void scatter(const Bytes *block, int blocks, uint8_t *target) {
+  for (int lane = 0; lane < blocks; ++lane)
+    for (int i = 0; i < size; ++i)
+      target[lane * size + i] = block[i][lane];
+}
+
+inline float meanSquare(const float *row, int64_t columns) {
+  float sum = 0;
+  for (int64_t i = 0; i < columns; ++i)
+    sum += row[i] * row[i];
+  return sum / columns;
+}
+
+/// FormatRow::encodeRows of a format.
+template <typename Format>
+void encodeRows(const float *source, const float *importance, uint8_t *target,
+                int64_t rows, int64_t columns) {
+  constexpr int elements = Format::elements;
+  constexpr int size = sizeof(typename Format::Block);
+  const int64_t blocksPerRow = columns / elements;
+  const int64_t blocks = rows * blocksPerRow;
+  Floats weights[elements], columnImportance[elements];
+  Bytes encoded[size];
+  Floats rowMeanSquare = 0.0f;
+  float lastMeanSquare = 0;
+  for (int64_t first = 0; first < blocks; first += lanes) {
+    const int used = blocks - first < lanes ? int(blocks - first) : lanes;
+    const float *weightsOfLane[lanes], *importanceOfLane[lanes];
+    for (int lane = 0; lane < lanes; ++lane) {
+      // Lanes without a block of their own repeat the first.
+      const int64_t block = lane < used ? first + lane : first;
+      const int64_t inRow = block % blocksPerRow;
+      weightsOfLane[lane] = source + block * elements;
+      if (!importance)
+        continue;
+      importanceOfLane[lane] = importance + inRow * elements;
+      if (inRow == 0 && lane < used)
+        lastMeanSquare = meanSquare(weightsOfLane[lane], columns);
+      rowMeanSquare[lane] = lastMeanSquare;
+    }
+    gather<elements>(weightsOfLane, weights);
+    if (importance)
+      gather<elements>(importanceOfLane, columnImportance);
+    Format::encode(
+        {weights, importance ? columnImportance : nullptr, rowMeanSquare},
+        encoded);
+    scatter<size>(encoded, used, target + first * size);
+  }
+}
+
+/// FormatRow::decode of a format.
+template <typename Format>
+void decodeBlocks(const uint8_t *source, float *target, int64_t count) {
+  typename Format::Block block;
+  for (int64_t i = 0; i < count; i += Format::elements) {
+    __builtin_memcpy(&block, source, sizeof(block));
+    Format::decode(block, target + i);
+    source += sizeof(block);
+  }
+}
+
+template <typename Format>
+constexpr qopt::FormatRow makeRow(qopt::GgufType type, const char *name,
+                                  const char *ggmlName) {
+  return {type,
+          {name, __builtin_strlen(name)},
+          {ggmlName, __builtin_strlen(ggmlName)},
+          Format::elements,
+          sizeof(typename Format::Block),
+          true,
+          decodeBlocks<Format>,
+          encodeRows<Format>};
+}
+
+} // namespace
+
+#endif // QOPT_LIB_FORMATS_CODEC_H

@@ -1,0 +1,43 @@
+//===- IQ4_NL.cpp - 32 weights of 4 bits, nonlinear -----------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+//     w_hat = d value[q]
+//
+//===----------------------------------------------------------------------===//
+#include "NonlinearCodes.h"
+
+namespace {
+struct IQ4_NL {
+  struct Block {
+    uint16_t d;    // f16
+    uint8_t q[16]; // nibbles
+  };
+  static constexpr int elements = 32;
+
+  static void decode(const Block &block, float *target) {
+    float d = f16ToF32(block.d);
+    for (int j = 0; j < elements; ++j)
+      target[j] = d * float(nonlinearValues[nibble(block.q, j)]);
+  }
+
+  static void encode(const BlockInput &input, Bytes *block) {
+    const Floats *w = input.weights;
+    Floats weight[elements];
+    weighNonlinear(w, input.importance, nonlinearEnergy<elements>(w), weight);
+    Floats d = searchNonlinear(w, weight);
+    Floats inverse = reciprocalOrZero(d);
+    Bytes codes[elements];
+    for (int j = 0; j < elements; ++j)
+      codes[j] = toBytes(NearestValue(inverse * w[j]).code);
+    storeHalf(block + offsetof(Block, d), f32ToF16(d));
+    storeNibbles(codes, block + offsetof(Block, q));
+  }
+};
+static_assert(sizeof(IQ4_NL::Block) == 18 && alignof(IQ4_NL::Block) == 2);
+} // namespace
+
+constinit const qopt::FormatRow qopt::detail::rowIQ4_NL =
+    makeRow<IQ4_NL>(GgufType::IQ4_NL, "iq4_nl", "IQ4_NL");

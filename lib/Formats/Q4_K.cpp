@@ -1,0 +1,45 @@
+//===- Q4_K.cpp - 256 weights of 4 bits in 8 sub-blocks -------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+//     w_hat = d s_j q - dmin m_j,   j = weight / 32
+//
+//===----------------------------------------------------------------------===//
+#include "SixBitScales.h"
+
+namespace {
+struct Q4_K {
+  struct Block {
+    uint16_t d, dmin;   // f16
+    uint8_t scales[12]; // s_j and m_j, of 6 bits each
+    uint8_t q[128];     // pairs of nibbles
+  };
+  static constexpr int elements = superBlockElements;
+
+  static void decode(const Block &block, float *target) {
+    uint8_t scales[8], minima[8];
+    unpackSixBitScales(block.scales, scales, minima);
+    for (int j = 0; j < 8; ++j) {
+      float scale = f16ToF32(block.d) * scales[j];
+      float minimum = f16ToF32(block.dmin) * minima[j];
+      for (int i = 32 * j; i < 32 * (j + 1); ++i)
+        target[i] = scale * float(pairedNibble(block.q, i)) - minimum;
+    }
+  }
+
+  static void encode(const BlockInput &input, Bytes *block) {
+    SixBitSuperBlock<15> fit;
+    fit.encode(input, {-1.f, 0.1f, 20, /*absoluteError=*/false},
+               /*clampSearched=*/false, block + offsetof(Block, scales));
+    storeHalf(block + offsetof(Block, d), fit.d);
+    storeHalf(block + offsetof(Block, dmin), fit.dmin);
+    storeNibblePairs(fit.codes, block + offsetof(Block, q));
+  }
+};
+static_assert(sizeof(Q4_K::Block) == 144 && alignof(Q4_K::Block) == 2);
+} // namespace
+
+constinit const qopt::FormatRow qopt::detail::rowQ4_K =
+    makeRow<Q4_K>(GgufType::Q4_K, "q4_k", "Q4_K");

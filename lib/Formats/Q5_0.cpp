@@ -1,0 +1,41 @@
+//===- Q5_0.cpp - 32 weights of 5 bits with one scale ---------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+//     w_hat = d (q - 16)
+//
+//===----------------------------------------------------------------------===//
+#include "Blocks32.h"
+
+namespace {
+struct Q5_0 {
+  struct Block {
+    uint16_t d;    // f16
+    uint8_t qh[4]; // fifth bits
+    uint8_t q[16]; // nibbles
+  };
+  static constexpr int elements = 32;
+
+  static void decode(const Block &block, float *target) {
+    float d = f16ToF32(block.d);
+    for (int j = 0; j < elements; ++j) {
+      int q = nibble(block.q, j) | fifthBit(block.qh, j) << 4;
+      target[j] = d * float(q - 16);
+    }
+  }
+
+  static void encode(const BlockInput &input, Bytes *block) {
+    Bytes codes[elements];
+    Floats d = encodeSymmetric<16>(input, codes);
+    storeHalf(block + offsetof(Block, d), f32ToF16(d));
+    storeFifthBits(codes, block + offsetof(Block, qh));
+    storeNibbles(codes, block + offsetof(Block, q));
+  }
+};
+static_assert(sizeof(Q5_0::Block) == 22 && alignof(Q5_0::Block) == 2);
+} // namespace
+
+constinit const qopt::FormatRow qopt::detail::rowQ5_0 =
+    makeRow<Q5_0>(GgufType::Q5_0, "q5_0", "Q5_0");

@@ -1,0 +1,76 @@
+//===- Q6_K.cpp - 256 weights of 6 bits in 16 sub-blocks ------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+//     w_hat = d s_j (q - 32),   j = weight / 16,   s_j in -128 … 127
+//
+// The scale of largest magnitude gets s_j = -128. Without importance an error
+// weighs w²; with it, the importance alone.
+//
+//===----------------------------------------------------------------------===//
+#include "SuperBlock.h"
+
+namespace {
+struct Q6_K {
+  struct Block {
+    uint8_t ql[128]; // low nibbles: of each 128 weights, weight l (l < 64) in
+                     // byte l and weight l + 64 in its high half
+    uint8_t qh[64];  // the upper two bits of every weight
+    int8_t scales[16];
+    uint16_t d; // f16
+  };
+  static constexpr int elements = superBlockElements;
+  static constexpr int subBlocks = 16, subElements = 16;
+
+  static void decode(const Block &block, float *target) {
+    for (int i = 0; i < elements; ++i) {
+      int low = block.ql[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15;
+      int q = (low | crumb(block.qh, i) << 4) - 32;
+      target[i] = f16ToF32(block.d) * block.scales[i / 16] * float(q);
+    }
+  }
+
+  static void encode(const BlockInput &input, Bytes *block) {
+    const Floats *w = input.weights;
+    Bytes codes[elements];
+    Floats scales[subBlocks], squares[subElements];
+    for (int j = 0; j < subBlocks; ++j) {
+      const Floats *weight = squares;
+      if (input.importance)
+        weight = input.importance + 16 * j;
+      else
+        for (int i = 0; i < subElements; ++i)
+          squares[i] = w[16 * j + i] * w[16 * j + i];
+      scales[j] =
+          searchSymmetric<subElements, 32>(w + 16 * j, weight, codes + 16 * j);
+    }
+    Extreme largest = findExtreme<subBlocks>(scales);
+    Ints vanishing = largest.magnitude < negligible;
+    Floats inverse = -128.0f / largest.value;
+    Ints levels[subBlocks];
+    for (int j = 0; j < subBlocks; ++j) {
+      Ints level = signedByte(atMost(roundToEven(inverse * scales[j]), 127));
+      levels[j] = select(vanishing, Ints(0), level);
+      block[offsetof(Block, scales) + j] = toBytes(levels[j]);
+    }
+    Ints d = select(vanishing, Ints(0), f32ToF16(1.0f / inverse));
+    requantizeSymmetric<subElements, 32>(w, d, levels, codes);
+    // A block that vanishes is all zero bytes, not zero weights.
+    for (Bytes &code : codes)
+      code = toBytes(select(vanishing, Ints(0), toInts(code)));
+
+    for (int first = 0; first < elements; first += 128)
+      for (int l = 0; l < 64; ++l)
+        block[offsetof(Block, ql) + first / 2 + l] =
+            (codes[first + l] & 15) | codes[first + l + 64] << 4;
+    storeCrumbs(codes, 4, block + offsetof(Block, qh));
+    storeHalf(block + offsetof(Block, d), d);
+  }
+};
+static_assert(sizeof(Q6_K::Block) == 210 && alignof(Q6_K::Block) == 2);
+} // namespace
+
+constinit const qopt::FormatRow qopt::detail::rowQ6_K =
+    makeRow<Q6_K>(GgufType::Q6_K, "q6_k", "Q6_K");

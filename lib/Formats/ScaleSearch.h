@@ -1,0 +1,305 @@
+//===- ScaleSearch.h - the scale of a group of weights ----------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// Every search minimizes Σ weight (x - x̂)² (or |x - x̂|) over a small set of
+// candidate scales, with codes by rounding and, for each set of codes, the
+// scale in closed form (weighted least squares). Which candidates, in which
+// order, and how every f32 expression associates is the contract with ggml's
+// quantizers: results are bit-identical to make_qx_quants, make_q3_quants,
+// make_qkx2_quants, make_qkx3_quants and make_qp_quants.
+//
+// Here x, the weights and the codes are arrays of `count` lanes (Lanes.h), each
+// lane a search of its own.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_FORMATS_SCALESEARCH_H
+#define QOPT_LIB_FORMATS_SCALESEARCH_H
+
+#include "Lanes.h"
+
+namespace {
+
+/// Groups whose largest magnitude is below this are stored as zeros.
+constexpr float negligible = 1e-15f;
+
+/// The weight of largest magnitude, the first of several, and its magnitude.
+struct Extreme {
+  Floats magnitude = 0.0f, value = 0.0f;
+
+  void include(Floats x) {
+    Ints larger = absolute(x) > magnitude;
+    magnitude = select(larger, absolute(x), magnitude);
+    value = select(larger, x, value);
+  }
+};
+template <int count> Extreme findExtreme(const Floats *x) {
+  Extreme extreme;
+  for (int i = 0; i < count; ++i)
+    extreme.include(x[i]);
+  return extreme;
+}
+
+/// Σ w x l and Σ w l²: for codes l the best scale is their quotient.
+struct Moments {
+  Floats xl = 0.0f, ll = 0.0f;
+
+  void add(Floats weightedX, Floats weight, Floats l) {
+    xl += weightedX * l;
+    ll += weight * l * l;
+  }
+};
+
+/// x̂ = scale · (code - half), codes 0 … 2 half - 1. The first candidate maps
+/// the extreme weight to the code of largest magnitude, -half; the others move
+/// that code by up to 0.9 in steps of 0.1. Returns the scale.
+template <int count, int half>
+Floats searchSymmetric(const Floats *x, const Floats *weight, Bytes *codes) {
+  Extreme extreme = findExtreme<count>(x);
+  Ints vanishing = extreme.magnitude < negligible;
+
+  Floats weightedX[count];
+  for (int i = 0; i < count; ++i)
+    weightedX[i] = weight[i] * x[i];
+  auto signedCode = [&](Floats inverse, int i) {
+    return clamp(roundToEven(inverse * x[i]), -half, half - 1);
+  };
+  auto momentsOf = [&](Floats inverse) {
+    Moments sum;
+    for (int i = 0; i < count; ++i)
+      sum.add(weightedX[i], weight[i], toFloats(signedCode(inverse, i)));
+    return sum;
+  };
+
+  Floats bestInverse = -float(half) / extreme.value;
+  Moments first = momentsOf(bestInverse);
+  Floats scale = select(first.ll != 0.0f, first.xl / first.ll, Floats(0.0f));
+  Floats best = scale * first.xl;
+  for (int step = -9; step <= 9; ++step) {
+    if (step == 0)
+      continue;
+    Floats inverse = -(half + 0.1f * step) / extreme.value;
+    Moments sum = momentsOf(inverse);
+    // The error is Σ w x² - xl² / ll: larger is better.
+    Ints better = (sum.ll > 0.0f) & (sum.xl * sum.xl > best * sum.ll);
+    Floats candidate = sum.xl / sum.ll;
+    scale = select(better, candidate, scale);
+    best = select(better, candidate * sum.xl, best);
+    bestInverse = select(better, inverse, bestInverse);
+  }
+  for (int i = 0; i < count; ++i)
+    codes[i] =
+        toBytes(select(vanishing, Ints(0), signedCode(bestInverse, i) + half));
+  return select(vanishing, Floats(0.0f), scale);
+}
+
+/// Which codes coordinate descent may change, and to what.
+struct DescentRules {
+  int low, high;        // of the codes
+  bool restMustWeigh;   // skip a weight if all others have zero codes
+  bool resultMustWeigh; // skip a change that leaves only zero codes
+  bool wrapToByte;      // codes are stored as unsigned bytes
+};
+
+/// Improves codes one at a time, against the best scale of all the others, in
+/// at most five rounds. `moments` are those of the codes, before and after.
+template <int count>
+void descend(const Floats *x, const Floats *weight, DescentRules rules,
+             Ints *codes, Moments &moments) {
+  for (int round = 0; round < 5; ++round) {
+    Ints changed = 0;
+    for (int i = 0; i < count; ++i) {
+      Floats weightedX = weight[i] * x[i], code = toFloats(codes[i]);
+      Moments rest;
+      rest.xl = moments.xl - weightedX * code;
+      rest.ll = moments.ll - weight[i] * code * code;
+      Ints allowed = rest.xl > 0.0f;
+      if (rules.restMustWeigh)
+        allowed &= rest.ll > 0.0f;
+      Ints proposal = roundToEven(x[i] * rest.ll / rest.xl);
+      proposal = clamp(proposal, rules.low, rules.high);
+      rest.add(weightedX, weight[i], toFloats(proposal));
+      Ints better =
+          allowed & (proposal != codes[i]) &
+          (rest.xl * rest.xl * moments.ll > moments.xl * moments.xl * rest.ll);
+      if (rules.resultMustWeigh)
+        better &= rest.ll > 0.0f;
+      if (rules.wrapToByte)
+        proposal &= 255;
+      codes[i] = select(better, proposal, codes[i]);
+      moments.xl = select(better, rest.xl, moments.xl);
+      moments.ll = select(better, rest.ll, moments.ll);
+      changed |= better;
+    }
+    if (!any(changed))
+      break;
+  }
+}
+
+/// x̂ = scale · (code - half) with weights x², the codes improved by coordinate
+/// descent instead of a search over scales. Returns the scale.
+template <int count, int half>
+Floats descendSymmetric(const Floats *x, Bytes *codes) {
+  Extreme extreme = findExtreme<count>(x);
+  Ints vanishing = extreme.magnitude < negligible;
+  Floats inverse = -float(half) / extreme.value;
+
+  Floats weight[count];
+  Ints signedCodes[count];
+  Moments moments;
+  for (int i = 0; i < count; ++i) {
+    weight[i] = x[i] * x[i];
+    signedCodes[i] = clamp(roundToEven(inverse * x[i]), -half, half - 1);
+    moments.add(weight[i] * x[i], weight[i], toFloats(signedCodes[i]));
+  }
+  descend<count>(x, weight,
+                 {.low = -half,
+                  .high = half - 1,
+                  .restMustWeigh = false,
+                  .resultMustWeigh = true,
+                  .wrapToByte = false},
+                 signedCodes, moments);
+  for (int i = 0; i < count; ++i)
+    codes[i] = toBytes(select(vanishing, Ints(0), signedCodes[i] + half));
+  return select(vanishing | !(moments.ll > 0.0f), Floats(0.0f),
+                moments.xl / moments.ll);
+}
+
+/// x̂ = scale · code for values that are hardly ever negative: the scales and
+/// the minima of a super-block. A negative code is kept modulo 256, as a byte.
+template <int count, int maxCode>
+Floats searchPositive(const Floats *x, const Floats *weight, Ints *codes) {
+  Floats largest = 0.0f;
+  for (int i = 0; i < count; ++i)
+    largest = select(largest > x[i], largest, x[i]);
+  Ints vanishing = largest < negligible;
+
+  auto errorOf = [&](Floats scale, auto code) {
+    Floats error = 0.0f;
+    for (int i = 0; i < count; ++i) {
+      Floats difference = x[i] - scale * toFloats(code(i));
+      error += weight[i] * difference * difference;
+    }
+    return error;
+  };
+  Floats inverse = float(maxCode) / largest;
+  Floats best = errorOf(
+      1.0f / inverse, [&](int i) { return roundToEven(inverse * x[i]) & 255; });
+  for (int step = -4; step <= 4; ++step) {
+    if (step == 0)
+      continue;
+    Floats candidate = (0.1f * step + maxCode) / largest;
+    Floats error = errorOf(1.0f / candidate, [&](int i) {
+      return atMost(roundToEven(candidate * x[i]), maxCode);
+    });
+    Ints better = error < best;
+    best = select(better, error, best);
+    inverse = select(better, candidate, inverse);
+  }
+
+  Moments moments;
+  for (int i = 0; i < count; ++i) {
+    Ints code = atMost(roundToEven(inverse * x[i]), maxCode);
+    moments.add(weight[i] * x[i], weight[i], toFloats(code));
+    codes[i] = code & 255;
+  }
+  descend<count>(x, weight,
+                 {.low = INT32_MIN,
+                  .high = maxCode,
+                  .restMustWeigh = true,
+                  .resultMustWeigh = false,
+                  .wrapToByte = true},
+                 codes, moments);
+  for (int i = 0; i < count; ++i)
+    codes[i] = select(vanishing, Ints(0), codes[i]);
+  return select(vanishing | !(moments.ll > 0.0f), Floats(0.0f),
+                moments.xl / moments.ll);
+}
+
+/// x̂ = scale · code - minimum.
+struct AffineFit {
+  Floats scale, minimum; // minimum ≥ 0, or -0
+};
+
+/// Candidates for 1 / scale: (maxCode + first + step · i) / range, i ≤ steps.
+struct AffineCandidates {
+  float first, step;
+  int steps;
+  bool absoluteError; // minimize Σ w |x - x̂| instead of Σ w (x - x̂)²
+};
+
+/// codes 0 … maxCode. The minimum is at most the smallest weight and never
+/// above 0. Each candidate's codes give scale and minimum by weighted linear
+/// regression; a better candidate also moves the origin of those after it.
+template <int count, int maxCode>
+AffineFit searchAffine(const Floats *x, const Floats *weight,
+                       AffineCandidates candidates, Bytes *codes) {
+  Floats lowest = x[0], highest = x[0];
+  Floats sumW = weight[0], sumX = sumW * x[0];
+  for (int i = 1; i < count; ++i) {
+    lowest = select(x[i] < lowest, x[i], lowest);
+    highest = select(x[i] > highest, x[i], highest);
+    sumW += weight[i];
+    sumX += weight[i] * x[i];
+  }
+  lowest = select(lowest > 0.0f, Floats(0.0f), lowest);
+  Ints constant = highest == lowest;
+
+  Floats l[count];
+  auto codeOf = [&](Floats inverse, Floats origin, int i) {
+    return clamp(roundToEven(inverse * (x[i] - origin)), 0, maxCode);
+  };
+  auto errorOf = [&](Floats scale, Floats origin) {
+    Floats error = 0.0f;
+    for (int i = 0; i < count; ++i) {
+      Floats difference = scale * l[i] + origin - x[i];
+      error += weight[i] * (candidates.absoluteError ? absolute(difference)
+                                                     : difference * difference);
+    }
+    return error;
+  };
+
+  Floats origin = lowest;
+  Floats bestInverse = float(maxCode) / (highest - lowest), bestOrigin = lowest;
+  Floats scale = 1.0f / bestInverse;
+  for (int i = 0; i < count; ++i)
+    l[i] = toFloats(codeOf(bestInverse, origin, i));
+  Floats best = errorOf(scale, origin);
+
+  for (int step = 0; step <= candidates.steps; ++step) {
+    Floats inverse = (candidates.first + candidates.step * step + maxCode) /
+                     (highest - origin);
+    Floats sumL = 0.0f, sumLL = 0.0f, sumXL = 0.0f;
+    for (int i = 0; i < count; ++i) {
+      l[i] = toFloats(codeOf(inverse, origin, i));
+      Floats weightedL = weight[i] * l[i];
+      sumL += weightedL;
+      sumLL += weightedL * l[i];
+      sumXL += weightedL * x[i];
+    }
+    Floats determinant = sumW * sumLL - sumL * sumL;
+    Floats newScale = (sumW * sumXL - sumX * sumL) / determinant;
+    Floats newOrigin = (sumLL * sumX - sumL * sumXL) / determinant;
+    Ints above = newOrigin > 0.0f;
+    newOrigin = select(above, Floats(0.0f), newOrigin);
+    newScale = select(above, sumXL / sumLL, newScale);
+    Floats error = errorOf(newScale, newOrigin);
+    Ints better = (determinant > 0.0f) & (error < best);
+    best = select(better, error, best);
+    scale = select(better, newScale, scale);
+    bestInverse = select(better, inverse, bestInverse);
+    bestOrigin = select(better, origin, bestOrigin);
+    origin = select(better, newOrigin, origin);
+  }
+  for (int i = 0; i < count; ++i)
+    codes[i] =
+        toBytes(select(constant, Ints(0), codeOf(bestInverse, bestOrigin, i)));
+  return {select(constant, Floats(0.0f), scale),
+          select(constant, -lowest, -origin)};
+}
+
+} // namespace
+
+#endif // QOPT_LIB_FORMATS_SCALESEARCH_H

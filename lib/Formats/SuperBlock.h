@@ -1,0 +1,138 @@
+//===- SuperBlock.h - 256 weights with two levels of scales --*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// The K-quants cut 256 weights into sub-blocks. Each has a scale (and a
+// minimum) that is itself quantized, against one f16 per super-block:
+//
+//     affine      w_hat = d level q - dmin minimumLevel       Q2_K, Q4_K, Q5_K
+//     symmetric   w_hat = d level (q - half)                  Q3_K, Q6_K
+//
+// Encoding finds scales for each sub-block, quantizes them, and then rounds the
+// weights again, to the scales as they are stored. Where a stored scale is 0
+// the codes of the search stay.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_FORMATS_SUPERBLOCK_H
+#define QOPT_LIB_FORMATS_SUPERBLOCK_H
+
+#include "Codec.h"
+#include "ScaleSearch.h"
+
+namespace {
+
+constexpr int superBlockElements = 256;
+
+/// Levels are bytes: what a format has no room for it must cut off itself.
+template <int subElements, int maxCode, int maxLevel> struct AffineSuperBlock {
+  static constexpr int subBlocks = superBlockElements / subElements;
+  using Levels = Ints[subBlocks];
+
+  Ints d, dmin; // f16
+  Levels scaleLevels, minimumLevels;
+  Bytes codes[superBlockElements];
+
+  /// `weigh(x, weight)` sets the weights of the errors of a sub-block. The
+  /// largest scale and the largest minimum get maxLevel.
+  template <typename Weigh>
+  void fit(const Floats *w, Weigh weigh, AffineCandidates candidates) {
+    Floats scales[subBlocks], minima[subBlocks], weight[subElements];
+    for (int j = 0; j < subBlocks; ++j) {
+      const Floats *x = w + j * subElements;
+      weigh(x, weight);
+      AffineFit fit = searchAffine<subElements, maxCode>(
+          x, weight, candidates, codes + j * subElements);
+      scales[j] = fit.scale;
+      minima[j] = fit.minimum;
+    }
+    d = quantizeByLargest(scales, scaleLevels);
+    dmin = quantizeByLargest(minima, minimumLevels);
+  }
+
+  /// Weights by importance · √(energy + x²), where energy is the mean square of
+  /// the super-block times `energyFactor`; a scale weighs what its weights do.
+  void fit(const BlockInput &input, float energyFactor) {
+    const Floats energy = energyFactor *
+                          sumOfSquares<superBlockElements>(input.weights) /
+                          float(superBlockElements);
+    Floats scales[subBlocks], minima[subBlocks], sums[subBlocks];
+    Floats weight[subElements];
+    for (int j = 0; j < subBlocks; ++j) {
+      const int first = j * subElements;
+      weighByImportance<subElements>(input.weights + first,
+                                     input.importance + first, energy, weight);
+      sums[j] = 0.0f;
+      for (int i = 0; i < subElements; ++i)
+        sums[j] += weight[i];
+      AffineFit fit = searchAffine<subElements, maxCode>(
+          input.weights + first, weight, {-0.9f, 0.05f, 36, false},
+          codes + first);
+      scales[j] = fit.scale;
+      minima[j] = fit.minimum;
+    }
+    d = f32ToF16(
+        searchPositive<subBlocks, maxLevel>(scales, sums, scaleLevels));
+    dmin = f32ToF16(
+        searchPositive<subBlocks, maxLevel>(minima, sums, minimumLevels));
+  }
+
+  /// Rounds the weights to the grid of the levels.
+  void requantize(const Floats *w) {
+    for (int j = 0; j < subBlocks; ++j) {
+      Floats scale = f16ToF32(d) * toFloats(scaleLevels[j]);
+      Floats minimum = f16ToF32(dmin) * toFloats(minimumLevels[j]);
+      for (int i = j * subElements; i < (j + 1) * subElements; ++i) {
+        Ints code = clamp(roundToEven((w[i] + minimum) / scale), 0, maxCode);
+        codes[i] = toBytes(select(scale == 0.0f, toInts(codes[i]), code));
+      }
+    }
+  }
+
+private:
+  static Ints quantizeByLargest(const Floats *values, Ints *levels) {
+    Floats largest = 0.0f;
+    for (int j = 0; j < subBlocks; ++j)
+      largest = select(values[j] > largest, values[j], largest);
+    Floats inverse =
+        select(largest > 0.0f, float(maxLevel) / largest, Floats(0.0f));
+    for (int j = 0; j < subBlocks; ++j)
+      levels[j] = roundToEven(inverse * values[j]) & 255;
+    return f32ToF16(largest / float(maxLevel));
+  }
+};
+
+/// Rounds the weights of a symmetric super-block to d · level; d is f16.
+template <int subElements, int half>
+void requantizeSymmetric(const Floats *w, Ints d, const Ints *levels,
+                         Bytes *codes) {
+  for (int j = 0; j < superBlockElements / subElements; ++j) {
+    Floats scale = f16ToF32(d) * toFloats(levels[j]);
+    for (int i = j * subElements; i < (j + 1) * subElements; ++i) {
+      Ints code = clamp(roundToEven(w[i] / scale), -half, half - 1) + half;
+      codes[i] = toBytes(select(scale == 0.0f, toInts(codes[i]), code));
+    }
+  }
+}
+
+// Two bits of every weight: byte l of each half of the super-block (128
+// weights) holds weights l, l + 32, l + 64 and l + 96 of it, lowest bits first.
+
+inline int crumb(const uint8_t *q, int weight) {
+  return q[weight / 128 * 32 + weight % 32] >> weight % 128 / 32 * 2 & 3;
+}
+/// Stores the bits `shift` and `shift + 1` of the codes in 64 bytes.
+inline void storeCrumbs(const Bytes *codes, int shift, Bytes *target) {
+  for (int first = 0; first < superBlockElements; first += 128)
+    for (int l = 0; l < 32; ++l) {
+      Bytes packed = 0;
+      for (int k = 0; k < 4; ++k)
+        packed |= (codes[first + l + 32 * k] >> shift & 3) << 2 * k;
+      target[first / 4 + l] = packed;
+    }
+}
+
+} // namespace
+
+#endif // QOPT_LIB_FORMATS_SUPERBLOCK_H
