@@ -23,12 +23,12 @@
 
 namespace {
 
+/// Two vectors and more, so that a chain of sums that depend on each other never
+/// waits alone.
 #if defined(__AVX512F__)
-constexpr int lanes = 16;
-#elif defined(__AVX2__)
-constexpr int lanes = 8;
+constexpr int lanes = 32;
 #else
-constexpr int lanes = 4;
+constexpr int lanes = 16;
 #endif
 
 using Floats = float __attribute__((ext_vector_type(lanes)));
