@@ -7,6 +7,7 @@
 #include "Emit.h"
 #include "Nesting.h"
 
+#include "qopt/Codegen/CPU/Passes.h"
 #include "qopt/Codegen/NVPTX/Passes.h"
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
@@ -147,6 +148,7 @@ int qopt::runDriver(int argc, char **argv) {
   registerDialects(registry);
   registerAllPasses();
   registerQOptPasses();
+  cpu::registerCPUCodegen();
   nvptx::registerNVPTXPasses();
 
   DriverFlags flags;

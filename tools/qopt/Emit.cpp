@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "Emit.h"
 
+#include "qopt/Codegen/CPU/ObjectFile.h"
 #include "qopt/Codegen/NVPTX/Passes.h"
 
 #include "mlir/Pass/Pass.h"
@@ -16,6 +17,9 @@ using namespace qopt;
 static constexpr Product products[] = {
     {"ptx", nvptx::emitPtx},
     {"cubin", nvptx::emitCubin},
+    {"obj", cpu::emitObject},
+    {"so", cpu::emitSharedObject},
+    {"llvm", cpu::emitLlvmIr},
 };
 
 Result<const Product *> qopt::findProduct(std::string_view kind) {

@@ -1,0 +1,61 @@
+//===- LinearKernel.h - kernels that multiply by a packed weight -*- C++
+//-*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// One kernel serves every linear of the same scheme, layout, N and K:
+//
+//     y[m, n] = sum over k of x[m, k] * w_hat[n, k],   m < M, M at run time
+//
+//     void qopt_linear_<scheme>_n<N>_k<K>(
+//         const float *x,         // [M, K]
+//         const uint8_t *packed,  // the components of the layout
+//         const uint16_t *scales,
+//         const uint8_t *zeros,   // no such parameter if symmetric
+//         float *y,               // [M, N]
+//         int64_t M);
+//     void qopt_linear_<scheme>_n<N>_k<K>_blocks(
+//         same..., int64_t M, int64_t firstBlock, int64_t endBlock);
+//
+// The second computes the outputs of some blocks of rows, and is what threads
+// share the work by; any cut gives the same bits.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_CODEGEN_CPU_LINEARKERNEL_H
+#define QOPT_CODEGEN_CPU_LINEARKERNEL_H
+
+#include "qopt/Codegen/CPU/Target.h"
+#include "qopt/Formats/Interleaved.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+namespace qopt::cpu {
+
+/// What a kernel is made for.
+struct LinearKernelSpec {
+  std::string schemeName;   // as in symbols: "int4_g128"
+  InterleavedLayout layout; // of 16 rows
+
+  std::string symbol() const;
+  std::string blocksSymbol() const { return symbol() + "_blocks"; }
+
+  /// Why no kernel covers the matrix; empty if one does.
+  std::string unsupported() const;
+};
+
+/// The memref types of x, the components, and y; x and y stand for their first
+/// row only, since bare pointers need static shapes.
+llvm::SmallVector<mlir::Type> kernelBufferTypes(mlir::MLIRContext *context,
+                                                const LinearKernelSpec &spec);
+
+/// Emits both functions at the insertion point, in the func, scf, vector,
+/// memref and arith dialects. The spec must be supported.
+void emitLinearKernel(mlir::OpBuilder &builder, mlir::Location location,
+                      const LinearKernelSpec &spec, const CpuTarget &target);
+
+} // namespace qopt::cpu
+
+#endif // QOPT_CODEGEN_CPU_LINEARKERNEL_H

@@ -1,0 +1,43 @@
+//===- Passes.td - lowering to CPU kernels -*- tablegen -*-----------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_CODEGEN_CPU_PASSES_TD
+#define QOPT_CODEGEN_CPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertLinearToCPU : Pass<"convert-linear-to-cpu", "::mlir::ModuleOp"> {
+  let summary = "qopt.linear on interleaved weights -> calls of outlined kernels";
+  let description = [{
+    Every `qopt.linear` whose weight is packed as `#qopt.interleaved<rows = 16>`
+    becomes a call of a kernel with bare pointers. The kernels are emitted in
+    the nested module `@qopt_cpu_kernels`, one per scheme, N and K, in the func,
+    scf, vector, memref and arith dialects, for the CPU that the options name. A
+    linear that no kernel covers stays, with a remark that says why.
+  }];
+  let options = [
+    Option<"cpu", "cpu", "std::string", [{"host"}],
+           "The CPU to make kernels for, as LLVM names it, or 'host'">,
+    Option<"features", "features", "std::string", [{""}],
+           "CPU features to add or take away: '+avx2,-fma'">,
+    Option<"exact", "exact", "bool", "true",
+           "Keep activations in f32, as every kernel of this backend does">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
+def LowerCPUKernels : Pass<"lower-cpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "the module of CPU kernels -> LLVM dialect";
+  let description = [{
+    Lowers the nested module `@qopt_cpu_kernels`, and nothing else, to the LLVM
+    dialect with bare pointers. It can then be translated by itself.
+  }];
+}
+
+#endif // QOPT_CODEGEN_CPU_PASSES_TD

@@ -1,0 +1,85 @@
+//===- Pipeline.cpp - lowering the module of CPU kernels to LLVM ----------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/Codegen/CPU/Passes.h"
+#include "qopt/Transforms/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace qopt::cpu {
+#define GEN_PASS_DEF_LOWERCPUKERNELS
+#include "qopt/Codegen/CPU/Passes.h.inc"
+
+ModuleOp findKernelModule(ModuleOp module) {
+  if (module.getSymName() == kernelModuleName)
+    return module;
+  return module.lookupSymbol<ModuleOp>(kernelModuleName);
+}
+
+void buildKernelLoweringPipeline(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createConvertVectorToSCFPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  ConvertFuncToLLVMPassOptions functions;
+  functions.useBarePtrCallConv = true;
+  manager.addPass(createConvertFuncToLLVMPass(functions));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+}
+
+namespace {
+struct LowerCPUKernels : impl::LowerCPUKernelsBase<LowerCPUKernels> {
+  LowerCPUKernels() : lowering(ModuleOp::getOperationName()) {
+    buildKernelLoweringPipeline(lowering);
+  }
+  LowerCPUKernels(const LowerCPUKernels &other) : LowerCPUKernels() {}
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    lowering.getDependentDialects(registry);
+  }
+  void runOnOperation() override {
+    ModuleOp kernels = findKernelModule(getOperation());
+    if (kernels && failed(runPipeline(lowering, kernels)))
+      signalPassFailure();
+  }
+
+  OpPassManager lowering;
+};
+} // namespace
+
+void buildLowerToLLVMCPUPipeline(OpPassManager &manager,
+                                 const LowerToLLVMCPUOptions &options) {
+  PackWeightsOptions pack;
+  pack.target = "cpu";
+  manager.addPass(createPackWeights(pack));
+  ConvertLinearToCPUOptions conversion;
+  conversion.cpu = options.cpu;
+  conversion.features = options.features;
+  conversion.exact = options.exact;
+  manager.addPass(createConvertLinearToCPU(conversion));
+  manager.addPass(createLowerCPUKernels());
+}
+
+void registerCPUCodegen() {
+  registerCPUCodegenPasses();
+  PassPipelineRegistration<LowerToLLVMCPUOptions>(
+      "lower-to-llvm-cpu",
+      "qopt.linear -> vectorized kernels in the LLVM dialect",
+      buildLowerToLLVMCPUPipeline);
+}
+} // namespace qopt::cpu
