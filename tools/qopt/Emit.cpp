@@ -15,10 +15,8 @@ using namespace mlir;
 using namespace qopt;
 
 static constexpr Product products[] = {
-    {"ptx", nvptx::emitPtx},
-    {"cubin", nvptx::emitCubin},
-    {"obj", cpu::emitObject},
-    {"so", cpu::emitSharedObject},
+    {"ptx", nvptx::emitPtx},   {"cubin", nvptx::emitCubin},
+    {"obj", cpu::emitObject},  {"so", cpu::emitSharedObject},
     {"llvm", cpu::emitLlvmIr},
 };
 

@@ -1,5 +1,4 @@
-//===- CpuKernelFixture.h - a random weight and its compiled kernel -*- C++
-//-*-===//
+//===- CpuKernelFixture.h - a random weight and its kernel -----*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
