@@ -1,5 +1,4 @@
-//===- LinearKernel.h - kernels that multiply by a packed weight -*- C++
-//-*-===//
+//===- LinearKernel.h - products with a packed weight -----------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
