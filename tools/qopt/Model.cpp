@@ -8,10 +8,12 @@
 #include "Nesting.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/IO/AtomicFile.h"
 #include "qopt/IO/MappedFile.h"
 #include "qopt/Import/Import.h"
 #include "qopt/Interp/Interpreter.h"
 
+#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -97,4 +99,15 @@ Result<Tokenizer> Model::tokenizer() {
                     llm::LLMDialect::kTokenizer.str(),
                     ", which turns text into tokens");
   return Tokenizer::load(services->files().resolve(file.getPath()));
+}
+
+Status qopt::writeModule(mlir::ModuleOp module, const std::string &path,
+                         bool overwrite) {
+  std::string content;
+  llvm::raw_string_ostream stream(content);
+  if (!path.ends_with(".mlirbc"))
+    module.print(stream);
+  else if (failed(mlir::writeBytecodeToFile(module, stream)))
+    return internalError("the module cannot be written as bytecode");
+  return writeTextFile(path, content, overwrite);
 }

@@ -41,6 +41,11 @@ struct Model {
 Result<Model> openModel(const std::string &path, const MachineOptions &machine,
                         Progress &progress);
 
+/// Writes a module atomically: as bytecode if `path` ends in .mlirbc, else as
+/// text.
+Status writeModule(mlir::ModuleOp module, const std::string &path,
+                   bool overwrite);
+
 } // namespace qopt
 
 #endif // QOPT_TOOLS_MODEL_H

@@ -16,6 +16,9 @@ static Status runHelp(std::span<char *> words);
 /// A verb's function stands in Verbs/<Verb>.cpp and is declared in Verbs.h.
 static constexpr Verb table[] = {
     {"import", "a checkpoint to MLIR that refers to its weights", runImport},
+    {"inspect", "metadata, tensors and bits per weight of a file", runInspect},
+    {"quantize", "a model in fewer bits: a module or a GGUF file", runQuantize},
+    {"export", "a model as a GGUF file", runExport},
     {"run", "continues a prompt", runRun},
     {"eval", "perplexity on a text, divergence from another model", runEval},
     {"help", "this list, or the flags of a verb", runHelp},

@@ -32,7 +32,10 @@ const Verb *findVerb(std::string_view name);
 int runVerb(const Verb &verb, int argc, char **argv);
 
 Status runImport(std::span<char *> words);
+Status runInspect(std::span<char *> words);
+Status runExport(std::span<char *> words);
 Status runEval(std::span<char *> words);
+Status runQuantize(std::span<char *> words);
 Status runRun(std::span<char *> words);
 
 } // namespace qopt

@@ -112,4 +112,53 @@ def PackWeights : QOpt_Pass<"pack-weights"> {
   let statistics = [Statistic<"packedWeights", "weights", "Weights packed">];
 }
 
+def GgufQuantize : QOpt_Pass<"gguf-quantize"> {
+  let summary = "Encode float weights as a GGUF type";
+  let description = [{
+    Rounds every float weight of a linear in a block to the blocks of a GGUF
+    type, bit for bit as llama.cpp does it without an importance matrix.
+
+    ```mlir
+    ml_program.global private @w(#qopt.extern<ckpt, "w">) : tensor<256x256xf16>
+    // becomes
+    ml_program.global private @w(#qopt.extern<weights, "w">) : !qopt.quant<256x256xf16, #qopt.gguf<q8_0>>
+    ```
+  }];
+  let options = [
+    Option<"type", "type", "std::string", "\"q8_0\"", "A quantized GGUF type in lower case, as q4_0, q4_1 or q8_0">,
+    Option<"head", "head", "bool", "false", "Also encode the linears outside of the blocks">,
+    Option<"archive", "archive", "std::string", "\"\"",
+           "Where weights go that came from a file; default: <stem of -o>.weights.safetensors">,
+  ];
+  let statistics = [Statistic<"encodedWeights", "weights", "Weights encoded">];
+}
+
+def GgufPack : QOpt_Pass<"gguf-pack"> {
+  let summary = "Turn quantized weights into the blocks of GGUF types";
+  let description = [{
+    Nothing is quantized again. Weights of a GGUF scheme keep their bytes;
+    grouped weights become blocks of the type whose grid is theirs, if groups
+    are multiples of 32 columns:
+
+    | scheme                  | GGUF type | numbers                                |
+    |-------------------------|-----------|----------------------------------------|
+    | symmetric, 2 to 4 bits  | Q4_0      | the same                               |
+    | asymmetric, 2 to 4 bits | Q4_1      | the minimum -s·z is rounded to f16; a warning gives the largest error |
+    | 5 to 8 bits             | Q8_0      | the same, if every q - z fits 8 bits   |
+
+    Float weights stay. Anything else is an error that says what could be done.
+
+    ```mlir
+    !qopt.quant<256x256xf16, #qopt.grouped<bits = 4, group = 128, symmetric>>
+    // becomes
+    !qopt.packed<256x256xf16, #qopt.gguf<q4_0>, #qopt.blocks>
+    ```
+  }];
+  let options = [
+    Option<"archive", "archive", "std::string", "\"\"",
+           "Where weights go that came from a file; default: <stem of -o>.weights.safetensors">,
+  ];
+  let statistics = [Statistic<"packedWeights", "weights", "Weights packed">];
+}
+
 #endif // QOPT_TRANSFORMS_PASSES_TD

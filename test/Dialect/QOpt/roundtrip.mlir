@@ -1,7 +1,7 @@
 // RUN: qopt %s | qopt | FileCheck %s
 // RUN: qopt %s --emit-bytecode | qopt | FileCheck %s
 
-// CHECK: qopt.sources = {ckpt = #qopt.file<"model.safetensors", size = 1024, hash = "9f86d081884c7d65">, other = #qopt.file<"x">}
+// CHECK: qopt.sources = {ckpt = #qopt.file<"{{.*}}model.safetensors", size = 1024, hash = "9f86d081884c7d65">, other = #qopt.file<"{{.*}}x">}
 module attributes {qopt.sources = {ckpt = #qopt.file<"model.safetensors", size = 1024, hash = "9f86d081884c7d65">, other = #qopt.file<"x">}} {
   // CHECK: ml_program.global private @a(#qopt.extern<ckpt, "a.weight">) : tensor<8x64xf16>
   ml_program.global private @a(#qopt.extern<ckpt, "a.weight">) : tensor<8x64xf16>

@@ -5,14 +5,13 @@
 //===----------------------------------------------------------------------===//
 #include "Arguments.h"
 #include "Driver.h"
+#include "Model.h"
 #include "Verbs.h"
 
 #include "qopt/IO/AtomicFile.h"
 #include "qopt/Import/Import.h"
 
-#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/MLIRContext.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -29,16 +28,6 @@ static void printRemarks(const std::vector<std::string> &remarks) {
   if (remarks.size() > kMostRemarks)
     std::fprintf(stderr, "qopt import: warning: … and %zu more\n",
                  remarks.size() - kMostRemarks);
-}
-
-static Result<std::string> printModule(mlir::ModuleOp module, bool asBytecode) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  if (!asBytecode)
-    module.print(stream);
-  else if (failed(mlir::writeBytecodeToFile(module, stream)))
-    return internalError("the module cannot be written as bytecode");
-  return text;
 }
 
 Status qopt::runImport(std::span<char *> words) {
@@ -66,9 +55,7 @@ Status qopt::runImport(std::span<char *> words) {
     options.outputDirectory = ".";
   QOPT_ASSIGN(ImportedModel model, importModel(context, source, options));
   QOPT_CHECK(checkOutputIsNoInput(output, model.inputs));
-  QOPT_ASSIGN(std::string text,
-              printModule(*model.module, output.ends_with(".mlirbc")));
-  QOPT_CHECK(writeTextFile(output, text, overwrite));
+  QOPT_CHECK(writeModule(*model.module, output, overwrite));
   printRemarks(model.remarks);
   return {};
 }

@@ -1,0 +1,46 @@
+//===- ExportGguf.h - a module as a GGUF file
+//--------------------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// The file that llama.cpp reads: metadata and tokenizer from what the module
+// says about its model, tensors from its globals. Weights of a GGUF type keep
+// their bytes, grouped ones become blocks as in gguf-pack, floats are stored as
+// the options say, vectors always as F32.
+//
+// Files of the llama architecture turn neighbouring channels of q and k against
+// each other, so the rows of those weights are reordered on the way:
+//
+//     row 2i + s of a head of the file is row s·headDim/2 + i of the module
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_EXPORT_EXPORTGGUF_H
+#define QOPT_EXPORT_EXPORTGGUF_H
+
+#include "qopt/Formats/FormatTable.h"
+#include "qopt/Weights/QuantizationContext.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <optional>
+
+namespace qopt {
+
+struct ExportGgufOptions {
+  /// Of float matrices; nothing: as the module has them.
+  std::optional<GgufType> floatType = GgufType::F16;
+  bool overwrite = false;
+};
+
+/// Writes the model of a module, as import makes it, to `path`: atomically, one
+/// tensor in memory at a time. Errors name the configuration key, the global or
+/// the tokenizer that stands in the way.
+Status exportGguf(mlir::ModuleOp module, QuantizationContext &services,
+                  const std::string &path,
+                  const ExportGgufOptions &options = {});
+
+} // namespace qopt
+
+#endif // QOPT_EXPORT_EXPORTGGUF_H

@@ -1,0 +1,35 @@
+//===- GgufEncode.h - matrices as GGUF blocks ---------------------- -*- C++
+//-*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_NUMERICS_GGUFENCODE_H
+#define QOPT_NUMERICS_GGUFENCODE_H
+
+#include "qopt/Formats/FormatTable.h"
+#include "qopt/Numerics/MatrixView.h"
+#include "qopt/Support/Error.h"
+#include "qopt/Support/ThreadPool.h"
+
+#include <functional>
+#include <vector>
+
+namespace qopt {
+
+/// Writes rows [first, first + target.rows) of a matrix; called from several
+/// threads.
+using RowsReader = std::function<Status(int64_t first, MutableMatrix target)>;
+
+/// The blocks of a matrix [rows, columns], row by row. Rows are read and
+/// encoded in parallel, a few at a time. BadInput if the columns are not whole
+/// blocks, or naming row, column and value of the first weight that is NaN or
+/// infinite, or in F16 would become it.
+Result<std::vector<uint8_t>> encodeBlocks(const FormatRow &format, int64_t rows,
+                                          int64_t columns,
+                                          const RowsReader &read,
+                                          ThreadPool &pool);
+
+} // namespace qopt
+
+#endif // QOPT_NUMERICS_GGUFENCODE_H

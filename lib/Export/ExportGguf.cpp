@@ -1,0 +1,119 @@
+//===- ExportGguf.cpp - a module as a GGUF file
+//------------------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/Export/ExportGguf.h"
+#include "GgufTensors.h"
+
+#include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/IO/Tokenizer.h"
+
+#include <map>
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::detail;
+
+/// The model file must not replace what it is made from.
+static Status checkInputs(ModuleOp module, SourceFiles &files,
+                          const std::string &path) {
+  std::vector<std::string> inputs;
+  auto add = [&](Attribute attribute) {
+    if (auto file = dyn_cast_or_null<FileAttr>(attribute))
+      inputs.push_back(files.resolve(file.getPath()));
+  };
+  add(module->getAttr(llm::LLMDialect::kTokenizer));
+  if (auto sources =
+          module->getAttrOfType<DictionaryAttr>(QOptDialect::kSources))
+    for (NamedAttribute source : sources)
+      add(source.getValue());
+  return checkOutputIsNoInput(path, inputs);
+}
+
+static Status writeTokenizer(ModuleOp module, SourceFiles &files,
+                             const GgufModel &model, GgufMetadata &metadata) {
+  auto file = module->getAttrOfType<FileAttr>(llm::LLMDialect::kTokenizer);
+  if (!file)
+    return badInput("the module names no llm.tokenizer, which a GGUF file "
+                    "contains");
+  QOPT_ASSIGN(Tokenizer tokenizer,
+              Tokenizer::load(files.resolve(file.getPath())));
+  return writeTokenizerKeys(tokenizer.data(), model.vocabularySize, metadata);
+}
+
+/// How the file is called as a whole: the type that holds most weights, where
+/// any quantized type comes before floats.
+static void writeFileType(const std::vector<GgufWeight> &weights,
+                          GgufMetadata &metadata) {
+  std::map<GgufType, int64_t> counts;
+  for (const GgufWeight &weight : weights)
+    if (weight.declaration.dims.size() == 2)
+      counts[weight.declaration.type] +=
+          weight.declaration.dims[0] * weight.declaration.dims[1];
+  const FormatRow *most = nullptr;
+  for (auto [type, count] : counts) {
+    const FormatRow *format = findFormat(type);
+    if (!most || format->quantized > most->quantized ||
+        (format->quantized == most->quantized && count > counts[most->type]))
+      most = format;
+  }
+  if (!most)
+    return;
+  if (std::optional<uint32_t> type = ggufFileType(*most))
+    metadata.setU32("general.file_type", *type);
+  if (most->quantized) {
+    metadata.setU32("general.quantization_version", 2);
+    metadata.setString("general.quantized_by", "qopt");
+  }
+}
+
+static Status writeTensors(const std::vector<GgufWeight> &weights,
+                           QuantizationContext &services, GgufWriter &writer) {
+  float largestError = 0;
+  services.progress().begin("writing tensors", weights.size());
+  for (const GgufWeight &weight : weights) {
+    QOPT_ASSIGN(GgufBytes tensor,
+                tensorBytes(weight, services.files(), services.compute().pool));
+    QOPT_CHECK(writer.write(weight.declaration.name, tensor.bytes));
+    largestError = std::max(largestError, tensor.largestError);
+    services.progress().advance();
+  }
+  services.progress().end();
+  if (largestError > 0)
+    services.progress().note(str("minima of Q4_1 blocks are rounded to f16, by "
+                                 "at most ",
+                                 largestError));
+  return {};
+}
+
+Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
+                        const std::string &path,
+                        const ExportGgufOptions &options) {
+  QOPT_CHECK(checkInputs(module, services.files(), path));
+  QOPT_ASSIGN(GgufModel model, GgufModel::read(module));
+  QOPT_ASSIGN(std::vector<GgufWeight> weights,
+              planTensors(module, model, options.floatType));
+  GgufMetadata metadata;
+  model.writeKeys(metadata);
+  writeFileType(weights, metadata);
+  QOPT_CHECK(writeTokenizer(module, services.files(), model, metadata));
+
+  std::vector<GgufDeclaration> declarations;
+  for (const GgufWeight &weight : weights)
+    declarations.push_back(weight.declaration);
+  std::vector<float> factors = model.ropeFactors();
+  if (!factors.empty())
+    declarations.push_back(
+        {"rope_freqs.weight", GgufType::F32, {int64_t(factors.size())}});
+  QOPT_ASSIGN(
+      GgufWriter writer,
+      GgufWriter::create(path, metadata, declarations, options.overwrite));
+  QOPT_CHECK(writeTensors(weights, services, writer));
+  if (!factors.empty())
+    QOPT_CHECK(writer.write("rope_freqs.weight",
+                            {reinterpret_cast<const uint8_t *>(factors.data()),
+                             factors.size() * sizeof(float)}));
+  return writer.finish();
+}

@@ -1,0 +1,49 @@
+//===- GgufTensors.h - the weights of a module as GGUF tensors
+//---------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_EXPORT_GGUFTENSORS_H
+#define QOPT_LIB_EXPORT_GGUFTENSORS_H
+
+#include "GgufModel.h"
+
+#include "qopt/IO/Gguf.h"
+#include "qopt/Support/ThreadPool.h"
+#include "qopt/Weights/WeightSource.h"
+
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+
+namespace qopt::detail {
+
+/// A weight and the tensor that it becomes.
+struct GgufWeight {
+  mlir::ml_program::GlobalOp global;
+  GgufDeclaration declaration;
+  /// Channels of the heads whose rows are reordered, 0: none are.
+  int64_t headDim = 0;
+};
+
+/// The tensors of a module in file order. Every global of the module must have
+/// a place in the file; a matrix of floats gets `floatType` or, if there is
+/// none, its own.
+Result<std::vector<GgufWeight>> planTensors(mlir::ModuleOp module,
+                                            const GgufModel &model,
+                                            std::optional<GgufType> floatType);
+
+struct GgufBytes {
+  std::vector<uint8_t> bytes;
+  float largestError = 0; // of rounded minima, see packGroupedBlocks
+};
+
+/// The bytes of a tensor. Errors name the global.
+Result<GgufBytes> tensorBytes(const GgufWeight &weight, SourceFiles &files,
+                              ThreadPool &pool);
+
+/// `general.file_type` for tensors that are mostly of this type.
+std::optional<uint32_t> ggufFileType(const FormatRow &format);
+
+} // namespace qopt::detail
+
+#endif // QOPT_LIB_EXPORT_GGUFTENSORS_H

@@ -1,0 +1,44 @@
+//===- GgufTokenizer.cpp - a tokenizer as GGUF metadata
+//----------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "GgufModel.h"
+
+using namespace qopt;
+
+Status qopt::detail::writeTokenizerKeys(const TokenizerData &tokenizer,
+                                        int64_t vocabularySize,
+                                        GgufMetadata &metadata) {
+  if (int64_t(tokenizer.tokens.size()) > vocabularySize)
+    return badInput(tokenizer.source, ": ", tokenizer.tokens.size(),
+                    " tokens, but the model embeds only ", vocabularySize);
+  std::vector<std::string> tokens = tokenizer.tokens;
+  std::vector<int32_t> types;
+  for (TokenType type : tokenizer.types)
+    types.push_back(int32_t(type));
+  while (int64_t(tokens.size()) < vocabularySize) {
+    tokens.push_back(unusedToken(TokenId(tokens.size())));
+    types.push_back(int32_t(TokenType::Unused));
+  }
+  metadata.setString("tokenizer.ggml.model", "gpt2"); // any byte-level BPE
+  metadata.setString("tokenizer.ggml.pre",
+                     pretokenizerName(tokenizer.pretokenizer));
+  metadata.setStrings("tokenizer.ggml.tokens", std::move(tokens));
+  metadata.setI32s("tokenizer.ggml.token_type", types);
+  metadata.setStrings("tokenizer.ggml.merges", tokenizer.merges);
+  auto special = [&](const char *key, std::optional<TokenId> id) {
+    if (id)
+      metadata.setU32(key, uint32_t(*id));
+  };
+  special("tokenizer.ggml.bos_token_id", tokenizer.bos);
+  special("tokenizer.ggml.eos_token_id", tokenizer.eos);
+  special("tokenizer.ggml.padding_token_id", tokenizer.pad);
+  special("tokenizer.ggml.unknown_token_id", tokenizer.unknown);
+  metadata.setBool("tokenizer.ggml.add_bos_token", tokenizer.addBos);
+  metadata.setBool("tokenizer.ggml.add_eos_token", tokenizer.addEos);
+  if (!tokenizer.chatTemplate.empty())
+    metadata.setString("tokenizer.chat_template", tokenizer.chatTemplate);
+  return {};
+}
