@@ -41,7 +41,7 @@ std::optional<GptqOrder> parseGptqOrder(std::string_view name);
 struct GptqOptions {
   double damp = 0.01;  // λ = damp · mean(diag H)
   int64_t block = 128; // columns between two lazy updates of the rest
-  GptqOrder order = GptqOrder::Group;
+  GptqOrder order = GptqOrder::Act;
   bool mse = false;          // see GridOptions
   bool staticGroups = false; // all grids up front, whatever the order
   /// If set, chooses the grids in place of findGrid.

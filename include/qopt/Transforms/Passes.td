@@ -66,7 +66,7 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     Option<"stats", "stats", "std::string", "\"\"", "Statistics saved by hessian-calibrate, instead of a text">,
     Option<"damp", "damp", "double", "0.01", "Added to the diagonal of H, as a share of its mean">,
     Option<"block", "block", "int64_t", "128", "Columns between two lazy updates of the rest">,
-    Option<"order", "order", "std::string", "\"group\"", "Order of the columns: none, act or group">,
+    Option<"order", "order", "std::string", "\"act\"", "Order of the columns: none, act or group">,
     Option<"sequential", "sequential", "bool", "true",
            "Measure each group of linears behind those quantized before it">,
     Option<"mse", "mse", "bool", "false", "Search the range of each group for the least error">,

@@ -28,7 +28,7 @@ struct QuantizeRecipe {
   std::string type = "int4";
   std::optional<int64_t> group;  // grouped types only; default 128
   std::optional<bool> symmetric; // grouped types only; default false
-  std::string order = "group";   // of GPTQ
+  std::string order = "act";     // of GPTQ
   double damp = 0.01;            // of GPTQ
   bool mse = false;              // of GPTQ
   bool head = false;             // also the linears outside of the blocks

@@ -93,7 +93,7 @@ Result<bool> QuantizeArguments::parse(std::span<char *> words) {
   arguments.option("--stats", "FILE", "saved statistics instead of a text",
                    calibration.stats);
   arguments.option("--order", "ORDER",
-                   "of the columns in gptq: none, act or group (default)",
+                   "of the columns in gptq: none, act (default) or group",
                    recipe.order);
   arguments.option("--damp", "X", "damping of gptq; default 0.01", recipe.damp);
   arguments.flag("--mse", "search the range of each group", recipe.mse);
