@@ -101,7 +101,8 @@ Status qopt::writeStats(const QuantizationPlan &plan, StatsProvider &provider,
   std::vector<const PlannedBlock *> blocks;
   for (const PlannedBlock &block : plan.blocks)
     blocks.push_back(&block);
-  blocks.push_back(&plan.tail);
+  if (!plan.tail.groups.empty())
+    blocks.push_back(&plan.tail);
   for (const PlannedBlock *block : blocks)
     for (const WeightGroup &group : block->groups) {
       int64_t columns = group.columns();

@@ -17,6 +17,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -110,4 +111,21 @@ Status qopt::writeModule(mlir::ModuleOp module, const std::string &path,
   else if (failed(mlir::writeBytecodeToFile(module, stream)))
     return internalError("the module cannot be written as bytecode");
   return writeTextFile(path, content, overwrite);
+}
+
+Status qopt::runPasses(Model &model, mlir::PassManager &manager) {
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(
+      model.context.get(), [&](mlir::Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
+          model.services->progress().note(diagnostic.str());
+        else if (message.empty())
+          message = diagnostic.str();
+        return mlir::success();
+      });
+  if (succeeded(manager.run(*model.module)))
+    return {};
+  if (interrupted())
+    return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
+  return badInput(message);
 }

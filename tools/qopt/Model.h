@@ -14,6 +14,10 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 
+namespace mlir {
+class PassManager;
+} // namespace mlir
+
 namespace qopt {
 
 /// What every verb that computes lets the user choose.
@@ -40,6 +44,10 @@ struct Model {
 /// and attaches services. Relative paths in a module start at its directory.
 Result<Model> openModel(const std::string &path, const MachineOptions &machine,
                         Progress &progress);
+
+/// Runs passes over the module. Remarks and warnings go to the progress; the
+/// first error becomes the result.
+Status runPasses(Model &model, mlir::PassManager &manager);
 
 /// Writes a module atomically: as bytecode if `path` ends in .mlirbc, else as
 /// text.

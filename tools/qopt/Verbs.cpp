@@ -17,6 +17,7 @@ static Status runHelp(std::span<char *> words);
 static constexpr Verb table[] = {
     {"import", "a checkpoint to MLIR that refers to its weights", runImport},
     {"inspect", "metadata, tensors and bits per weight of a file", runInspect},
+    {"calibrate", "statistics of a model's linears on a text", runCalibrate},
     {"quantize", "a model in fewer bits: a module or a GGUF file", runQuantize},
     {"export", "a model as a GGUF file", runExport},
     {"run", "continues a prompt", runRun},

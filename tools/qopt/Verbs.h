@@ -35,6 +35,7 @@ Status runImport(std::span<char *> words);
 Status runInspect(std::span<char *> words);
 Status runExport(std::span<char *> words);
 Status runEval(std::span<char *> words);
+Status runCalibrate(std::span<char *> words);
 Status runQuantize(std::span<char *> words);
 Status runRun(std::span<char *> words);
 

@@ -121,25 +121,6 @@ static Status refuseToReplace(const QuantizeArguments &arguments,
   return checkOutputIsNoInput(arguments.output, inputs);
 }
 
-static Status runPasses(Model &model, const QuantizeRecipe &recipe) {
-  std::string message;
-  mlir::ScopedDiagnosticHandler handler(
-      model.context.get(), [&](mlir::Diagnostic &diagnostic) {
-        if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
-          model.services->progress().note(diagnostic.str());
-        else if (message.empty())
-          message = diagnostic.str();
-        return mlir::success();
-      });
-  mlir::PassManager manager(model.context.get());
-  QOPT_CHECK(buildQuantizePipeline(manager, recipe));
-  if (succeeded(manager.run(*model.module)))
-    return {};
-  if (interrupted())
-    return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
-  return badInput(message);
-}
-
 static Status writeOutput(Model &model, const QuantizeArguments &arguments,
                           const std::string &archive) {
   if (!arguments.gguf()) {
@@ -209,7 +190,9 @@ Status qopt::runQuantize(std::span<char *> words) {
       relativePath(archive, model.services->options().baseDirectory);
 
   WeightTotal before(*model.module);
-  Status status = runPasses(model, recipe);
+  mlir::PassManager manager(model.context.get());
+  QOPT_CHECK(buildQuantizePipeline(manager, recipe));
+  Status status = runPasses(model, manager);
   WeightTotal after(*model.module);
   if (status)
     status = writeOutput(model, arguments, archive);

@@ -1,0 +1,59 @@
+//===- Calibrate.cpp - qopt calibrate
+//--------------------------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Model.h"
+#include "Verbs.h"
+
+#include "qopt/IO/AtomicFile.h"
+#include "qopt/Transforms/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <cstdio>
+#include <filesystem>
+
+using namespace qopt;
+
+Status qopt::runCalibrate(std::span<char *> words) {
+  std::string source, output;
+  bool overwrite = false;
+  MachineOptions machine;
+  HessianCalibrateOptions options;
+  Arguments arguments("calibrate", "Measures the inputs of a model's linears "
+                                   "on a text and saves the statistics.");
+  arguments.positional(
+      "MODEL", "a checkpoint directory, .gguf, .mlir or .mlirbc", source);
+  arguments.required("-o,--output", "STATS.safetensors",
+                     "the file for qopt quantize --stats", output);
+  arguments.option("--text", "TEXT",
+                   "what to run the model on; default: it writes its own",
+                   options.text);
+  arguments.option("--samples", "N",
+                   "samples of the text, at most; default 128",
+                   options.samples);
+  arguments.option("--ctx", "N",
+                   "tokens per sample; default: min(2048, that of the model)",
+                   options.ctx);
+  arguments.flag("--head", "also measure the linears outside of the blocks",
+                 options.head);
+  machine.declare(arguments);
+  arguments.flag("--overwrite", "replace the file if it exists", overwrite);
+  QOPT_ASSIGN(bool proceed, arguments.parse(words));
+  if (!proceed)
+    return {};
+  if (!overwrite && std::filesystem::exists(output))
+    return usageError(output, " exists; give --overwrite to replace it");
+
+  StderrProgress progress;
+  catchInterrupts();
+  QOPT_ASSIGN(Model model, openModel(source, machine, progress));
+  options.stats = output;
+  mlir::PassManager manager(model.context.get());
+  manager.addPass(createHessianCalibrate(options));
+  QOPT_CHECK(runPasses(model, manager));
+  std::printf("%-12s %s\n", "statistics", output.c_str());
+  return {};
+}
