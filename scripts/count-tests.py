@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Prints the last line of scripts/test from lit's JSON report."""
+"""Prints the last line of scripts/test from lit's JSON reports."""
 import json
 import sys
 
-with open(sys.argv[1]) as report:
-    codes = [test["code"] for test in json.load(report)["tests"]]
+codes = []
+for report in sys.argv[1:]:
+    with open(report) as file:
+        codes += [test["code"] for test in json.load(file)["tests"]]
 failed = sum(code in ("FAIL", "XPASS", "TIMEOUT", "UNRESOLVED") for code in codes)
 skipped = sum(code in ("UNSUPPORTED", "SKIPPED", "EXCLUDED") for code in codes)
 passed = len(codes) - failed - skipped

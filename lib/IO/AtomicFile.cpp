@@ -40,6 +40,23 @@ Status flushDirectory(const std::string &directory) {
   return {};
 }
 
+std::string descriptorPath(int descriptor) {
+  return str("/proc/self/fd/", descriptor);
+}
+
+/// A file that has no name yet and vanishes with the process, however that
+/// ends; -1 if the file system has none or it could not be given a name later.
+int openUnnamed(const std::string &directory) {
+  int descriptor =
+      ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+  if (descriptor >= 0 &&
+      ::access(descriptorPath(descriptor).c_str(), F_OK) != 0)
+    ::close(std::exchange(descriptor, -1));
+  return descriptor;
+}
+
+constexpr int kAttempts = 1000;
+
 std::string directoryOf(const std::string &path) {
   size_t slash = path.rfind('/');
   if (slash == std::string::npos)
@@ -62,20 +79,48 @@ Result<AtomicFile> AtomicFile::create(std::string path, bool overwrite) {
   AtomicFile file;
   file.target = path;
   file.overwrite = overwrite;
-  for (int attempt = 0; attempt < 1000; ++attempt) {
-    std::string temporary =
-        str(path.substr(0, nameStart), ".", path.substr(nameStart), ".",
-            ::getpid(), "-", attempt, ".tmp");
-    file.descriptor =
-        ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file.descriptor >= 0) {
-      file.temporary = std::move(temporary);
-      return file;
+  file.descriptor = openUnnamed(directoryOf(path));
+  if (file.descriptor < 0)
+    QOPT_CHECK(file.openNamed());
+  return file;
+}
+
+std::string AtomicFile::temporaryName(int attempt) const {
+  size_t nameStart = target.rfind('/') + 1; // npos + 1 is 0
+  return str(target.substr(0, nameStart), ".qopt-", ::getpid(), "-", attempt,
+             ".tmp");
+}
+
+/// Creates the temporary under a name, where unnamed files are not supported.
+Status AtomicFile::openNamed() {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::string name = temporaryName(attempt);
+    descriptor =
+        ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0) {
+      temporary = std::move(name);
+      return {};
     }
     if (errno != EEXIST)
-      return systemError(temporary, "create");
+      return systemError(name, "create");
   }
-  return systemError(path, "find a free temporary name for");
+  return systemError(target, "find a free temporary name for");
+}
+
+/// Gives the unnamed temporary a name to be renamed from.
+Status AtomicFile::nameTemporary() {
+  std::string unnamed = descriptorPath(descriptor);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::string name = temporaryName(attempt);
+    if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(),
+                 AT_SYMLINK_FOLLOW) == 0) {
+      temporary = std::move(name);
+      return {};
+    }
+    if (errno != EEXIST)
+      return systemError(name, "create");
+  }
+  return systemError(target, "find a free temporary name for");
 }
 
 AtomicFile::AtomicFile(AtomicFile &&other) noexcept
@@ -148,6 +193,8 @@ Status AtomicFile::commit() {
     return internalError(target, ": committed twice");
   if (::fsync(descriptor) != 0)
     return systemError(target, "flush");
+  if (temporary.empty())
+    QOPT_CHECK(nameTemporary());
   if (::close(std::exchange(descriptor, -1)) != 0)
     return systemError(target, "close");
   if (overwrite) {

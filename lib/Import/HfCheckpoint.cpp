@@ -91,6 +91,9 @@ Result<ImportedModel> qopt::importCheckpoint(MLIRContext &context,
   QOPT_ASSIGN(ModelConfig config, readHfConfig(directory));
   QOPT_ASSIGN(TensorIndex index, TensorIndex::open(directory));
   ImportedModel result;
+  for (const char *name : {"config.json", "generation_config.json",
+                           "model.safetensors.index.json"})
+    result.inputs.push_back((fs::path(directory) / name).string());
   TensorIndexDirectory weights(context, index);
   QOPT_ASSIGN(result.module, buildModule(context, config, weights));
 

@@ -27,15 +27,19 @@ Result<WeightSink> qopt::createSink(ModuleOp module,
   std::vector<PlannedWeight> weights;
   Status status;
   plan.forEachWeight([&](ml_program::GlobalOp global) {
+    if (!status)
+      return;
     auto type = cast<RankedTensorType>(global.getType());
     auto quantized = QuantType::getChecked([&] { return global.emitError(); },
                                            module.getContext(), type.getShape(),
                                            type.getElementType(), scheme);
-    auto source = WeightSource::open(global, services.files());
-    if (!quantized)
+    if (!quantized) {
       status = badInput("@", global.getSymName().str(),
                         " cannot be quantized to this scheme");
-    else if (!source)
+      return;
+    }
+    auto source = WeightSource::open(global, services.files());
+    if (!source)
       status = tl::unexpected(source.error());
     else
       weights.push_back({global, quantized, source->isInline()});

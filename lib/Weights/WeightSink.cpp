@@ -108,6 +108,15 @@ Result<WeightSink> WeightSink::create(ModuleOp module,
   // What other globals refer to in an archive of the same name is kept.
   auto sources = module->getAttrOfType<DictionaryAttr>(QOptDialect::kSources);
   state->sourceKey = sourceKey(sources, archivePath);
+  for (PlannedWeight &weight : state->weights) {
+    auto reference = dyn_cast_or_null<ExternAttr>(weight.global.getValueAttr());
+    if (reference && reference.getSource() == state->sourceKey &&
+        isa<RankedTensorType>(weight.global.getType()))
+      return usageError(files.resolve(archivePath),
+                        ": is also where the float weight @",
+                        weight.global.getSymName().str(),
+                        " is read from; name another archive");
+  }
   std::vector<std::pair<std::string, ByteSpan>> carried;
   for (auto global : module.getOps<ml_program::GlobalOp>()) {
     auto reference = dyn_cast_or_null<ExternAttr>(global.getValueAttr());

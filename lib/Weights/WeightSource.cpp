@@ -25,6 +25,21 @@ struct Opening {
   }
 };
 
+/// No model has a larger weight, and byte counts below it cannot overflow.
+constexpr int64_t kMaxElements = int64_t(1) << 48;
+/// A splat is a few bytes in its file, whatever its type says.
+constexpr int64_t kMaxSplatBytes = int64_t(1) << 30;
+
+bool hasPlausibleExtents(ShapedType type) {
+  int64_t count = 1;
+  for (int64_t extent : type.getShape()) {
+    if (extent < 1 || count > kMaxElements / extent)
+      return false;
+    count *= extent;
+  }
+  return true;
+}
+
 /// The raw bytes of an elements attribute of exactly `expected` bytes; a splat
 /// is written out into `storage`.
 Result<ByteSpan> rawBytes(const Opening &opening, Attribute attribute,
@@ -35,6 +50,9 @@ Result<ByteSpan> rawBytes(const Opening &opening, Attribute attribute,
     raw = dense.getRawData();
     if (dense.isSplat() && int64_t(raw.size()) < expected &&
         expected % raw.size() == 0) {
+      if (expected > kMaxSplatBytes)
+        return badInput(opening.name(), ": a splat of ", expected,
+                        " bytes is too large to be written out");
       std::vector<uint8_t> &filled = storage.emplace_back();
       filled.reserve(expected);
       while (int64_t(filled.size()) < expected)
@@ -148,6 +166,8 @@ Result<WeightSource> WeightSource::open(ml_program::GlobalOp global,
                       shapeText(viewAttr.getResultShape()),
                       ", but its type is ", shapeText(type.getShape()));
   }
+  if (!hasPlausibleExtents(type) || !hasPlausibleExtents(storedType))
+    return badInput(opening.name(), ": a weight has 1 to 2^48 elements");
   bool matrix = storedType.getRank() == 2;
   WeightView view(matrix ? storedType.getDimSize(0) : 1,
                   storedType.getShape().back());

@@ -10,11 +10,12 @@
 
 namespace qopt {
 
-/// Writes a file through a temporary next to it, `.<name>.<pid>-<n>.tmp`. Under
-/// its own name there is, at any moment, the old file or the complete new one:
-/// commit() flushes the temporary to disk, renames it and flushes the
-/// directory; without commit() the destructor removes it. (A killed process
-/// leaves the temporary behind, never a half-written file.)
+/// Writes a file through a temporary. Under its own name there is, at any
+/// moment, the old file or the complete new one: commit() flushes the temporary
+/// to disk, renames it and flushes the directory. Without commit() it is gone
+/// with this object. The temporary has no name before commit(), so that a
+/// killed process leaves nothing behind; on file systems that have no unnamed
+/// files (NFS) it is `.qopt-<pid>-<n>.tmp` in the same directory.
 class AtomicFile {
 public:
   /// Usage error if `path` exists and `overwrite` is not set.
@@ -44,6 +45,9 @@ public:
 
 private:
   AtomicFile() = default;
+  std::string temporaryName(int attempt) const;
+  Status openNamed();
+  Status nameTemporary();
   void discard();
   std::string target, temporary;
   int descriptor = -1;

@@ -117,8 +117,24 @@ static Status refuseToReplace(const QuantizeArguments &arguments,
   for (const std::string &path : {arguments.output, archive})
     if (!arguments.overwrite && fs::exists(path))
       return usageError(path, " exists; give --overwrite to replace it");
-  const std::string inputs[] = {arguments.model};
-  return checkOutputIsNoInput(arguments.output, inputs);
+  return {};
+}
+
+/// Nothing that the model consists of may be replaced.
+static Status refuseToReplaceInputs(Model &model,
+                                    const QuantizeArguments &arguments,
+                                    const std::string &archive) {
+  std::vector<std::string> inputs = {arguments.model};
+  std::error_code none; // not a directory
+  for (const fs::directory_entry &entry :
+       fs::directory_iterator(arguments.model, none))
+    inputs.push_back(entry.path());
+  for (mlir::NamedAttribute attribute : (*model.module)->getAttrs())
+    attribute.getValue().walk([&](FileAttr file) {
+      inputs.push_back(model.services->files().resolve(file.getPath()));
+    });
+  QOPT_CHECK(checkOutputIsNoInput(arguments.output, inputs));
+  return checkOutputIsNoInput(archive, inputs);
 }
 
 static Status writeOutput(Model &model, const QuantizeArguments &arguments,
@@ -181,6 +197,7 @@ Status qopt::runQuantize(std::span<char *> words) {
   catchInterrupts();
   QOPT_ASSIGN(Model model,
               openModel(arguments.model, arguments.machine, progress));
+  QOPT_CHECK(refuseToReplaceInputs(model, arguments, archive));
   QuantizeRecipe &recipe = arguments.recipe;
   recipe.method =
       arguments.method == 0 ? QuantizeMethod::Rtn : QuantizeMethod::Gptq;

@@ -1,0 +1,61 @@
+"""Stops a command in the middle, at many moments, and looks at what it left.
+
+    interrupt.py OUTPUT[,OUTPUT]... COMMAND...
+
+Runs COMMAND once to the end, which must write the OUTPUTs, files of one
+directory that holds nothing else. Then, for SIGINT, SIGTERM and SIGKILL in turn,
+starts it and stops it after a growing part of the time it took: each OUTPUT must
+be absent or complete, and nothing else may be in the directory, except hidden
+files after SIGKILL.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+MOMENTS = 8
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def run(command):
+    null = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=null, stderr=null)
+
+
+outputs, command = sys.argv[1].split(","), sys.argv[2:]
+directory = os.path.dirname(outputs[0])
+start = time.monotonic()
+if run(command).wait() != 0:
+    sys.exit("the command fails by itself")
+duration = time.monotonic() - start
+expected = {path: read(path) for path in outputs}
+
+stopped = 0
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+    for moment in range(MOMENTS):
+        for path in outputs:
+            if os.path.exists(path):
+                os.remove(path)
+        process = run(command)
+        time.sleep(duration * (moment + 0.5) / MOMENTS)
+        process.send_signal(number)
+        stopped += process.wait() != 0
+        for path in outputs:
+            if os.path.exists(path) and read(path) != expected[path]:
+                sys.exit(f"{path} is not complete after {number.name}")
+        for name in os.listdir(directory):
+            path = os.path.join(directory, name)
+            if path in outputs:
+                continue
+            if number != signal.SIGKILL or not name.startswith("."):
+                sys.exit(f"{number.name} leaves {path}")
+            os.remove(path)
+if not stopped:
+    sys.exit("no run was stopped before its end")
+print(f"stopped {stopped} of {3 * MOMENTS} runs")
