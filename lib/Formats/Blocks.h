@@ -8,13 +8,26 @@
 
 #include "qopt/Formats/FormatTable.h"
 
-namespace qopt::detail {
+/// X(set, format) for every quantized format: a file of its own, with its row.
+/// The files are compiled once per instruction set, into a namespace `set`.
+#define QOPT_BLOCK_FORMATS(X, set)                                             \
+  X(set, Q8_0)                                                                 \
+  X(set, Q4_0) X(set, Q4_1) X(set, Q5_0) X(set, Q5_1) X(set, Q2_K)             \
+      X(set, Q3_K) X(set, Q4_K) X(set, Q5_K) X(set, Q6_K) X(set, IQ4_NL)       \
+          X(set, IQ4_XS) X(set, MXFP4) X(set, TQ1_0) X(set, TQ2_0)
 
-// Each quantized format is one file; these are their rows.
-extern const FormatRow rowQ8_0, rowQ4_0, rowQ4_1, rowQ5_0, rowQ5_1, rowQ2_K,
-    rowQ3_K, rowQ4_K, rowQ5_K, rowQ6_K, rowIQ4_NL, rowIQ4_XS, rowMXFP4,
-    rowTQ1_0, rowTQ2_0;
+/// The set that this file is compiled for.
+#ifndef QOPT_CODECS
+#define QOPT_CODECS baseline
+#endif
 
-} // namespace qopt::detail
+#define QOPT_DECLARE_ROW(set, format)                                          \
+  namespace qopt::detail::set {                                                \
+  extern const FormatRow row##format;                                          \
+  }
+QOPT_BLOCK_FORMATS(QOPT_DECLARE_ROW, baseline)
+QOPT_BLOCK_FORMATS(QOPT_DECLARE_ROW, avx2)
+QOPT_BLOCK_FORMATS(QOPT_DECLARE_ROW, avx512)
+#undef QOPT_DECLARE_ROW
 
 #endif // QOPT_LIB_FORMATS_BLOCKS_H

@@ -7,8 +7,6 @@
 #include "Blocks.h"
 #include "qopt/Formats/DType.h"
 
-#include <array>
-
 using namespace qopt;
 
 namespace {
@@ -34,31 +32,30 @@ FormatRow plain(GgufType type, std::string_view name,
           decodePlain<dtype>,
           encodePlain<dtype>};
 }
-
-using Table = std::array<FormatRow, 18>;
 } // namespace
 
+#define QOPT_ROW(set, format) detail::set::row##format,
+#define QOPT_TABLE(set)                                                        \
+  {plain<DType::F32>(GgufType::F32, "f32", "F32"),                             \
+   plain<DType::F16>(GgufType::F16, "f16", "F16"),                             \
+   plain<DType::BF16>(GgufType::BF16, "bf16", "BF16"),                         \
+   QOPT_BLOCK_FORMATS(QOPT_ROW, set)}
+
+std::span<const FormatRow> qopt::formatTable(Isa isa) {
+#ifdef QOPT_X86_CODECS
+  static const FormatRow avx512[] = QOPT_TABLE(avx512);
+  static const FormatRow avx2[] = QOPT_TABLE(avx2);
+  if (isa == Isa::Avx512)
+    return avx512;
+  if (isa == Isa::Avx2)
+    return avx2;
+#endif
+  static const FormatRow baseline[] = QOPT_TABLE(baseline);
+  return baseline;
+}
+
 std::span<const FormatRow> qopt::formatTable() {
-  static const Table table = {
-      plain<DType::F32>(GgufType::F32, "f32", "F32"),
-      plain<DType::F16>(GgufType::F16, "f16", "F16"),
-      plain<DType::BF16>(GgufType::BF16, "bf16", "BF16"),
-      detail::rowQ8_0,
-      detail::rowQ4_0,
-      detail::rowQ4_1,
-      detail::rowQ5_0,
-      detail::rowQ5_1,
-      detail::rowQ2_K,
-      detail::rowQ3_K,
-      detail::rowQ4_K,
-      detail::rowQ5_K,
-      detail::rowQ6_K,
-      detail::rowIQ4_NL,
-      detail::rowIQ4_XS,
-      detail::rowMXFP4,
-      detail::rowTQ1_0,
-      detail::rowTQ2_0,
-  };
+  static const std::span<const FormatRow> table = formatTable(detectIsa());
   return table;
 }
 

@@ -39,5 +39,5 @@ struct IQ4_NL {
 static_assert(sizeof(IQ4_NL::Block) == 18 && alignof(IQ4_NL::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowIQ4_NL =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowIQ4_NL =
     makeRow<IQ4_NL>(GgufType::IQ4_NL, "iq4_nl", "IQ4_NL");

@@ -66,5 +66,5 @@ struct IQ4_XS {
 static_assert(sizeof(IQ4_XS::Block) == 136 && alignof(IQ4_XS::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowIQ4_XS =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowIQ4_XS =
     makeRow<IQ4_XS>(GgufType::IQ4_XS, "iq4_xs", "IQ4_XS");

@@ -79,5 +79,5 @@ struct MXFP4 {
 static_assert(sizeof(MXFP4::Block) == 17 && alignof(MXFP4::Block) == 1);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowMXFP4 =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowMXFP4 =
     makeRow<MXFP4>(GgufType::MXFP4, "mxfp4", "MXFP4");

@@ -53,5 +53,5 @@ struct Q2_K {
 static_assert(sizeof(Q2_K::Block) == 84 && alignof(Q2_K::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ2_K =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ2_K =
     makeRow<Q2_K>(GgufType::Q2_K, "q2_k", "Q2_K");

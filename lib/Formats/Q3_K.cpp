@@ -40,8 +40,10 @@ struct Q3_K {
   /// Levels 0 … 63; returns d.
   static Floats fit(const Floats *w, Bytes *codes, Ints *levels) {
     Floats scales[subBlocks];
-    for (int j = 0; j < subBlocks; ++j)
-      scales[j] = descendSymmetric<subElements, 4>(w + 16 * j, codes + 16 * j);
+    constexpr int groups = 2; // more is slower with 16 registers
+    for (int j = 0; j < subBlocks; j += groups)
+      descendSymmetric<subElements, 4, groups>(w + 16 * j, codes + 16 * j,
+                                               scales + j);
     Floats largest = findExtreme<subBlocks>(scales).value;
     Floats inverse = -32.0f / largest;
     for (int j = 0; j < subBlocks; ++j) {
@@ -102,5 +104,5 @@ struct Q3_K {
 static_assert(sizeof(Q3_K::Block) == 110 && alignof(Q3_K::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ3_K =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ3_K =
     makeRow<Q3_K>(GgufType::Q3_K, "q3_k", "Q3_K");

@@ -33,5 +33,5 @@ struct Q4_0 {
 static_assert(sizeof(Q4_0::Block) == 18 && alignof(Q4_0::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ4_0 =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ4_0 =
     makeRow<Q4_0>(GgufType::Q4_0, "q4_0", "Q4_0");

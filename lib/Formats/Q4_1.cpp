@@ -34,5 +34,5 @@ struct Q4_1 {
 static_assert(sizeof(Q4_1::Block) == 20 && alignof(Q4_1::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ4_1 =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ4_1 =
     makeRow<Q4_1>(GgufType::Q4_1, "q4_1", "Q4_1");

@@ -41,5 +41,5 @@ struct Q4_K {
 static_assert(sizeof(Q4_K::Block) == 144 && alignof(Q4_K::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ4_K =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ4_K =
     makeRow<Q4_K>(GgufType::Q4_K, "q4_k", "Q4_K");

@@ -37,5 +37,5 @@ struct Q5_0 {
 static_assert(sizeof(Q5_0::Block) == 22 && alignof(Q5_0::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ5_0 =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ5_0 =
     makeRow<Q5_0>(GgufType::Q5_0, "q5_0", "Q5_0");

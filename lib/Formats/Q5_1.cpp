@@ -38,5 +38,5 @@ struct Q5_1 {
 static_assert(sizeof(Q5_1::Block) == 24 && alignof(Q5_1::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ5_1 =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ5_1 =
     makeRow<Q5_1>(GgufType::Q5_1, "q5_1", "Q5_1");

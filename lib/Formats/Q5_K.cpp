@@ -51,5 +51,5 @@ struct Q5_K {
 static_assert(sizeof(Q5_K::Block) == 176 && alignof(Q5_K::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ5_K =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ5_K =
     makeRow<Q5_K>(GgufType::Q5_K, "q5_k", "Q5_K");

@@ -72,5 +72,5 @@ struct Q6_K {
 static_assert(sizeof(Q6_K::Block) == 210 && alignof(Q6_K::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ6_K =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ6_K =
     makeRow<Q6_K>(GgufType::Q6_K, "q6_k", "Q6_K");

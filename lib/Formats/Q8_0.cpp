@@ -40,5 +40,5 @@ struct Q8_0 {
 static_assert(sizeof(Q8_0::Block) == 34 && alignof(Q8_0::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowQ8_0 =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ8_0 =
     makeRow<Q8_0>(GgufType::Q8_0, "q8_0", "Q8_0");

@@ -105,66 +105,75 @@ struct DescentRules {
 
 /// Improves codes one at a time, against the best scale of all the others, in
 /// at most five rounds. `moments` are those of the codes, before and after.
-template <int count>
+/// Each step waits for the one before, so several groups of `count` go side by
+/// side: group g of x, weight and codes starts at g * count.
+template <int count, int groups>
 void descend(const Floats *x, const Floats *weight, DescentRules rules,
-             Ints *codes, Moments &moments) {
+             Ints *codes, Moments *moments) {
   for (int round = 0; round < 5; ++round) {
     Ints changed = 0;
-    for (int i = 0; i < count; ++i) {
-      Floats weightedX = weight[i] * x[i], code = toFloats(codes[i]);
-      Moments rest;
-      rest.xl = moments.xl - weightedX * code;
-      rest.ll = moments.ll - weight[i] * code * code;
-      Ints allowed = rest.xl > 0.0f;
-      if (rules.restMustWeigh)
-        allowed &= rest.ll > 0.0f;
-      Ints proposal = roundToEven(x[i] * rest.ll / rest.xl);
-      proposal = clamp(proposal, rules.low, rules.high);
-      rest.add(weightedX, weight[i], toFloats(proposal));
-      Ints better =
-          allowed & (proposal != codes[i]) &
-          (rest.xl * rest.xl * moments.ll > moments.xl * moments.xl * rest.ll);
-      if (rules.resultMustWeigh)
-        better &= rest.ll > 0.0f;
-      if (rules.wrapToByte)
-        proposal &= 255;
-      codes[i] = select(better, proposal, codes[i]);
-      moments.xl = select(better, rest.xl, moments.xl);
-      moments.ll = select(better, rest.ll, moments.ll);
-      changed |= better;
-    }
+    for (int i = 0; i < count; ++i)
+#pragma clang loop unroll(full)
+      for (int g = 0; g < groups; ++g) {
+        const int k = g * count + i;
+        Moments &all = moments[g];
+        Floats weightedX = weight[k] * x[k], code = toFloats(codes[k]);
+        Moments rest;
+        rest.xl = all.xl - weightedX * code;
+        rest.ll = all.ll - weight[k] * code * code;
+        Ints allowed = rest.xl > 0.0f;
+        if (rules.restMustWeigh)
+          allowed &= rest.ll > 0.0f;
+        Ints proposal = roundToEven(x[k] * rest.ll / rest.xl);
+        proposal = clamp(proposal, rules.low, rules.high);
+        rest.add(weightedX, weight[k], toFloats(proposal));
+        Ints better = allowed & (proposal != codes[k]) &
+                      (rest.xl * rest.xl * all.ll > all.xl * all.xl * rest.ll);
+        if (rules.resultMustWeigh)
+          better &= rest.ll > 0.0f;
+        if (rules.wrapToByte)
+          proposal &= 255;
+        codes[k] = select(better, proposal, codes[k]);
+        all.xl = select(better, rest.xl, all.xl);
+        all.ll = select(better, rest.ll, all.ll);
+        changed |= better;
+      }
     if (!any(changed))
       break;
   }
 }
 
 /// x̂ = scale · (code - half) with weights x², the codes improved by coordinate
-/// descent instead of a search over scales. Returns the scale.
-template <int count, int half>
-Floats descendSymmetric(const Floats *x, Bytes *codes) {
-  Extreme extreme = findExtreme<count>(x);
-  Ints vanishing = extreme.magnitude < negligible;
-  Floats inverse = -float(half) / extreme.value;
-
-  Floats weight[count];
-  Ints signedCodes[count];
-  Moments moments;
-  for (int i = 0; i < count; ++i) {
-    weight[i] = x[i] * x[i];
-    signedCodes[i] = clamp(roundToEven(inverse * x[i]), -half, half - 1);
-    moments.add(weight[i] * x[i], weight[i], toFloats(signedCodes[i]));
+/// descent instead of a search over scales: for `groups` groups of `count`, one
+/// behind the other. Writes the scale of each.
+template <int count, int half, int groups>
+void descendSymmetric(const Floats *x, Bytes *codes, Floats *scales) {
+  Floats weight[groups * count];
+  Ints signedCodes[groups * count], vanishing[groups];
+  Moments moments[groups];
+  for (int g = 0; g < groups; ++g) {
+    Extreme extreme = findExtreme<count>(x + g * count);
+    vanishing[g] = extreme.magnitude < negligible;
+    Floats inverse = -float(half) / extreme.value;
+    for (int i = g * count; i < (g + 1) * count; ++i) {
+      weight[i] = x[i] * x[i];
+      signedCodes[i] = clamp(roundToEven(inverse * x[i]), -half, half - 1);
+      moments[g].add(weight[i] * x[i], weight[i], toFloats(signedCodes[i]));
+    }
   }
-  descend<count>(x, weight,
-                 {.low = -half,
-                  .high = half - 1,
-                  .restMustWeigh = false,
-                  .resultMustWeigh = true,
-                  .wrapToByte = false},
-                 signedCodes, moments);
-  for (int i = 0; i < count; ++i)
-    codes[i] = toBytes(select(vanishing, Ints(0), signedCodes[i] + half));
-  return select(vanishing | !(moments.ll > 0.0f), Floats(0.0f),
-                moments.xl / moments.ll);
+  descend<count, groups>(x, weight,
+                         {.low = -half,
+                          .high = half - 1,
+                          .restMustWeigh = false,
+                          .resultMustWeigh = true,
+                          .wrapToByte = false},
+                         signedCodes, moments);
+  for (int g = 0; g < groups; ++g) {
+    for (int i = g * count; i < (g + 1) * count; ++i)
+      codes[i] = toBytes(select(vanishing[g], Ints(0), signedCodes[i] + half));
+    scales[g] = select(vanishing[g] | !(moments[g].ll > 0.0f), Floats(0.0f),
+                       moments[g].xl / moments[g].ll);
+  }
 }
 
 /// x̂ = scale · code for values that are hardly ever negative: the scales and
@@ -205,13 +214,13 @@ Floats searchPositive(const Floats *x, const Floats *weight, Ints *codes) {
     moments.add(weight[i] * x[i], weight[i], toFloats(code));
     codes[i] = code & 255;
   }
-  descend<count>(x, weight,
-                 {.low = INT32_MIN,
-                  .high = maxCode,
-                  .restMustWeigh = true,
-                  .resultMustWeigh = false,
-                  .wrapToByte = true},
-                 codes, moments);
+  descend<count, 1>(x, weight,
+                    {.low = INT32_MIN,
+                     .high = maxCode,
+                     .restMustWeigh = true,
+                     .resultMustWeigh = false,
+                     .wrapToByte = true},
+                    codes, &moments);
   for (int i = 0; i < count; ++i)
     codes[i] = select(vanishing, Ints(0), codes[i]);
   return select(vanishing | !(moments.ll > 0.0f), Floats(0.0f),

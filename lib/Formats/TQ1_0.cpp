@@ -61,5 +61,5 @@ static_assert(sizeof(TQ1_0::Block) == 54 && alignof(TQ1_0::Block) == 2 &&
               offsetof(TQ1_0::Block, qh) == sizeof(TQ1_0::Block::q));
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowTQ1_0 =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowTQ1_0 =
     makeRow<TQ1_0>(GgufType::TQ1_0, "tq1_0", "TQ1_0");

@@ -37,5 +37,5 @@ struct TQ2_0 {
 static_assert(sizeof(TQ2_0::Block) == 66 && alignof(TQ2_0::Block) == 2);
 } // namespace
 
-constinit const qopt::FormatRow qopt::detail::rowTQ2_0 =
+constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowTQ2_0 =
     makeRow<TQ2_0>(GgufType::TQ2_0, "tq2_0", "TQ2_0");

@@ -12,6 +12,8 @@
 #ifndef QOPT_FORMATS_FORMATTABLE_H
 #define QOPT_FORMATS_FORMATTABLE_H
 
+#include "qopt/Support/Isa.h"
+
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -76,6 +78,9 @@ struct FormatRow {
 };
 
 std::span<const FormatRow> formatTable();
+/// The rows with the code for one supported instruction set. formatTable() has
+/// the fastest; all give the same bits.
+std::span<const FormatRow> formatTable(Isa isa);
 /// Null if there is no such row.
 const FormatRow *findFormat(GgufType type);
 const FormatRow *findFormat(std::string_view name);

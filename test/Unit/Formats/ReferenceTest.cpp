@@ -1,12 +1,28 @@
 #include "ReferenceDigests.h"
 #include "qopt/Formats/FormatTable.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 using namespace qopt;
 using namespace qopt::test;
 
 namespace {
+std::vector<Isa> supportedIsas() {
+  std::vector<Isa> result;
+  for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512})
+    if (isaSupported(isa))
+      result.push_back(isa);
+  return result;
+}
+
+const FormatRow &findRow(Isa isa, std::string_view name) {
+  auto table = formatTable(isa);
+  auto row = std::ranges::find(table, name, &FormatRow::name);
+  EXPECT_NE(row, table.end()) << name;
+  return *row;
+}
+
 uint64_t encodedDigest(const FormatRow &row, Distribution distribution,
                        const float *importance) {
   std::vector<float> weights = seededWeights(distribution);
@@ -24,30 +40,31 @@ TEST(Reference, CoversEveryQuantizedType) {
   EXPECT_EQ(std::size(referenceDigests), quantized);
 }
 
-TEST(Reference, EncodersGiveTheBytesOfGgml) {
+TEST(Reference, EncodersGiveTheBytesOfGgmlWithEveryInstructionSet) {
   std::vector<float> importance = seededImportance();
-  for (const ReferenceDigests &reference : referenceDigests) {
-    const FormatRow *row = findFormat(reference.format);
-    ASSERT_TRUE(row);
-    for (int i = 0; i < distributions; ++i) {
-      EXPECT_EQ(encodedDigest(*row, Distribution(i), nullptr),
-                reference.plain[i])
-          << reference.format << ", distribution " << i;
-      EXPECT_EQ(encodedDigest(*row, Distribution(i), importance.data()),
-                reference.byImportance[i])
-          << reference.format << " with importance, distribution " << i;
+  for (Isa isa : supportedIsas())
+    for (const ReferenceDigests &reference : referenceDigests) {
+      const FormatRow &row = findRow(isa, reference.format);
+      for (int i = 0; i < distributions; ++i) {
+        EXPECT_EQ(encodedDigest(row, Distribution(i), nullptr),
+                  reference.plain[i])
+            << isaName(isa) << " " << row.name << ", distribution " << i;
+        EXPECT_EQ(encodedDigest(row, Distribution(i), importance.data()),
+                  reference.byImportance[i])
+            << isaName(isa) << " " << row.name
+            << " with importance, distribution " << i;
+      }
     }
-  }
 }
 
-TEST(Reference, DecodersGiveTheBitsOfGgml) {
-  for (const ReferenceDigests &reference : referenceDigests) {
-    const FormatRow *row = findFormat(reference.format);
-    ASSERT_TRUE(row);
-    std::vector<uint8_t> blocks = seededBytes(seededBlocks * row->blockBytes);
-    std::vector<float> weights(seededBlocks * row->blockElements);
-    row->decode(blocks.data(), weights.data(), weights.size());
-    EXPECT_EQ(digest(std::span<const float>(weights)), reference.decoded)
-        << reference.format;
-  }
+TEST(Reference, DecodersGiveTheBitsOfGgmlWithEveryInstructionSet) {
+  for (Isa isa : supportedIsas())
+    for (const ReferenceDigests &reference : referenceDigests) {
+      const FormatRow &row = findRow(isa, reference.format);
+      std::vector<uint8_t> blocks = seededBytes(seededBlocks * row.blockBytes);
+      std::vector<float> weights(seededBlocks * row.blockElements);
+      row.decode(blocks.data(), weights.data(), weights.size());
+      EXPECT_EQ(digest(std::span<const float>(weights)), reference.decoded)
+          << isaName(isa) << " " << row.name;
+    }
 }
