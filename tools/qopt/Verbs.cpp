@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 using namespace qopt;
 
@@ -32,6 +33,24 @@ const Verb *qopt::findVerb(std::string_view name) {
     if (verb.name == name)
       return &verb;
   return nullptr;
+}
+
+bool qopt::reportMisspelledVerb(std::string_view word) {
+  std::error_code failed;
+  if (word.starts_with("-") || std::filesystem::exists(word, failed))
+    return false;
+  std::vector<std::string_view> names;
+  for (const Verb &verb : verbs())
+    names.push_back(verb.name);
+  std::string_view nearest = nearestSpelling(word, names);
+  if (nearest.empty())
+    return false;
+  std::fprintf(stderr,
+               "qopt: error: '%.*s' is neither a file nor a verb; did you mean "
+               "'%.*s'?\n",
+               int(word.size()), word.data(), int(nearest.size()),
+               nearest.data());
+  return true;
 }
 
 int qopt::runVerb(const Verb &verb, int argc, char **argv) {
