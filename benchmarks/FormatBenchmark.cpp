@@ -6,8 +6,10 @@
 //
 // Every line shows GB/s of f32 weights that go in, and `memory`, its ratio to
 // the bandwidth at which this process reads memory on the same number of
-// threads. QOPT_GGML=/path/to/libggml-base.so measures ggml_quantize_chunk in
-// the same run, as ggml/<type>.
+// threads. One thread is measured in processor time, so that other load on the
+// machine disturbs less; more are measured in real time.
+// QOPT_GGML=/path/to/libggml-base.so measures ggml_quantize_chunk in the same
+// run, as ggml/<type>.
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Formats/FormatTable.h"
@@ -94,8 +96,8 @@ static void report(benchmark::State &state, ThreadPool &pool, double bytes) {
 }
 
 static void encode(benchmark::State &state, const FormatRow &row,
-                   bool byImportance) {
-  ThreadPool pool(state.range(0));
+                   bool byImportance, unsigned threads) {
+  ThreadPool pool(threads);
   const int64_t rows = weights().size() / columns;
   std::vector<uint8_t> blocks(rows * row.rowBytes(columns));
   for (auto _ : state)
@@ -159,31 +161,34 @@ static bool takesImportance(const FormatRow &row) {
 }
 
 static void registerBenchmarks(Isa isa, bool best, QuantizeChunk ggml) {
+  auto add = [](const std::string &title, auto function) {
+    return benchmark::RegisterBenchmark(title.c_str(), function)
+        ->Unit(benchmark::kMillisecond);
+  };
   for (const FormatRow &row : formatTable(isa)) {
-    std::string name(row.name);
-    std::string where = std::string(isaName(isa)) + "/";
-    auto add = [](const std::string &title, auto function) {
-      return benchmark::RegisterBenchmark(title.c_str(), function)
-          ->UseRealTime()
-          ->Unit(benchmark::kMillisecond);
-    };
+    const std::string name(row.name);
     for (bool byImportance : {false, true}) {
       if (byImportance && !takesImportance(row))
         continue;
       std::string title = name + (byImportance ? "/importance" : "");
-      auto *ours = add(where + title, [&row, byImportance](auto &state) {
-        encode(state, row, byImportance);
-      });
-      ours->ArgName("threads")->Arg(1);
-      if (best)
-        ours->Arg(2);
-      if (best && ggml && row.quantized)
-        add("ggml/" + title, [&row, byImportance, ggml](auto &state) {
-          encodeByGgml(state, ggml, row, byImportance);
-        });
+      auto encodeOn = [&row, byImportance](unsigned threads) {
+        return [&row, byImportance, threads](benchmark::State &state) {
+          encode(state, row, byImportance, threads);
+        };
+      };
+      add(std::string(isaName(isa)) + "/" + title, encodeOn(1));
+      if (!best)
+        continue;
+      add("two_threads/" + title, encodeOn(2))->UseRealTime();
+      if (ggml && row.quantized)
+        add("ggml/" + title,
+            [&row, byImportance, ggml](benchmark::State &state) {
+              encodeByGgml(state, ggml, row, byImportance);
+            });
     }
     if (best)
-      add("decode/" + name, [&row](auto &state) { decode(state, row); });
+      add("decode/" + name,
+          [&row](benchmark::State &state) { decode(state, row); });
   }
 }
 
