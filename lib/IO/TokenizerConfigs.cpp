@@ -3,6 +3,8 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
+#include "qopt/IO/Gguf.h"
+#include "qopt/IO/GgufTokenizer.h"
 #include "qopt/IO/HuggingFaceTokenizer.h"
 #include "qopt/IO/MappedFile.h"
 #include "qopt/IO/Tokenizer.h"
@@ -121,6 +123,11 @@ Result<Tokenizer> Tokenizer::load(const std::string &path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored))
     file /= "tokenizer.json";
+  if (file.extension() == ".gguf") {
+    QOPT_ASSIGN(const auto gguf, GgufFile::open(path));
+    QOPT_ASSIGN(auto data, readGgufTokenizer(gguf.metadata(), path));
+    return create(std::move(data));
+  }
   QOPT_ASSIGN(const auto document, JsonDocument::load(file.string()));
   QOPT_ASSIGN(auto data, readTokenizerJson(document));
   QOPT_CHECK(readTokenizerConfigs(file.parent_path().string(), data));

@@ -115,11 +115,20 @@ const Architecture *qopt::findGgufArchitecture(std::string_view ggufName) {
   return ggufName.empty() || found == std::end(families) ? nullptr : found;
 }
 
-std::string qopt::supportedArchitectures() {
+/// One of the names of each family that has it.
+static std::string listed(std::string_view Architecture::*name) {
   std::string list;
   for (const Architecture &family : families)
-    list += (list.empty() ? "" : ", ") + std::string(family.name);
+    if (!(family.*name).empty())
+      list += (list.empty() ? "" : ", ") + std::string(family.*name);
   return list;
+}
+
+std::string qopt::supportedArchitectures() {
+  return listed(&Architecture::name);
+}
+std::string qopt::supportedGgufArchitectures() {
+  return listed(&Architecture::ggufName);
 }
 
 const WeightNames &qopt::weightNames(WeightRole role) {

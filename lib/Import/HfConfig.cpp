@@ -138,8 +138,6 @@ static Result<llm::Activation> readActivation(JsonValue root) {
 // Rotary embedding
 //===----------------------------------------------------------------------===//
 
-static constexpr double kMostTheta = 1e15, kMostFactor = 1e6;
-
 static Result<RopeScaling> readRopeScaling(JsonValue scaling) {
   if (!scaling.isObject())
     return scaling.error("must be an object");
@@ -153,16 +151,18 @@ static Result<RopeScaling> readRopeScaling(JsonValue scaling) {
         .error("'", type,
                "' is not supported; supported are "
                "default, linear, llama3");
-  QOPT_ASSIGN(result.factor, readPositive(scaling, "factor", kMostFactor));
+  QOPT_ASSIGN(result.factor,
+              readPositive(scaling, "factor", limits::mostRopeFactor));
   if (type == "linear") {
     result.kind = RopeScaling::Kind::Linear;
     return result;
   }
   result.kind = RopeScaling::Kind::Llama3;
   QOPT_ASSIGN(result.lowFrequencyFactor,
-              readPositive(scaling, "low_freq_factor", kMostFactor));
-  QOPT_ASSIGN(result.highFrequencyFactor,
-              readPositive(scaling, "high_freq_factor", kMostFactor));
+              readPositive(scaling, "low_freq_factor", limits::mostRopeFactor));
+  QOPT_ASSIGN(
+      result.highFrequencyFactor,
+      readPositive(scaling, "high_freq_factor", limits::mostRopeFactor));
   if (result.lowFrequencyFactor >= result.highFrequencyFactor)
     return member(scaling, "low_freq_factor")
         .error("must be less than high_freq_factor");
@@ -184,7 +184,7 @@ static Status readRope(JsonValue root, ModelConfig &config) {
       parameters && parameters->find("rope_theta") ? *parameters : root;
   if (place.find("rope_theta")) {
     QOPT_ASSIGN(config.ropeTheta,
-                readPositive(place, "rope_theta", kMostTheta));
+                readPositive(place, "rope_theta", limits::mostRopeTheta));
   }
   return {};
 }

@@ -38,5 +38,7 @@ Result<ImportedModel> qopt::importModel(mlir::MLIRContext &context,
     return importCheckpoint(context, path, options);
   if (!fs::exists(path, failed))
     return ioError(path, ": no such file or directory");
-  return badInput(path, ": is not a checkpoint directory");
+  if (path.ends_with(".gguf"))
+    return importGguf(context, path, options);
+  return badInput(path, ": is neither a checkpoint directory nor a .gguf file");
 }

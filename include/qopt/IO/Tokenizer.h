@@ -43,7 +43,7 @@ public:
   /// are not two tokens or do not give a token, a merge twice.
   static Result<Tokenizer> create(TokenizerData data);
   /// Reads a tokenizer.json, or the one in a checkpoint directory, and the
-  /// configuration files beside it.
+  /// configuration files beside it; or the tokenizer in a .gguf file.
   static Result<Tokenizer> load(const std::string &path);
 
   Tokenizer(Tokenizer &&) = default;

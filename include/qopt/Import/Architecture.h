@@ -49,6 +49,8 @@ const Architecture *findArchitecture(std::string_view name);
 const Architecture *findGgufArchitecture(std::string_view ggufName);
 /// "llama, mistral, …", for errors.
 std::string supportedArchitectures();
+/// The same as GGUF files call them.
+std::string supportedGgufArchitectures();
 
 /// What a weight does in the model; the order is that of `weightRoles()`.
 enum class WeightRole : uint8_t {

@@ -37,6 +37,12 @@ Result<ImportedModel> importCheckpoint(mlir::MLIRContext &context,
                                        const std::string &directory,
                                        const ImportOptions &options = {});
 
+/// Imports a GGUF file. Quantized weights stay quantized: the module refers to
+/// their blocks.
+Result<ImportedModel> importGguf(mlir::MLIRContext &context,
+                                 const std::string &path,
+                                 const ImportOptions &options = {});
+
 /// Imports a checkpoint directory or a .gguf file.
 Result<ImportedModel> importModel(mlir::MLIRContext &context,
                                   const std::string &path,

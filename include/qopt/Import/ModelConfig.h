@@ -55,6 +55,7 @@ namespace limits {
 inline constexpr CountRange layers{1, 4096}, heads{1, 1 << 16},
     headDim{2, 1 << 14}, hiddenSize{1, 1 << 20}, intermediateSize{1, 1 << 24},
     vocabularySize{1, 1 << 28}, positions{1, int64_t(1) << 40};
+inline constexpr double mostRopeTheta = 1e15, mostRopeFactor = 1e6;
 } // namespace limits
 
 /// What a configuration file calls the numbers that checkStructure relates.

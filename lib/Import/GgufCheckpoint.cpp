@@ -1,0 +1,123 @@
+//===- GgufCheckpoint.cpp - a GGUF file to a module -----------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/IO/Bytes.h"
+#include "qopt/IO/Hash.h"
+#include "qopt/Import/BuildModule.h"
+#include "qopt/Import/GgufConfig.h"
+#include "qopt/Import/Import.h"
+
+#include "mlir/IR/Builders.h"
+
+#include <set>
+
+using namespace mlir;
+using namespace qopt;
+
+namespace {
+
+/// The weights of a GGUF file. Floats stay floats; quantized ones keep their
+/// blocks.
+class GgufDirectory final : public WeightDirectory {
+public:
+  static constexpr const char *sourceName = "ckpt";
+
+  GgufDirectory(MLIRContext &context, const GgufFile &file)
+      : context(context), file(file) {}
+
+  Result<StoredWeight> get(const WeightId &id) override;
+
+  /// Tensors that nobody asked for, in file order.
+  std::vector<std::string> unused() const {
+    std::vector<std::string> names;
+    for (const GgufTensor &tensor : file.tensors())
+      if (!used.contains(tensor.name))
+        names.push_back(tensor.name);
+    return names;
+  }
+
+private:
+  /// Null for a type that no weight may have.
+  ShapedType typeOf(const GgufTensor &tensor) const;
+
+  MLIRContext &context;
+  const GgufFile &file;
+  std::set<std::string> used;
+};
+
+} // namespace
+
+ShapedType GgufDirectory::typeOf(const GgufTensor &tensor) const {
+  SmallVector<int64_t> shape(llvm::reverse(tensor.dims));
+  Builder builder(&context);
+  switch (tensor.type) {
+  case GgufType::F32:
+    return RankedTensorType::get(shape, builder.getF32Type());
+  case GgufType::F16:
+    return RankedTensorType::get(shape, builder.getF16Type());
+  case GgufType::BF16:
+    return RankedTensorType::get(shape, builder.getBF16Type());
+  default:
+    break;
+  }
+  if (!findFormat(tensor.type)->quantized || shape.size() != 2)
+    return {};
+  return PackedType::get(&context, shape, builder.getF16Type(),
+                         GgufAttr::get(&context, tensor.type),
+                         BlocksAttr::get(&context));
+}
+
+Result<StoredWeight> GgufDirectory::get(const WeightId &id) {
+  std::string name = id.gguf();
+  const GgufTensor *tensor = file.find(name);
+  if (!tensor)
+    return badInput(file.file().path(), ": tensor ", quote(name),
+                    " is missing");
+  used.insert(name);
+  std::string place = str(file.file().path(), ": tensor ", quote(name));
+  ShapedType type = typeOf(*tensor);
+  if (!type)
+    return badInput(place, " is ", findFormat(tensor->type)->ggmlName, " of ",
+                    tensor->dims.size(),
+                    " dimensions; norms and biases must be floats, and other "
+                    "weights matrices");
+  return StoredWeight{ExternAttr::get(&context, sourceName, name), type,
+                      std::move(place)};
+}
+
+Result<ImportedModel> qopt::importGguf(MLIRContext &context,
+                                       const std::string &path,
+                                       const ImportOptions &options) {
+  QOPT_ASSIGN(GgufFile file, GgufFile::open(path));
+  QOPT_ASSIGN(ModelConfig config, readGgufConfig(file));
+  ImportedModel result;
+  GgufDirectory weights(context, file);
+  QOPT_ASSIGN(result.module, buildModule(context, config, weights));
+  result.inputs.push_back(path);
+
+  QOPT_ASSIGN(std::string reference,
+              referencePath(path, options.outputDirectory));
+  QOPT_ASSIGN(std::string hash, fileHash(file.file()));
+  Builder builder(&context);
+  NamedAttribute source = builder.getNamedAttr(
+      GgufDirectory::sourceName,
+      FileAttr::get(&context, reference, int64_t(file.file().size()), hash));
+  (*result.module)
+      ->setAttr(QOptDialect::kSources, builder.getDictionaryAttr(source));
+
+  for (const std::string &name : weights.unused())
+    if (name != "rope_freqs.weight")
+      result.remarks.push_back(
+          str(path, ": tensor ", quote(name), " is not used by the model"));
+  if (file.metadata().contains("tokenizer.ggml.model"))
+    (*result.module)
+        ->setAttr(llm::LLMDialect::kTokenizer,
+                  FileAttr::get(&context, reference, -1, StringRef()));
+  else
+    result.remarks.push_back(
+        str(path, ": has no tokenizer; the module can take tokens, but no "
+                  "text"));
+  return result;
+}
