@@ -85,6 +85,39 @@ Result<bool> rotatesNeighbours(ModuleOp module) {
   return neighbours;
 }
 
+/// Refuses what a module computes and no key of these architectures can say:
+/// whoever reads the file would compute something else.
+Status checkComputation(ModuleOp module, const GgufModel &model) {
+  auto refuse = [&](const auto &...parts) {
+    return badInput(parts..., ", which a GGUF file of the ", model.architecture,
+                    " architecture cannot say");
+  };
+  Status status;
+  module.walk([&](llm::GatedOp gated) {
+    if (gated.getActivation() != llm::Activation::Silu)
+      status = refuse("llm.gated computes ",
+                      stringifyActivation(gated.getActivation()).str());
+  });
+  module.walk([&](llm::AttentionOp attention) {
+    if (attention.getWindow() !=
+        (model.slidingWindow ? std::optional<uint64_t>(*model.slidingWindow)
+                             : std::nullopt))
+      status = refuse("layers have different windows");
+  });
+  if (model.slidingWindow && *model.slidingWindow < model.maxPositions &&
+      model.family->window == Architecture::Window::ByConfig)
+    status = refuse("layers have windows");
+  const RopeScaling usual;
+  const RopeScaling &scaling = model.ropeScaling;
+  if (scaling.kind == RopeScaling::Kind::Llama3 &&
+      (scaling.lowFrequencyFactor != usual.lowFrequencyFactor ||
+       scaling.highFrequencyFactor != usual.highFrequencyFactor))
+    status =
+        refuse("llama3 rope_scaling has the band ", scaling.lowFrequencyFactor,
+               " to ", scaling.highFrequencyFactor, " instead of 1 to 4");
+  return status;
+}
+
 } // namespace
 
 Result<GgufModel> GgufModel::read(ModuleOp module) {
@@ -129,6 +162,7 @@ Result<GgufModel> GgufModel::read(ModuleOp module) {
     return badInput("llm.rope is interleaved, but GGUF files of the ",
                     model.architecture, " architecture rotate halves");
   model.reordersHeads = model.family->ggufInterleavedRope && !neighbours;
+  QOPT_CHECK(checkComputation(module, model));
   return model;
 }
 
@@ -171,4 +205,7 @@ void GgufModel::writeKeys(GgufMetadata &metadata) const {
     metadata.setString(architecture + ".rope.scaling.type", "linear");
     number("rope.scaling.factor", ropeScaling.factor);
   }
+  // The rest of the scaling follows from ropeFactors().
+  if (ropeScaling.kind == RopeScaling::Kind::Llama3)
+    count("rope.scaling.original_context_length", ropeScaling.originalContext);
 }

@@ -1,7 +1,7 @@
 // RUN: rm -f %t.*.gguf
 // RUN: sed 's@MODELS@%models@' %s > %t.llama.mlir
 // RUN: qopt export %t.llama.mlir -o %t.llama.gguf
-// RUN: %python %S/print_gguf.py %t.llama.gguf general.architecture blk.0.attn_k.bias rope_freqs.weight output.weight llama.rope.scaling.type general.file_type | FileCheck %s --check-prefix=LLAMA
+// RUN: %python %S/print_gguf.py %t.llama.gguf general.architecture blk.0.attn_k.bias rope_freqs.weight output.weight llama.rope.scaling.type llama.rope.scaling.original_context_length general.file_type | FileCheck %s --check-prefix=LLAMA
 // RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "mistral"@; s@"llama3"@"linear"@' %s > %t.mistral.mlir
 // RUN: qopt export %t.mistral.mlir -o %t.mistral.gguf --type keep
 // RUN: %python %S/print_gguf.py %t.mistral.gguf general.architecture llama.rope.scaling.type llama.rope.scaling.factor rope_freqs.weight general.file_type | FileCheck %s --check-prefix=MISTRAL
@@ -21,6 +21,7 @@
 // LLAMA: rope_freqs.weight [1.0, 8.0]
 // LLAMA: output.weight None
 // LLAMA: llama.rope.scaling.type None
+// LLAMA: llama.rope.scaling.original_context_length 128
 // LLAMA: general.file_type 1
 // MISTRAL: general.architecture llama
 // MISTRAL: llama.rope.scaling.type linear
@@ -53,6 +54,15 @@
 // RUN: sed 's@MODELS@%models@; s@dense<1.25>@dense<70000.0>@' %s > %t.bad.mlir
 // RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=RANGE
 // RANGE: error: @l0.attn_o: row 0, column 0: 70000 is beyond f16
+// RUN: sed 's@MODELS@%models@; s@high_freq_factor = 4.0@high_freq_factor = 2.0@' %s > %t.bad.mlir
+// RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=BAND
+// BAND: error: llama3 rope_scaling has the band 1 to 2 instead of 1 to 4, which a GGUF file of the llama architecture cannot say
+// RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "qwen2", sliding_window = 8 : i64@' %s > %t.bad.mlir
+// RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=WINDOW
+// WINDOW: error: layers have windows, which a GGUF file of the qwen2 architecture cannot say
+// RUN: sed 's@MODELS@%models@; s@<silu>@<gelu>@' %s > %t.bad.mlir
+// RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=ACTIVATION
+// ACTIVATION: error: llm.gated computes gelu, which a GGUF file of the llama architecture cannot say
 // RUN: not ls %t.bad.gguf
 
 module attributes {
@@ -80,6 +90,10 @@ module attributes {
     %r = llm.rope %x, %pos {head_dim = 4 : i64, theta = 1.0e4 : f64
       // INTERLEAVED , interleaved
     } : tensor<?x4xf32>, tensor<?xi32>
+    return %r : tensor<?x4xf32>
+  }
+  func.func @activate(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+    %r = llm.gated %x, %x {activation = #llm.activation<silu>} : tensor<?x4xf32>
     return %r : tensor<?x4xf32>
   }
 }
