@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Dialect/QOpt/QOptAttrs.h"
+#include "qopt/Dialect/QOpt/QOptTypes.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -66,14 +67,15 @@ static LogicalResult applyStep(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                               Attribute base, RankedTensorType of,
-                               ArrayAttr steps) {
+                               Attribute base, ShapedType of, ArrayAttr steps) {
   if (isa<ViewAttr>(base))
     return emitError() << "views do not nest: append steps to the chain";
-  if (!of.hasStaticShape() || of.getRank() != 2 ||
-      !isa<FloatType>(of.getElementType()))
+  bool weight =
+      isa<QuantType, PackedType>(of) ||
+      (isa<RankedTensorType>(of) && isa<FloatType>(of.getElementType()));
+  if (!weight || !of.hasStaticShape() || of.getRank() != 2)
     return emitError() << "the base of a view must be a static 2-D float "
-                          "tensor, not "
+                          "tensor or a quantized weight, not "
                        << of;
   SmallVector<int64_t> shape(of.getShape());
   for (Attribute step : steps)

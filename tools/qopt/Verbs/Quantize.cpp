@@ -10,6 +10,7 @@
 #include "qopt/IO/AtomicFile.h"
 #include "qopt/IO/Json.h"
 #include "qopt/Transforms/QuantizeRecipe.h"
+#include "qopt/Transforms/Requantize.h"
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Pass/PassManager.h"
@@ -29,7 +30,7 @@ struct QuantizeArguments {
   QuantizeRecipe recipe;
   std::optional<std::string> type;
   MachineOptions machine;
-  bool overwrite = false, json = false;
+  bool allowRequantize = false, overwrite = false, json = false;
 
   bool gguf() const { return format == 1; }
   Result<bool> parse(std::span<char *> words);
@@ -97,6 +98,10 @@ Result<bool> QuantizeArguments::parse(std::span<char *> words) {
                    recipe.order);
   arguments.option("--damp", "X", "damping of gptq; default 0.01", recipe.damp);
   arguments.flag("--mse", "search the range of each group", recipe.mse);
+  arguments.flag("--allow-requantize",
+                 "quantize weights that are quantized already, which adds the "
+                 "errors of both",
+                 allowRequantize);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
   arguments.flag("--json", "print one JSON object at the end", json);
@@ -207,6 +212,9 @@ Status qopt::runQuantize(std::span<char *> words) {
       relativePath(archive, model.services->options().baseDirectory);
 
   WeightTotal before(*model.module);
+  if (recipe.type != "f16")
+    QOPT_CHECK(prepareRequantization(*model.module, recipe.head,
+                                     arguments.allowRequantize));
   mlir::PassManager manager(model.context.get());
   QOPT_CHECK(buildQuantizePipeline(manager, recipe));
   Status status = runPasses(model, manager);

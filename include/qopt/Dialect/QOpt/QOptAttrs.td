@@ -194,11 +194,12 @@ def QOpt_ViewAttr : QOpt_Attr<"View", "view"> {
   let summary = "a float weight seen through a chain of views, the first applied first";
   let description = [{
     Nothing is rewritten until a quantizer or an exporter reads rows. `of` is
-    the type of the base.
+    the type of the base, which may be quantized: the view has its dequantized
+    values.
 
     Example: `#qopt.view<#qopt.extern<ckpt, "w"> of tensor<64x32xf16>, [#qopt.transpose]>`
   }];
-  let parameters = (ins "::mlir::Attribute":$base, "::mlir::RankedTensorType":$of,
+  let parameters = (ins "::mlir::Attribute":$base, "::mlir::ShapedType":$of,
                         "::mlir::ArrayAttr":$steps);
   let assemblyFormat = "`<` $base `of` $of `,` $steps `>`";
   let genVerifyDecl = 1;
