@@ -12,9 +12,10 @@
 /// The files are compiled once per instruction set, into a namespace `set`.
 #define QOPT_BLOCK_FORMATS(X, set)                                             \
   X(set, Q8_0)                                                                 \
-  X(set, Q4_0) X(set, Q4_1) X(set, Q5_0) X(set, Q5_1) X(set, Q2_K)             \
-      X(set, Q3_K) X(set, Q4_K) X(set, Q5_K) X(set, Q6_K) X(set, IQ4_NL)       \
-          X(set, IQ4_XS) X(set, MXFP4) X(set, TQ1_0) X(set, TQ2_0)
+  X(set, Q4_0)                                                                 \
+  X(set, Q4_1) X(set, Q5_0) X(set, Q5_1) X(set, Q2_K) X(set, Q3_K)             \
+      X(set, Q4_K) X(set, Q5_K) X(set, Q6_K) X(set, IQ4_NL) X(set, IQ4_XS)     \
+          X(set, MXFP4) X(set, TQ1_0) X(set, TQ2_0)
 
 /// The set that this file is compiled for.
 #ifndef QOPT_CODECS

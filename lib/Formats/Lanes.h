@@ -4,11 +4,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The encoders of this directory work on as many blocks as a vector has lanes:
-// lane b of every value belongs to block b. So they read like code for a single
-// block, sums run over the weights of a block in their order, as the
-// reference's do, and every vector width gives the same bits. Where code for
-// one block would branch, lanes compute both sides and select.
+// The encoders of this directory work on many blocks at a time: a value here is
+// a number of each of `lanes` blocks. So they read like code for one block,
+// sums run over the weights of a block in their order, as the reference's do,
+// and every vector width gives the same bits. Where code for one block would
+// branch, lanes compute both sides and select.
 //
 // Everything here has internal linkage, and no inline function of the standard
 // library is used: the files that include it are compiled once per instruction
@@ -23,8 +23,8 @@
 
 namespace {
 
-/// Two vectors and more, so that a chain of sums that depend on each other never
-/// waits alone.
+/// Two vectors and more, so that a chain of sums that depend on each other
+/// never waits alone.
 #if defined(__AVX512F__)
 constexpr int lanes = 32;
 #else

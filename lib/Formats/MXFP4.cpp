@@ -6,10 +6,10 @@
 //
 //     w_hat = 2^(e - 127) value[q]
 //
-// OCP microscaling: E2M1 values with a common power of two (E8M0). It is taken
-// so that the largest weight falls between 4 and 8 of its units:
-// e = floor(log2 max|w|) - 2 + 127. Here values are doubled and the unit
-// halved, so that both are integers' and normal numbers' business.
+// OCP microscaling: E2M1 values with a common power of two (E8M0), chosen so
+// that the largest weight lies between 4 and 8 of its units:
+// e = floor(log2 max|w|) - 2 + 127. To count in integers, values are doubled
+// and the unit is halved.
 //
 //===----------------------------------------------------------------------===//
 #include "Blocks32.h"

@@ -18,10 +18,10 @@ namespace {
 constexpr int nonlinearValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                      1,    13,   25,  38,  53,  69,  89,  113};
 
-/// The nearest value, the upper one of two. Comparing with the middle of each
-/// gap decides exactly as comparing the rounded distances would: the middles
-/// are half integers, and where a distance is rounded it is longer than the
-/// other.
+/// The nearest value, the upper one of two equally near. ggml compares rounded
+/// distances; comparing with the middle of the gap decides the same, because
+/// next to a middle both distances are exact: there f32 numbers are no denser
+/// than they are around half the gap.
 struct NearestValue {
   Ints code = 15;
   Floats value = float(nonlinearValues[15]);
