@@ -19,8 +19,8 @@ Status qopt::runExport(std::span<char *> words) {
   MachineOptions machine;
   Arguments arguments("export", "Writes a model, quantized or not, as files of "
                                 "other programs. Nothing is quantized.");
-  arguments.positional("MODEL", "a checkpoint directory, .mlir or .mlirbc",
-                       source);
+  arguments.positional(
+      "MODEL", "a checkpoint directory, .gguf, .mlir or .mlirbc", source);
   arguments.required("-o,--output", "OUT", "the file to write", output);
   arguments.choice("--format", {"gguf"}, "what to write", format);
   arguments.choice("--type", {"f16", "f32", "bf16", "keep"},
