@@ -19,6 +19,7 @@ using namespace qopt;
 
 static constexpr int64_t kDeepest = 256;
 static constexpr int64_t kMostOperators = 4096;
+static constexpr int64_t kMostInBytecode = 2048;
 
 namespace {
 
@@ -193,9 +194,26 @@ private:
 
 } // namespace
 
+/// Bytecode is read without recursion, but for the attributes and types that
+/// stand in it as text, each ended by a NUL. Where in the file they are only
+/// the reader knows, hence a bound on the brackets between any two NULs.
+static Status checkBytecode(std::string_view bytes, std::string_view file) {
+  int64_t brackets = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    char c = bytes[i];
+    if (c == '\0')
+      brackets = 0;
+    brackets += c == '(' || c == '[' || c == '{' || c == '<';
+    if (brackets > kMostInBytecode)
+      return badInput(file, ": at byte ", i, ": an attribute or type has more ",
+                      "than ", kMostInBytecode, " brackets; use the text form");
+  }
+  return {};
+}
+
 Status qopt::checkNesting(std::string_view text, std::string_view file) {
   if (text.starts_with("ML\xefR"))
-    return {};
+    return checkBytecode(text, file);
   NestingScanner scanner(text);
   if (std::optional<std::string> problem = scanner.scan())
     return badInput(file, ":", scanner.line(), ": ", *problem);

@@ -18,7 +18,8 @@ namespace qopt {
 /// module in text form nests more than 256 deep (brackets outside of strings
 /// and comments, aliases of aliases) or has an expression of more than 4096
 /// operators. A comment inside of a dialect's attribute or type is refused,
-/// because the parser does not see it as one. Bytecode passes.
+/// because the parser does not see it as one. Bytecode may have 2048 brackets
+/// in a row of bytes without NUL.
 Status checkNesting(std::string_view text, std::string_view file);
 
 /// The same for the input file on the command line of the pass driver.

@@ -55,3 +55,4 @@ write(
     "expression",
     "module attributes {q.a = affine_map<(d0) -> (d0" + " + d0 mod 3" * DEEP * 100 + ")>} {}\n",
 )
+write("attribute", "module attributes {q.a = #qopt.inline<{x = " + "[" * DEEP + "]" * DEEP + "}>} {}\n")

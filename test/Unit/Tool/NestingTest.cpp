@@ -69,6 +69,11 @@ TEST(Nesting, ExpressionsHaveABoundedNumberOfOperators) {
   EXPECT_EQ(refusal("[" + repeated("-1.0e+01, ", 10000) + "]"), "");
 }
 
-TEST(Nesting, BytecodeHasNoBrackets) {
-  EXPECT_EQ(refusal("ML\xefR" + repeated("[", 3000)), "");
+TEST(Nesting, BytecodeMayHave2048BracketsInAnAttribute) {
+  std::string most = std::string("ML\xefR") + repeated("[<", 1024);
+  EXPECT_EQ(refusal(most), "");
+  EXPECT_EQ(refusal(repeated(most + '\0', 10)), "");
+  EXPECT_EQ(refusal(most + "("),
+            "m.mlir: at byte 2052: an attribute or type has more than 2048 "
+            "brackets; use the text form");
 }
