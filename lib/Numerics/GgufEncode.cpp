@@ -37,10 +37,9 @@ static Status encodeTask(const FormatRow &format, int64_t first,
                         " cannot be quantized; weights must be finite");
     if (format.type == GgufType::F16)
       QOPT_CHECK(checkF16Range(first + row, weights.row(row), weights.columns));
-    format.encode(weights.row(row), nullptr,
-                  target + row * format.rowBytes(weights.columns),
-                  weights.columns);
   }
+  format.encodeRows(weights.data, nullptr, target, weights.rows,
+                    weights.columns);
   return {};
 }
 

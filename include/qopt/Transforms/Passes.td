@@ -125,7 +125,7 @@ def GgufQuantize : QOpt_Pass<"gguf-quantize"> {
     ```
   }];
   let options = [
-    Option<"type", "type", "std::string", "\"q8_0\"", "A quantized GGUF type in lower case, as q4_0, q4_1 or q8_0">,
+    Option<"type", "type", "std::string", "\"q8_0\"", "A quantized GGUF type in lower case, as q8_0, q4_k or iq4_nl">,
     Option<"head", "head", "bool", "false", "Also encode the linears outside of the blocks">,
     Option<"archive", "archive", "std::string", "\"\"",
            "Where weights go that came from a file; default: <stem of -o>.weights.safetensors">,
