@@ -11,7 +11,8 @@ using namespace qopt;
 LogicalResult qopt::emitStatus(Operation *op, const Status &status) {
   if (status)
     return success();
-  return op->emitError() << status.error().message;
+  // Not op->emitError(): its note would print the whole module.
+  return emitError(op->getLoc()) << status.error().message;
 }
 
 std::string qopt::archivePath(const std::string &option,

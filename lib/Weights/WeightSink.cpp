@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Weights/WeightSink.h"
 #include "qopt/Dialect/QOpt/QOptDialect.h"
+#include "qopt/IO/AtomicFile.h"
 #include "qopt/IO/Hash.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -37,13 +38,18 @@ std::string archiveName(StringRef symbol, const Component &component) {
   return name;
 }
 
-/// The key under which the module knows the archive, or a new one.
-std::string sourceKey(DictionaryAttr sources, StringRef path) {
+/// The key under which the module knows the archive, or a new one. One file has
+/// many spellings: `./a`, `b/../a`, a link.
+std::string sourceKey(DictionaryAttr sources, StringRef path,
+                      const SourceFiles &files) {
+  std::string archive = files.resolve(path);
   if (sources)
     for (NamedAttribute source : sources)
-      if (auto file = dyn_cast<FileAttr>(source.getValue()))
-        if (file.getPath() == path)
+      if (auto file = dyn_cast<FileAttr>(source.getValue())) {
+        std::string known = files.resolve(file.getPath());
+        if (known == archive || !checkOutputIsNoInput(archive, {{known}}))
           return source.getName().str();
+      }
   for (int suffix = 0;; ++suffix) {
     std::string key =
         suffix == 0 ? "weights" : "weights" + std::to_string(suffix);
@@ -51,6 +57,27 @@ std::string sourceKey(DictionaryAttr sources, StringRef path) {
       return key;
   }
 }
+
+/// What a global reads from a file, below its views; both null if nothing.
+struct Reference {
+  ExternAttr tensor;
+  ShapedType type;
+
+  explicit Reference(ml_program::GlobalOp global) {
+    Attribute value = global.getValueAttr();
+    auto shaped = dyn_cast<ShapedType>(global.getType());
+    if (auto view = dyn_cast_or_null<ViewAttr>(value)) {
+      value = view.getBase();
+      shaped = view.getOf();
+    }
+    tensor = dyn_cast_or_null<ExternAttr>(value);
+    type = tensor ? shaped : ShapedType();
+  }
+
+  bool isIn(StringRef source) const {
+    return tensor && type && tensor.getSource() == source;
+  }
+};
 } // namespace
 
 struct WeightSink::State {
@@ -107,11 +134,11 @@ Result<WeightSink> WeightSink::create(ModuleOp module,
 
   // What other globals refer to in an archive of the same name is kept.
   auto sources = module->getAttrOfType<DictionaryAttr>(QOptDialect::kSources);
-  state->sourceKey = sourceKey(sources, archivePath);
+  state->sourceKey = sourceKey(sources, archivePath, files);
   for (PlannedWeight &weight : state->weights) {
-    auto reference = dyn_cast_or_null<ExternAttr>(weight.global.getValueAttr());
-    if (reference && reference.getSource() == state->sourceKey &&
-        isa<RankedTensorType>(weight.global.getType()))
+    Reference reference(weight.global);
+    if (reference.isIn(state->sourceKey) &&
+        isa<RankedTensorType>(reference.type))
       return usageError(files.resolve(archivePath),
                         ": is also where the float weight @",
                         weight.global.getSymName().str(),
@@ -119,13 +146,11 @@ Result<WeightSink> WeightSink::create(ModuleOp module,
   }
   std::vector<std::pair<std::string, ByteSpan>> carried;
   for (auto global : module.getOps<ml_program::GlobalOp>()) {
-    auto reference = dyn_cast_or_null<ExternAttr>(global.getValueAttr());
-    if (!reference || reference.getSource() != state->sourceKey ||
-        state->find(global))
+    Reference reference(global);
+    if (!reference.isIn(state->sourceKey) || state->find(global))
       continue;
-    for (const Component &component :
-         weightComponents(cast<ShapedType>(global.getType()))) {
-      std::string name = archiveName(reference.getTensor(), component);
+    for (const Component &component : weightComponents(reference.type)) {
+      std::string name = archiveName(reference.tensor.getTensor(), component);
       if (!declared.insert(name).second)
         continue;
       QOPT_ASSIGN(StoredTensor tensor,

@@ -5,6 +5,8 @@
 
 #include "mlir/AsmParser/AsmParser.h"
 
+#include <fstream>
+
 using namespace mlir;
 using namespace qopt;
 
@@ -95,4 +97,31 @@ TEST(WeightSink, FailsIfAPlannedWeightWasNotStored) {
   }
   EXPECT_FALSE(std::filesystem::exists(path));
   EXPECT_TRUE(isa<RankedTensorType>(m.global("a").getType()));
+}
+
+TEST(WeightSink, RefusesToReplaceWhatFloatWeightsAreReadFrom) {
+  std::string path = testing::TempDir() + "/sink-input.safetensors";
+  std::ofstream(path) << "checkpoint";
+  auto expectRefusal = [](ParsedModule &m, StringRef archive) {
+    auto type = cast<ShapedType>(mlir::parseType(quantType, &m.context));
+    auto sink = WeightSink::create(*m.module, {{m.global("a"), type, false}},
+                                   archive, m.files);
+    ASSERT_FALSE(sink) << archive.str();
+    EXPECT_EQ(sink.error().kind, ErrorKind::Usage);
+  };
+  ParsedModule direct(R"(
+    module attributes {qopt.sources = {ckpt = #qopt.file<"sink-input.safetensors">}} {
+      ml_program.global private @a(#qopt.extern<ckpt, "a">) : tensor<1x2xf16>
+    }
+  )");
+  for (std::string archive : {std::string("sink-input.safetensors"),
+                              std::string("./sink-input.safetensors"), path})
+    expectRefusal(direct, archive);
+  ParsedModule viewed(R"(
+    module attributes {qopt.sources = {ckpt = #qopt.file<"sink-input.safetensors">}} {
+      ml_program.global private @a(#qopt.view<#qopt.extern<ckpt, "a"> of tensor<1x2xf16>, []>) : tensor<1x2xf16>
+    }
+  )");
+  expectRefusal(viewed, "sink-input.safetensors");
+  std::filesystem::remove(path);
 }
