@@ -69,7 +69,8 @@ qopt::makeStatsProvider(const QuantizationPlan &plan, Interpreter &interpreter,
     if (!options.text.empty())
       return usageError("a text was given, but the module has no llm.entry "
                         "that could be run on it");
-    interpreter.module().emitWarning(
+    emitWarning(
+        interpreter.module().getLoc(),
         "no statistics were given and the module has no model to run: using "
         "the identity for H, which compensates nothing");
     return identityStats();

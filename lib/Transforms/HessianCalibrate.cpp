@@ -6,6 +6,7 @@
 #include "PassSupport.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/IO/AtomicFile.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/StatsProvider.h"
 
@@ -35,6 +36,12 @@ private:
       return usageError("hessian-calibrate: name the file to write with "
                         "stats=PATH");
     auto services = getQuantizationContext(getOperation());
+    std::vector<std::string> inputs = {text};
+    for (NamedAttribute attribute : getOperation()->getAttrs())
+      attribute.getValue().walk([&](FileAttr file) {
+        inputs.push_back(services->files().resolve(file.getPath()));
+      });
+    QOPT_CHECK(checkOutputIsNoInput(stats, inputs));
     QOPT_ASSIGN(QuantizationPlan plan, planQuantization(getOperation(), head));
     if (!plan.structure.entry)
       return badInput("the module has no llm.entry, so there is nothing that "

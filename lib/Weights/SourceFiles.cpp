@@ -16,7 +16,15 @@ SourceFiles::SourceFiles(std::string baseDirectory)
     : directory(std::move(baseDirectory)) {}
 
 std::string SourceFiles::resolve(llvm::StringRef path) const {
-  return (fs::path(directory) / path.str()).lexically_normal().string();
+  fs::path joined = fs::path(directory) / path.str();
+  fs::path normal = joined.lexically_normal();
+  // Behind a link, `..` is not the directory that was written before it.
+  std::error_code failed;
+  fs::path parent = joined.parent_path(), shorter = normal.parent_path();
+  bool linked =
+      fs::exists(parent, failed) &&
+      !fs::equivalent(parent, shorter.empty() ? "." : shorter, failed);
+  return (linked ? joined : normal).string();
 }
 
 static Status checkUnchanged(const MappedFile &file, FileAttr expected) {
@@ -89,10 +97,17 @@ std::string qopt::relativePath(const std::string &path,
                                const std::string &directory) {
   if (fs::path(path).is_absolute())
     return path;
-  // Both exist somewhere below the root: a relative path always does.
-  return fs::absolute(path)
-      .lexically_normal()
-      .lexically_relative(fs::absolute(directory).lexically_normal())
+  // Both exist somewhere below the root: a relative path always does. Links in
+  // the way are followed, since `..` leaves what they lead to; one that is the
+  // file itself is kept.
+  std::error_code failed;
+  auto real = [&](const fs::path &place) {
+    fs::path found = fs::weakly_canonical(fs::absolute(place), failed);
+    return failed ? fs::absolute(place).lexically_normal() : found;
+  };
+  fs::path absolute = fs::absolute(path);
+  return (real(absolute.parent_path()) / absolute.filename())
+      .lexically_relative(real(directory))
       .string();
 }
 

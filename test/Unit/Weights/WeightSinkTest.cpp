@@ -125,3 +125,18 @@ TEST(WeightSink, RefusesToReplaceWhatFloatWeightsAreReadFrom) {
   expectRefusal(viewed, "sink-input.safetensors");
   std::filesystem::remove(path);
 }
+
+TEST(SourceFiles, LeaveWhatALinkLeadsTo) {
+  namespace fs = std::filesystem;
+  fs::path root = fs::path(testing::TempDir()) / "linked-sources";
+  fs::remove_all(root);
+  fs::create_directories(root / "real" / "sub");
+  std::ofstream(root / "real" / "file") << "x";
+  fs::create_directory_symlink(root / "real" / "sub", root / "link");
+  SourceFiles files((root / "link").string());
+  EXPECT_TRUE(fs::exists(files.resolve("../file")));
+  EXPECT_EQ(relativePath(fs::relative(root / "real" / "file").string(),
+                         (root / "link").string()),
+            "../file");
+  fs::remove_all(root);
+}
