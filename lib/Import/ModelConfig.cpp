@@ -85,6 +85,12 @@ Status qopt::checkStructure(const ModelConfig &config, const std::string &file,
     return badInput(file, ": ", keys.heads, ": ", config.heads,
                     " heads cannot share ", config.kvHeads,
                     " key and value heads (", keys.kvHeads, ")");
+  // It may follow from other numbers, which were checked one by one.
+  if (config.headDim < limits::headDim.least ||
+      config.headDim > limits::headDim.most)
+    return badInput(file, ": ", keys.headDim, ": heads must have ",
+                    limits::headDim.least, " to ", limits::headDim.most,
+                    " channels, not ", config.headDim);
   if (config.headDim % 2 != 0)
     return badInput(file, ": ", keys.headDim, ": heads of ", config.headDim,
                     " channels cannot be rotated in pairs");

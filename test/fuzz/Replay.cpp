@@ -26,7 +26,8 @@ int main(int argc, char **argv) {
     std::error_code failed;
     for (const fs::directory_entry &entry :
          fs::directory_iterator(argv[i], failed))
-      files.push_back(entry.path());
+      if (entry.is_regular_file())
+        files.push_back(entry.path());
     if (failed) {
       std::fprintf(stderr, "%s: %s\n", argv[i], failed.message().c_str());
       return 1;
