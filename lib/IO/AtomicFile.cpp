@@ -222,6 +222,22 @@ Status qopt::writeTextFile(const std::string &path, std::string_view content,
   return file.commit();
 }
 
+Status qopt::checkOutput(const std::string &path, bool overwrite) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) == 0 && !overwrite)
+    return existsError(path);
+  size_t slash = path.rfind('/');
+  std::string directory = slash == std::string::npos ? "."
+                          : slash == 0               ? "/"
+                                                     : path.substr(0, slash);
+  if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+    return ioError(path, ": there is no directory ", directory,
+                   "; make it first");
+  if (::access(directory.c_str(), W_OK) != 0)
+    return ioError(path, ": the directory ", directory, " is not writable");
+  return {};
+}
+
 Status qopt::checkOutputIsNoInput(const std::string &output,
                                   std::span<const std::string> inputs) {
   struct stat out, in;

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Transforms/QuantizeRecipe.h"
 #include "qopt/Formats/FormatTable.h"
+#include "qopt/Numerics/Grid.h"
 #include "qopt/Transforms/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -68,9 +69,10 @@ Status qopt::buildQuantizePipeline(OpPassManager &manager,
     manager.addPass(createGgufPack(options));
   };
   if (std::optional<int64_t> bits = groupedBits(recipe.type)) {
-    addGrouped(manager, recipe,
-               {int(*bits), recipe.group.value_or(128),
-                recipe.symmetric.value_or(false)});
+    GroupedScheme scheme{int(*bits), recipe.group.value_or(128),
+                         recipe.symmetric.value_or(false)};
+    QOPT_CHECK(checkScheme(scheme));
+    addGrouped(manager, recipe, scheme);
     if (recipe.ggufBlocks)
       pack();
     return {};

@@ -132,18 +132,18 @@ Result<WeightSink> WeightSink::create(ModuleOp module,
                       "archive is named: give -o, or the pass option "
                       "archive=PATH");
 
-  // What other globals refer to in an archive of the same name is kept.
   auto sources = module->getAttrOfType<DictionaryAttr>(QOptDialect::kSources);
   state->sourceKey = sourceKey(sources, archivePath, files);
-  for (PlannedWeight &weight : state->weights) {
-    Reference reference(weight.global);
+  // Archives hold no floats: a file that does is somebody's checkpoint.
+  for (auto global : module.getOps<ml_program::GlobalOp>()) {
+    Reference reference(global);
     if (reference.isIn(state->sourceKey) &&
         isa<RankedTensorType>(reference.type))
-      return usageError(files.resolve(archivePath),
-                        ": is also where the float weight @",
-                        weight.global.getSymName().str(),
-                        " is read from; name another archive");
+      return usageError(
+          files.resolve(archivePath), ": is also where the float weight @",
+          global.getSymName().str(), " is read from; name another archive");
   }
+  // What other globals refer to in an archive of the same name is kept.
   std::vector<std::pair<std::string, ByteSpan>> carried;
   for (auto global : module.getOps<ml_program::GlobalOp>()) {
     Reference reference(global);

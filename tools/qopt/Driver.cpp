@@ -52,13 +52,30 @@ struct DriverFlags {
   llvm::cl::opt<bool> quiet{"quiet", llvm::cl::desc("No progress on stderr")};
 };
 
-/// The last pass: paths in the module become relative to where it is written.
+/// The last pass: paths in the module become relative to where it is written,
+/// which must not be one of the files that it refers to.
 struct RebasePass : PassWrapper<RebasePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RebasePass)
-  RebasePass(std::string from, std::string to)
-      : from(std::move(from)), to(std::move(to)) {}
-  void runOnOperation() override { rebaseFiles(getOperation(), from, to); }
-  std::string from, to;
+  RebasePass(QuantizationContext &services, std::string output, std::string to)
+      : services(services), output(std::move(output)), to(std::move(to)) {}
+
+  void runOnOperation() override {
+    std::vector<std::string> files;
+    AttrTypeWalker walker;
+    walker.addWalk([&](FileAttr file) {
+      files.push_back(services.files().resolve(file.getPath()));
+    });
+    for (NamedAttribute attribute : getOperation()->getAttrs())
+      walker.walk(attribute.getValue());
+    if (Status status = checkOutputIsNoInput(output, files); !status) {
+      emitError(getOperation().getLoc()) << status.error().message;
+      return signalPassFailure();
+    }
+    rebaseFiles(getOperation(), services.options().baseDirectory, to);
+  }
+
+  QuantizationContext &services;
+  std::string output, to;
 };
 
 /// "." for standard input and output.
@@ -124,14 +141,14 @@ Status drive(const DriverFlags &flags, const std::string &input,
   attachQuantizationContext(registry, services);
 
   std::optional<std::string> emitted;
-  const std::string &from = services->options().baseDirectory;
   config.setPassPipelineSetupFn([&, passes = config](PassManager &manager) {
     if (failed(passes.setupPassPipeline(manager)))
       return failure();
     if (product)
       manager.addPass(createEmitPass(*product, emitted));
-    else if (from != directoryOf(output))
-      manager.addPass(std::make_unique<RebasePass>(from, directoryOf(output)));
+    else
+      manager.addPass(
+          std::make_unique<RebasePass>(*services, output, directoryOf(output)));
     return success();
   });
   std::string module;

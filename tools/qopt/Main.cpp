@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
   if (argc > 1)
     if (const qopt::Verb *verb = qopt::findVerb(argv[1]))
       return qopt::runVerb(*verb, argc - 1, argv + 1);
-  if (argc > 1 && qopt::reportMisspelledVerb(argv[1]))
-    return 2;
+  if (argc > 1 && qopt::reportUnknownWord(argv[1]))
+    return 1;
   return qopt::runDriver(argc, argv);
 }

@@ -35,7 +35,7 @@ const Verb *qopt::findVerb(std::string_view name) {
   return nullptr;
 }
 
-bool qopt::reportMisspelledVerb(std::string_view word) {
+bool qopt::reportUnknownWord(std::string_view word) {
   std::error_code failed;
   if (word.starts_with("-") || std::filesystem::exists(word, failed))
     return false;
@@ -43,13 +43,11 @@ bool qopt::reportMisspelledVerb(std::string_view word) {
   for (const Verb &verb : verbs())
     names.push_back(verb.name);
   std::string_view nearest = nearestSpelling(word, names);
-  if (nearest.empty())
-    return false;
-  std::fprintf(stderr,
-               "qopt: error: '%.*s' is neither a file nor a verb; did you mean "
-               "'%.*s'?\n",
-               int(word.size()), word.data(), int(nearest.size()),
-               nearest.data());
+  std::string advice = nearest.empty()
+                           ? "`qopt help` lists the verbs"
+                           : "did you mean '" + std::string(nearest) + "'?";
+  std::fprintf(stderr, "qopt: error: '%.*s' is neither a file nor a verb; %s\n",
+               int(word.size()), word.data(), advice.c_str());
   return true;
 }
 

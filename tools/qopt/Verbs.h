@@ -27,8 +27,8 @@ void printVerbs();
 /// Null if the word is no verb.
 const Verb *findVerb(std::string_view name);
 
-/// Whether the word is neither a flag nor a file but nearly a verb; says so.
-bool reportMisspelledVerb(std::string_view word);
+/// Whether the first word is no flag, no file and no verb; says so.
+bool reportUnknownWord(std::string_view word);
 
 /// Runs a verb, prints its error, and returns the exit code: 0 done, 1 internal
 /// error, 2 usage, 3 bad input, 4 I/O, 75 stopped but resumable.

@@ -59,6 +59,11 @@ private:
 Status writeTextFile(const std::string &path, std::string_view content,
                      bool overwrite = false);
 
+/// What create() would refuse, known before hours of work: a usage error if
+/// `path` exists and `overwrite` is not set, an IO error if its directory does
+/// not exist or cannot be written to.
+Status checkOutput(const std::string &path, bool overwrite);
+
 /// Usage error if `output` exists and is the same file as one of `inputs`, by
 /// whatever name.
 Status checkOutputIsNoInput(const std::string &output,

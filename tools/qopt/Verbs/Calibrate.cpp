@@ -13,7 +13,6 @@
 #include "mlir/Pass/PassManager.h"
 
 #include <cstdio>
-#include <filesystem>
 
 using namespace qopt;
 
@@ -44,8 +43,7 @@ Status qopt::runCalibrate(std::span<char *> words) {
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   if (!proceed)
     return {};
-  if (!overwrite && std::filesystem::exists(output))
-    return usageError(output, " exists; give --overwrite to replace it");
+  QOPT_CHECK(checkOutput(output, overwrite));
 
   StderrProgress progress;
   catchInterrupts();

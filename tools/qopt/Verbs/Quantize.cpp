@@ -120,8 +120,7 @@ static std::string archiveFor(const QuantizeArguments &arguments) {
 static Status refuseToReplace(const QuantizeArguments &arguments,
                               const std::string &archive) {
   for (const std::string &path : {arguments.output, archive})
-    if (!arguments.overwrite && fs::exists(path))
-      return usageError(path, " exists; give --overwrite to replace it");
+    QOPT_CHECK(checkOutput(path, arguments.overwrite));
   return {};
 }
 
