@@ -7,6 +7,7 @@ import lit.util
 config.name = "qopt"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
+# Unit is a suite of its own, named beside this one wherever lit is called.
 config.excludes = ["Unit", "Fixtures", "corpus"]
 config.test_source_root = os.path.join(config.qopt_source_dir, "test")
 config.test_exec_root = os.path.join(config.qopt_binary_dir, "test")

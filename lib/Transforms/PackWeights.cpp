@@ -81,7 +81,7 @@ Status PackWeightsPass::packAll() {
     auto type = dyn_cast<QuantType>(global.getType());
     if (!type)
       continue;
-    auto explain = [&] { return global.emitRemark("not packed: "); };
+    auto explain = [&] { return emitRemark(global.getLoc(), "not packed: "); };
     if (failed(chosen.verifyLayout(explain, type.getScheme(), type.getRows(),
                                    type.getColumns())))
       continue;

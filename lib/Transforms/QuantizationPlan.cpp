@@ -33,8 +33,9 @@ static PlannedBlock planFunction(func::FuncOp function,
       return; // already quantized
     ml_program::GlobalOp global = weightOf(linear);
     if (!global) {
-      linear.emitRemark("not quantized: its weight is not the constant value "
-                        "of an ml_program.global");
+      emitRemark(linear.getLoc(),
+                 "not quantized: its weight is not the constant value "
+                 "of an ml_program.global");
       return;
     }
     if (!planned.insert(global).second)

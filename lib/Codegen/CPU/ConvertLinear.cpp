@@ -238,7 +238,7 @@ struct ConvertLinearToCPU : impl::ConvertLinearToCPUBase<ConvertLinearToCPU> {
     for (LinearOp linear : linears) {
       Result<LinearKernelSpec> spec = kernelSpec(linear);
       if (!spec) {
-        linear.emitRemark("stays, because ") << spec.error().message;
+        emitRemark(linear.getLoc(), "stays, because ") << spec.error().message;
         continue;
       }
       func::FuncOp kernel = kernels.get(linear, *spec);

@@ -42,13 +42,15 @@ static std::optional<LinearKernelSpec> specOf(LinearOp op,
   Type type = op.getWeight().getType();
   auto packed = dyn_cast<PackedType>(type);
   if (!packed) {
-    op.emitRemark() << "no GPU kernel: the weight is "
-                    << (isa<QuantType>(type) ? "quantized but not packed"
-                                             : "not quantized");
+    emitRemark(op.getLoc())
+        << "no GPU kernel: the weight is "
+        << (isa<QuantType>(type) ? "quantized but not packed"
+                                 : "not quantized");
     return std::nullopt;
   }
   if (!isa<MmaAttr>(packed.getLayout())) {
-    op.emitRemark() << "no GPU kernel for the layout " << packed.getLayout();
+    emitRemark(op.getLoc())
+        << "no GPU kernel for the layout " << packed.getLayout();
     return std::nullopt;
   }
   auto scheme = cast<GroupedAttr>(packed.getScheme());
@@ -217,7 +219,7 @@ struct ConvertLinearToGPU
   void runOnOperation() override {
     Result<Target> target = findTarget(chip.getValue());
     if (!target) {
-      getOperation().emitError() << target.error().message;
+      emitError(getOperation().getLoc()) << target.error().message;
       return signalPassFailure();
     }
     SmallVector<LinearOp> linears;

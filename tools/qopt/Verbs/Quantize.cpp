@@ -108,19 +108,21 @@ Result<bool> QuantizeArguments::parse(std::span<char *> words) {
   return arguments.parse(words);
 }
 
-/// Where the quantized weights lie until (mlir: after) the end.
+/// Where the quantized weights go: beside a module for good, beside a GGUF file
+/// under a hidden name until it is written.
 static std::string archiveFor(const QuantizeArguments &arguments) {
   fs::path path(arguments.output);
-  return path
-      .replace_extension(arguments.gguf() ? ".gguf.tmp.safetensors"
-                                          : ".weights.safetensors")
-      .string();
+  path.replace_extension(".weights.safetensors");
+  if (arguments.gguf())
+    path.replace_filename("." + path.filename().string());
+  return path.string();
 }
 
 static Status refuseToReplace(const QuantizeArguments &arguments,
                               const std::string &archive) {
-  for (const std::string &path : {arguments.output, archive})
-    QOPT_CHECK(checkOutput(path, arguments.overwrite));
+  QOPT_CHECK(checkOutput(arguments.output, arguments.overwrite));
+  // What a killed run left under the hidden name is nobody's.
+  QOPT_CHECK(checkOutput(archive, arguments.overwrite || arguments.gguf()));
   return {};
 }
 
