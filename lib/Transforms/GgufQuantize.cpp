@@ -24,22 +24,6 @@ using namespace qopt;
 
 namespace {
 
-Status encodeWeight(ml_program::GlobalOp global, const FormatRow &format,
-                    QuantizationContext &services, WeightSink &sink) {
-  QOPT_ASSIGN(WeightSource source,
-              WeightSource::open(global, services.files()));
-  auto blocks = encodeBlocks(
-      format, source.rows(), source.columns(),
-      [&](int64_t first, MutableMatrix target) {
-        return source.readRows(first, target);
-      },
-      services.compute().pool);
-  if (!blocks)
-    return makeError(blocks.error().kind, "@", global.getSymName().str(), ": ",
-                     blocks.error().message);
-  return sink.store(global, {std::move(*blocks)});
-}
-
 class GgufQuantizePass : public qopt::impl::GgufQuantizeBase<GgufQuantizePass> {
 public:
   using GgufQuantizeBase::GgufQuantizeBase;
@@ -56,24 +40,21 @@ private:
       return usageError("gguf-quantize: '", type.getValue(),
                         "' is not a quantized GGUF type");
     auto services = getQuantizationContext(getOperation());
-    QOPT_ASSIGN(QuantizationPlan plan, planQuantization(getOperation(), head));
-    QOPT_ASSIGN(WeightSink sink,
-                createSink(getOperation(), plan,
-                           GgufAttr::get(&getContext(), format->type),
-                           archivePath(archive, *services), *services));
-    services->progress().begin("encoding weights", plan.weightCount());
-    Status status;
-    plan.forEachWeight([&](ml_program::GlobalOp global) {
-      if (status && interrupted())
-        status = makeError(ErrorKind::Interrupted, "stopped");
-      if (status)
-        status = encodeWeight(global, *format, *services, sink);
-      services->progress().advance();
-      ++encodedWeights;
-    });
-    services->progress().end();
-    QOPT_CHECK(std::move(status));
-    return sink.finish(services->files());
+    auto encode = [&](const WeightSource &source) -> Result<WeightBytes> {
+      auto read = [&](int64_t first, MutableMatrix target) {
+        return source.readRows(first, target);
+      };
+      QOPT_ASSIGN(std::vector<uint8_t> blocks,
+                  encodeBlocks(*format, source.rows(), source.columns(), read,
+                               services->compute().pool));
+      return WeightBytes{std::move(blocks)};
+    };
+    QOPT_ASSIGN(encodedWeights,
+                quantizeEachWeight(getOperation(), head,
+                                   GgufAttr::get(&getContext(), format->type),
+                                   archivePath(archive, *services), *services,
+                                   encode));
+    return {};
   }
 };
 

@@ -49,3 +49,34 @@ Result<WeightSink> qopt::createSink(ModuleOp module,
   return WeightSink::create(module, std::move(weights), archive,
                             services.files());
 }
+
+Result<int64_t> qopt::quantizeEachWeight(
+    ModuleOp module, bool includeHead, SchemeAttrInterface scheme,
+    StringRef archive, QuantizationContext &services,
+    llvm::function_ref<Result<WeightBytes>(const WeightSource &)> quantize) {
+  QOPT_ASSIGN(QuantizationPlan plan, planQuantization(module, includeHead));
+  QOPT_ASSIGN(WeightSink sink,
+              createSink(module, plan, scheme, archive, services));
+  auto quantizeOne = [&](ml_program::GlobalOp global) -> Status {
+    if (interrupted())
+      return makeError(ErrorKind::Interrupted, "stopped");
+    QOPT_ASSIGN(WeightSource source,
+                WeightSource::open(global, services.files()));
+    Result<WeightBytes> bytes = quantize(source);
+    if (!bytes)
+      return makeError(bytes.error().kind, "@", global.getSymName().str(), ": ",
+                       bytes.error().message);
+    return sink.store(global, std::move(*bytes));
+  };
+  services.progress().begin("quantizing weights", plan.weightCount());
+  Status status;
+  plan.forEachWeight([&](ml_program::GlobalOp global) {
+    if (status)
+      status = quantizeOne(global);
+    services.progress().advance();
+  });
+  services.progress().end();
+  QOPT_CHECK(std::move(status));
+  QOPT_CHECK(sink.finish(services.files()));
+  return plan.weightCount();
+}

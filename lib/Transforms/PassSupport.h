@@ -27,6 +27,14 @@ Result<WeightSink> createSink(mlir::ModuleOp module,
                               llvm::StringRef archive,
                               QuantizationContext &services);
 
+/// Quantizes every weight of a module's plan by itself: `quantize` makes the
+/// components of the scheme from a float weight. Shows progress, stops between
+/// weights when the user asks, names the weight in errors. Returns how many.
+Result<int64_t> quantizeEachWeight(
+    mlir::ModuleOp module, bool includeHead, SchemeAttrInterface scheme,
+    llvm::StringRef archive, QuantizationContext &services,
+    llvm::function_ref<Result<WeightBytes>(const WeightSource &)> quantize);
+
 } // namespace qopt
 
 #endif // QOPT_LIB_TRANSFORMS_PASSSUPPORT_H

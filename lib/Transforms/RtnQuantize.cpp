@@ -23,20 +23,6 @@ using namespace qopt;
 
 namespace {
 
-Status quantizeWeight(ml_program::GlobalOp global, const GroupedScheme &scheme,
-                      QuantizationContext &services, WeightSink &sink) {
-  QOPT_ASSIGN(WeightSource source,
-              WeightSource::open(global, services.files()));
-  QOPT_ASSIGN(std::vector<float> weights, source.readAll());
-  auto matrix =
-      rtnQuantize(services.compute(),
-                  {weights.data(), source.rows(), source.columns()}, scheme);
-  if (!matrix)
-    return makeError(matrix.error().kind, "@", global.getSymName().str(), ": ",
-                     matrix.error().message);
-  return sink.store(global, groupedBytes(*matrix));
-}
-
 class RtnQuantizePass : public qopt::impl::RtnQuantizeBase<RtnQuantizePass> {
 public:
   using RtnQuantizeBase::RtnQuantizeBase;
@@ -51,24 +37,20 @@ private:
     auto services = getQuantizationContext(getOperation());
     GroupedScheme scheme{int(bits), group, symmetric};
     QOPT_CHECK(checkScheme(scheme));
-    QOPT_ASSIGN(QuantizationPlan plan, planQuantization(getOperation(), head));
-    QOPT_ASSIGN(WeightSink sink,
-                createSink(getOperation(), plan,
-                           GroupedAttr::get(&getContext(), scheme),
-                           archivePath(archive, *services), *services));
-    services->progress().begin("quantizing weights", plan.weightCount());
-    Status status;
-    plan.forEachWeight([&](ml_program::GlobalOp global) {
-      if (status && interrupted())
-        status = makeError(ErrorKind::Interrupted, "stopped");
-      if (status)
-        status = quantizeWeight(global, scheme, *services, sink);
-      services->progress().advance();
-      ++quantizedWeights;
-    });
-    services->progress().end();
-    QOPT_CHECK(std::move(status));
-    return sink.finish(services->files());
+    auto nearest = [&](const WeightSource &source) -> Result<WeightBytes> {
+      QOPT_ASSIGN(std::vector<float> weights, source.readAll());
+      QOPT_ASSIGN(GroupedMatrix matrix,
+                  rtnQuantize(services->compute(),
+                              {weights.data(), source.rows(), source.columns()},
+                              scheme));
+      return groupedBytes(matrix);
+    };
+    QOPT_ASSIGN(quantizedWeights,
+                quantizeEachWeight(getOperation(), head,
+                                   GroupedAttr::get(&getContext(), scheme),
+                                   archivePath(archive, *services), *services,
+                                   nearest));
+    return {};
   }
 };
 

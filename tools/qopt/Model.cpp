@@ -34,6 +34,15 @@ void MachineOptions::declare(Arguments &arguments) {
                    isa);
 }
 
+void qopt::declareSampleOptions(Arguments &arguments, int64_t &samples,
+                                int64_t &context) {
+  arguments.option("--samples", "N",
+                   "samples of the text, at most; default 128", samples);
+  arguments.option("--ctx", "N",
+                   "tokens per sample; default: min(2048, that of the model)",
+                   context);
+}
+
 /// Parses a module; what the parser says becomes the error.
 static Result<mlir::OwningOpRef<mlir::ModuleOp>>
 parseModule(const std::string &path, mlir::MLIRContext &context) {

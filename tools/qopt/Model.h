@@ -29,6 +29,10 @@ struct MachineOptions {
   void declare(Arguments &arguments);
 };
 
+/// Declares --samples and --ctx: how much of a text a model is calibrated on.
+void declareSampleOptions(Arguments &arguments, int64_t &samples,
+                          int64_t &context);
+
 /// A model in memory. `module` lives in `context`.
 struct Model {
   std::string path;

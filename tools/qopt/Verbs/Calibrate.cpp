@@ -30,12 +30,7 @@ Status qopt::runCalibrate(std::span<char *> words) {
   arguments.option("--text", "TEXT",
                    "what to run the model on; default: it writes its own",
                    options.text);
-  arguments.option("--samples", "N",
-                   "samples of the text, at most; default 128",
-                   options.samples);
-  arguments.option("--ctx", "N",
-                   "tokens per sample; default: min(2048, that of the model)",
-                   options.ctx);
+  declareSampleOptions(arguments, options.samples, options.ctx);
   arguments.flag("--head", "also measure the linears outside of the blocks",
                  options.head);
   machine.declare(arguments);

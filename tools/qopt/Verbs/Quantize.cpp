@@ -85,12 +85,7 @@ Result<bool> QuantizeArguments::parse(std::span<char *> words) {
   arguments.option("--calibration", "TEXT",
                    "text for gptq; default: the model writes its own",
                    calibration.text);
-  arguments.option("--samples", "N",
-                   "samples of the text, at most; default 128",
-                   calibration.samples);
-  arguments.option("--ctx", "N",
-                   "tokens per sample; default: min(2048, that of the model)",
-                   calibration.context);
+  declareSampleOptions(arguments, calibration.samples, calibration.context);
   arguments.option("--stats", "FILE", "saved statistics instead of a text",
                    calibration.stats);
   arguments.option("--order", "ORDER",
