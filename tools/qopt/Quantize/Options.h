@@ -1,0 +1,46 @@
+//===- Options.h - the flags of qopt quantize -------------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TOOLS_QUANTIZE_OPTIONS_H
+#define QOPT_TOOLS_QUANTIZE_OPTIONS_H
+
+#include "Model.h"
+#include "Quantize/OutputFormat.h"
+
+#include "qopt/Transforms/QuantizeRecipe.h"
+
+namespace qopt {
+
+/// What the user asked for. Each group of flags is declared by a function of
+/// its own; the order of the groups is that of `--help`.
+struct QuantizeOptions {
+  std::string model, output;
+  size_t formatIndex = 0;
+  std::optional<std::string> type; // default: that of the format
+  QuantizeRecipe recipe;           // without `type` and `archive`
+  bool allowRequantize = false;
+  MachineOptions machine;
+  bool overwrite = false, json = false;
+
+  /// Usage errors name the flag. False if help was printed instead.
+  Result<bool> parse(std::span<char *> words);
+
+  const OutputFormat &format() const { return outputFormats()[formatIndex]; }
+  /// Where quantized weights go until the output is written: beside a module
+  /// for good, else under a hidden name.
+  std::string archive() const;
+
+private:
+  void declareWhat(Arguments &arguments);
+  void declareTypes(Arguments &arguments);
+  void declareCalibration(Arguments &arguments);
+  void declareGptq(Arguments &arguments);
+  void declareOutput(Arguments &arguments);
+  size_t methodIndex = 1;
+};
+
+} // namespace qopt
+
+#endif // QOPT_TOOLS_QUANTIZE_OPTIONS_H

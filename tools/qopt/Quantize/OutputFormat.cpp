@@ -1,0 +1,40 @@
+//===- OutputFormat.cpp - what qopt quantize writes -----------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Quantize/Options.h"
+
+#include "qopt/Export/ExportGguf.h"
+
+#include <filesystem>
+
+using namespace qopt;
+
+static Status writeMlir(Model &model, const QuantizeOptions &options) {
+  std::string directory = std::filesystem::path(options.output).parent_path();
+  rebaseFiles(*model.module, model.services->options().baseDirectory,
+              directory.empty() ? "." : directory);
+  return writeModule(*model.module, options.output, options.overwrite);
+}
+
+static Status writeGguf(Model &model, const QuantizeOptions &options) {
+  ExportGgufOptions gguf;
+  gguf.overwrite = options.overwrite;
+  return exportGguf(*model.module, *model.services, options.output, gguf);
+}
+
+static constexpr OutputFormat formats[] = {
+    {.name = "mlir",
+     .defaultType = "int4",
+     .ggufBlocks = false,
+     .keepsArchive = true,
+     .write = writeMlir},
+    {.name = "gguf",
+     .defaultType = "q4_0",
+     .ggufBlocks = true,
+     .keepsArchive = false,
+     .write = writeGguf},
+};
+
+std::span<const OutputFormat> qopt::outputFormats() { return formats; }

@@ -1,0 +1,36 @@
+//===- OutputFormat.h - what qopt quantize writes ---------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TOOLS_QUANTIZE_OUTPUTFORMAT_H
+#define QOPT_TOOLS_QUANTIZE_OUTPUTFORMAT_H
+
+#include "qopt/Support/Error.h"
+
+#include <span>
+#include <string_view>
+
+namespace qopt {
+
+struct Model;
+struct QuantizeOptions;
+
+/// A value of --format.
+struct OutputFormat {
+  std::string_view name;
+  std::string_view defaultType;
+  /// Whether quantized weights become blocks of GGUF types.
+  bool ggufBlocks;
+  /// Whether the archive of quantized weights is a part of the output.
+  bool keepsArchive;
+  /// Writes the quantized model to options.output.
+  Status (*write)(Model &model, const QuantizeOptions &options);
+};
+
+/// The first is the default.
+std::span<const OutputFormat> outputFormats();
+
+} // namespace qopt
+
+#endif // QOPT_TOOLS_QUANTIZE_OUTPUTFORMAT_H

@@ -1,0 +1,30 @@
+//===- Summary.h - what qopt quantize says at the end -----------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TOOLS_QUANTIZE_SUMMARY_H
+#define QOPT_TOOLS_QUANTIZE_SUMMARY_H
+
+#include "Quantize/Options.h"
+
+namespace qopt {
+
+/// Bytes of the weights of a module and how many numbers they stand for.
+struct WeightTotal {
+  int64_t bytes = 0, numbers = 0, quantizedBytes = 0, quantizedNumbers = 0;
+
+  explicit WeightTotal(mlir::ModuleOp module);
+};
+
+/// What was done, as text or as one JSON object.
+struct QuantizeSummary {
+  WeightTotal before, after;
+  double seconds = 0;
+
+  void print(const QuantizeOptions &options) const;
+};
+
+} // namespace qopt
+
+#endif // QOPT_TOOLS_QUANTIZE_SUMMARY_H
