@@ -158,7 +158,7 @@ std::vector<Component> PackedType::components() const {
 // Any weight
 //===----------------------------------------------------------------------===//
 
-static DType floatDType(Type type) {
+DType qopt::floatDType(Type type) {
   if (type.isF16())
     return DType::F16;
   if (type.isBF16())

@@ -104,6 +104,81 @@ def QOpt_MmaAttr : QOpt_Attr<"Mma", "mma",
 }
 
 //===----------------------------------------------------------------------===//
+// Layouts of checkpoints: how other programs store the grouped scheme
+//===----------------------------------------------------------------------===//
+
+class QOpt_CheckpointLayout<string name, string mnemonicName>
+    : QOpt_Attr<name, mnemonicName, [DeclareAttrInterfaceMethods<QOpt_LayoutInterface>]> {
+  let assemblyFormat = "(`<` struct(params)^ `>`)?";
+  let genVerifyDecl = 1;
+}
+
+class QOpt_DefaultEnum<EnumAttrInfo info, string value> : EnumParameter<info> {
+  let defaultValue = value;
+}
+
+/// The type in which a checkpoint has its scales; f16 holds them exactly.
+def QOpt_ScaleType : DefaultValuedParameter<"::mlir::Type", "::mlir::Float16Type::get($_ctxt)">;
+
+def QOpt_GptqZeros : I32EnumAttr<"GptqZeros", "whether zero points are stored less one (v1) or as they are (v2)", [
+    I32EnumAttrCase<"V1", 0, "v1">, I32EnumAttrCase<"V2", 1, "v2">]> {
+  let cppNamespace = "::qopt";
+  let genSpecializedAttr = 0;
+}
+
+def QOpt_GptqColumns : I32EnumAttr<"GptqColumns", "whether the matrix has the columns of the file as they are or sorted by group", [
+    I32EnumAttrCase<"InOrder", 0, "in_order">, I32EnumAttrCase<"Sorted", 1, "sorted">]> {
+  let cppNamespace = "::qopt";
+  let genSpecializedAttr = 0;
+}
+
+def QOpt_GptqAttr : QOpt_CheckpointLayout<"Gptq", "gptq"> {
+  let summary = "the tensors of GPTQ checkpoints";
+  let description = [{
+    Components "qweight" and "qzeros" i32, "scales", "g_idx" i32; transposed,
+    packed along the inputs (qopt/Formats/GptqLayout.h has the bits). Version 1
+    of the format stores zero points less one. `columns = sorted` reads a file
+    in act-order: columns are sorted by g_idx, and a permuting view over the
+    weight brings them back.
+
+    Example: `!qopt.packed<256x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.gptq<zeros = v2>>`
+  }];
+  let parameters = (ins QOpt_DefaultEnum<QOpt_GptqZeros, "::qopt::GptqZeros::V1">:$zeros,
+                        QOpt_ScaleType:$scales,
+                        QOpt_DefaultEnum<QOpt_GptqColumns, "::qopt::GptqColumns::InOrder">:$columns);
+}
+
+def QOpt_AwqAttr : QOpt_CheckpointLayout<"Awq", "awq"> {
+  let summary = "the tensors of AWQ checkpoints, version gemm";
+  let description = [{
+    Components "qweight" and "qzeros" i32, "scales"; transposed, 4-bit codes
+    packed along the outputs (qopt/Formats/AwqLayout.h has the bits).
+
+    Example: `!qopt.packed<256x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.awq>`
+  }];
+  let parameters = (ins QOpt_ScaleType:$scales);
+}
+
+def QOpt_WordFill : I32EnumAttr<"CodeWords", "whether codes may straddle words", [
+    I32EnumAttrCase<"Dense", 0, "dense">, I32EnumAttrCase<"Whole", 1, "whole">]> {
+  let cppNamespace = "::qopt";
+  let genSpecializedAttr = 0;
+}
+
+def QOpt_PackQuantizedAttr : QOpt_CheckpointLayout<"PackQuantized", "pack_quantized"> {
+  let summary = "the tensors of compressed-tensors' format pack-quantized";
+  let description = [{
+    Components "weight_packed" i32, "weight_scale", "weight_zero_point" i32
+    unless the scheme is symmetric, and "weight_shape" i64
+    (qopt/Formats/PackQuantizedLayout.h has the bits).
+
+    Example: `!qopt.packed<256x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.pack_quantized<scales = bf16>>`
+  }];
+  let parameters = (ins QOpt_ScaleType:$scales,
+                        QOpt_DefaultEnum<QOpt_WordFill, "::qopt::CodeWords::Dense">:$words);
+}
+
+//===----------------------------------------------------------------------===//
 // References: where the numbers of a weight are
 //===----------------------------------------------------------------------===//
 

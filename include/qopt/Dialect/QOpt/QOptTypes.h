@@ -21,6 +21,9 @@ std::vector<Component> weightComponents(mlir::ShapedType type);
 /// The scheme of a quantized or packed weight, null for floats.
 SchemeAttrInterface weightScheme(mlir::Type type);
 
+/// F16, BF16, F64, or F32 for every other type.
+DType floatDType(mlir::Type type);
+
 /// The MLIR element type of a component: i8 for bytes, f16, …
 mlir::Type componentElementType(mlir::MLIRContext *context, DType type);
 
