@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Import/BuildModule.h"
 
+#include "qopt/Dialect/LLM/RopeScalingAttr.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -135,26 +137,8 @@ Value ModuleBuilder::linear(Value input, WeightRole role,
 Value ModuleBuilder::norm(Value input, WeightRole role) {
   return llm::RmsNormOp::create(builder, location, input.getType(), input,
                                 load(role),
-                                builder.getF32FloatAttr(config.rmsNormEps));
-}
-
-static Attribute scalingAttribute(OpBuilder &builder,
-                                  const RopeScaling &scaling) {
-  MLIRContext *context = builder.getContext();
-  switch (scaling.kind) {
-  case RopeScaling::Kind::None:
-    return {};
-  case RopeScaling::Kind::Linear:
-    return llm::LinearRopeAttr::get(context,
-                                    builder.getF64FloatAttr(scaling.factor));
-  case RopeScaling::Kind::Llama3:
-    return llm::Llama3RopeAttr::get(
-        context, builder.getF64FloatAttr(scaling.factor),
-        builder.getF64FloatAttr(scaling.lowFrequencyFactor),
-        builder.getF64FloatAttr(scaling.highFrequencyFactor),
-        scaling.originalContext);
-  }
-  return {};
+                                builder.getF32FloatAttr(config.rmsNormEps),
+                                FloatAttr());
 }
 
 Value ModuleBuilder::rope(Value input) {
@@ -162,8 +146,9 @@ Value ModuleBuilder::rope(Value input) {
       builder, location, input.getType(), input, position,
       builder.getI64IntegerAttr(config.headDim),
       builder.getF64FloatAttr(config.ropeTheta),
-      scalingAttribute(builder, config.ropeScaling),
-      config.interleavedRope ? builder.getUnitAttr() : UnitAttr());
+      llm::ropeScalingAttr(builder.getContext(), config.ropeScaling),
+      config.interleavedRope ? builder.getUnitAttr() : UnitAttr(),
+      IntegerAttr());
 }
 
 Value ModuleBuilder::buildAttention(Value input) {
@@ -185,7 +170,7 @@ Value ModuleBuilder::buildAttention(Value input) {
       builder.getI64IntegerAttr(layer), builder.getI64IntegerAttr(config.heads),
       builder.getI64IntegerAttr(config.kvHeads),
       builder.getF32FloatAttr(1 / std::sqrt(double(config.headDim))),
-      window ? builder.getI64IntegerAttr(*window) : IntegerAttr());
+      window ? builder.getI64IntegerAttr(*window) : IntegerAttr(), FloatAttr());
   return linear(attended, WeightRole::AttentionOutput,
                 config.outputBias
                     ? std::optional(WeightRole::AttentionOutputBias)
@@ -243,7 +228,7 @@ void ModuleBuilder::buildForward() {
       beginFunction("forward", indices(), config.vocabularySize);
   Value x = llm::EmbeddingOp::create(
       builder, location, hidden(config.hiddenSize), function.getArgument(0),
-      load(WeightRole::Embedding));
+      load(WeightRole::Embedding), FloatAttr());
   for (int64_t i = 0; i < config.layers; ++i)
     x = func::CallOp::create(builder, location, blockName(i),
                              TypeRange{x.getType()},

@@ -44,6 +44,17 @@ public:
 
 /// The kernel of an op, null if the interpreter does not execute it.
 Kernel findKernel(mlir::Operation *op);
+/// The same for ops of the llm dialect.
+Kernel findModelKernel(mlir::Operation *op);
+
+/// An operand as numbers; a weight is read now.
+Result<Tensor> tensorOperand(Frame &frame, const Step &step, unsigned index);
+Result<Indices> indexOperand(Frame &frame, const Step &step, unsigned index);
+/// Where a result of the shape of operand `index` can be written: into the
+/// operand itself if nobody reads it after this step. The slot keeps sharing
+/// the numbers, so the operand can still be read meanwhile.
+Tensor resultLike(Frame &frame, const Step &step, unsigned index,
+                  const Tensor &operand);
 
 /// An error at an op: its location, its name and the reason.
 Error errorAt(mlir::Operation *op, llvm::StringRef reason);

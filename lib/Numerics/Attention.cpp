@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <vector>
 
 using namespace qopt;
@@ -52,6 +53,9 @@ void qopt::attention(const ComputeContext &context, ConstMatrix q,
       std::fill(line + seenEnd, line + scores.columns, 0.f);
       for (int64_t i = seenBegin; i < seenEnd; ++i)
         line[i] *= shape.scale;
+      if (shape.softcap > 0)
+        for (int64_t i = seenBegin; i < seenEnd; ++i)
+          line[i] = shape.softcap * std::tanh(line[i] / shape.softcap);
       softmaxRow(kernels, line + seenBegin, seenEnd - seenBegin);
     }
     matmul(context, scores, v.block(begin, kvHead * dim, end - begin, dim),

@@ -29,7 +29,7 @@ static int64_t rowsPerTask(int64_t length) {
 
 void qopt::rmsNorm(const ComputeContext &context, std::span<const float> x,
                    std::span<const float> weight, float epsilon,
-                   std::span<float> y) {
+                   std::span<float> y, float offset) {
   const int64_t length = weight.size();
   assert(x.size() == y.size() && x.size() % weight.size() == 0);
   inTasks(context, x.size() / length, rowsPerTask(length),
@@ -43,14 +43,15 @@ void qopt::rmsNorm(const ComputeContext &context, std::span<const float> x,
               const float factor =
                   float(1 / std::sqrt(squares / double(length) + epsilon));
               for (int64_t i = 0; i < length; ++i)
-                target[i] = source[i] * factor * weight[i];
+                target[i] = source[i] * factor * (offset + weight[i]);
             }
           });
 }
 
 void qopt::rope(const ComputeContext &context, MutableMatrix x, int64_t headDim,
                 std::span<const int32_t> positions,
-                std::span<const float> frequencies, bool interleaved) {
+                std::span<const float> frequencies, bool interleaved,
+                float magnitude) {
   const int64_t half = frequencies.size();
   const int64_t step = interleaved ? 2 : 1, distance = interleaved ? 1 : half;
   assert(int64_t(positions.size()) == x.rows && x.columns % headDim == 0 &&
@@ -61,8 +62,8 @@ void qopt::rope(const ComputeContext &context, MutableMatrix x, int64_t headDim,
         for (int64_t row = begin; row < end; ++row) {
           for (int64_t i = 0; i < half; ++i) {
             const double angle = float(positions[row]) * frequencies[i];
-            cosine[i] = float(std::cos(angle));
-            sine[i] = float(std::sin(angle));
+            cosine[i] = float(magnitude * std::cos(angle));
+            sine[i] = float(magnitude * std::sin(angle));
           }
           for (float *head = x.row(row); head < x.row(row) + x.columns;
                head += headDim)
@@ -74,6 +75,23 @@ void qopt::rope(const ComputeContext &context, MutableMatrix x, int64_t headDim,
             }
         }
       });
+}
+
+void qopt::softcap(const ComputeContext &context, float cap,
+                   std::span<const float> x, std::span<float> y) {
+  assert(x.size() == y.size());
+  inTasks(context, x.size(), elementsPerTask, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      y[i] = cap * std::tanh(x[i] / cap);
+  });
+}
+
+void qopt::scale(const ComputeContext &context, float factor,
+                 std::span<float> x) {
+  inTasks(context, x.size(), elementsPerTask, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      x[i] *= factor;
+  });
 }
 
 void qopt::add(const ComputeContext &context, std::span<const float> a,

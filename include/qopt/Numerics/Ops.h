@@ -19,18 +19,21 @@
 
 namespace qopt {
 
-/// y = x / sqrt(mean(x²) + eps) · weight over consecutive runs of
+/// y = x / sqrt(mean(x²) + eps) · (offset + weight) over consecutive runs of
 /// weight.size() elements, which divides x.size(). y may be x.
 void rmsNorm(const ComputeContext &context, std::span<const float> x,
-             std::span<const float> weight, float epsilon, std::span<float> y);
+             std::span<const float> weight, float epsilon, std::span<float> y,
+             float offset = 0);
 
 /// Rotates each head of x [T, heads · headDim] in place: element i with element
 /// i + R/2 for i < R/2 (`interleaved`: element 2i with 2i + 1), by positions[t]
 /// · frequencies[i] (see RopeScaling.h), R = 2 · frequencies.size(); the other
-/// headDim − R elements are left alone.
+/// headDim − R elements are left alone. Rotated elements are also multiplied by
+/// `magnitude`.
 void rope(const ComputeContext &context, MutableMatrix x, int64_t headDim,
           std::span<const int32_t> positions,
-          std::span<const float> frequencies, bool interleaved = false);
+          std::span<const float> frequencies, bool interleaved = false,
+          float magnitude = 1);
 
 struct AttentionShape {
   int64_t heads = 1;   // of the queries
@@ -38,6 +41,7 @@ struct AttentionShape {
   int64_t headDim = 1;
   float scale = 1;    // on the scores, usually 1 / sqrt(headDim)
   int64_t window = 0; // a query sees this many last positions; 0: all
+  float softcap = 0;  // scores become softcap · tanh(score / softcap); 0: no
 };
 
 /// Causal attention of one sequence. q [T, heads · headDim] are the queries of
@@ -61,6 +65,12 @@ void activate(const ComputeContext &context, Activation activation,
 void gatedActivation(const ComputeContext &context, Activation activation,
                      std::span<const float> gate, std::span<const float> up,
                      std::span<float> y);
+
+/// y = cap · tanh(x / cap), elementwise. y may be x.
+void softcap(const ComputeContext &context, float cap, std::span<const float> x,
+             std::span<float> y);
+/// x = factor · x, elementwise.
+void scale(const ComputeContext &context, float factor, std::span<float> x);
 
 /// y = a + b, elementwise. y may be a or b.
 void add(const ComputeContext &context, std::span<const float> a,

@@ -15,20 +15,33 @@ namespace qopt {
 struct RopeScaling {
   enum class Kind : uint8_t {
     None,
-    Linear, // positions divided by `factor`
-    Llama3, // low frequencies divided by `factor`, high ones kept
+    Linear,   // positions divided by `factor`
+    Llama3,   // low frequencies divided by `factor`, high ones kept
+    Yarn,     // the same, with another ramp between the two
+    LongRope, // every frequency has a divisor of its own
   };
   Kind kind = Kind::None;
   double factor = 1;
   double lowFrequencyFactor = 1;  // Llama3
   double highFrequencyFactor = 4; // Llama3
-  int64_t originalContext = 8192; // Llama3
+  int64_t originalContext = 8192; // Llama3, Yarn, LongRope
+  double betaFast = 32;           // Yarn: turns above which nothing changes
+  double betaSlow = 1;            // Yarn: turns below which all is divided
+  /// LongRope: divisors in sequences within the original context, and beyond.
+  std::vector<double> shortFactors = {}, longFactors = {};
+  double magnitude = 1; // Yarn, LongRope: multiplies sine and cosine
+
+  bool operator==(const RopeScaling &) const = default;
 };
+
+/// Whether a sequence stays within the original context (LongRope).
+enum class RopeLength : uint8_t { Short, Long };
 
 /// θ_i = base^(−2i / dimensions), scaled, for i in [0, dimensions / 2):
 /// radians per position, evaluated in f64 and rounded once.
 std::vector<float> ropeFrequencies(int64_t dimensions, double base,
-                                   const RopeScaling &scaling = {});
+                                   const RopeScaling &scaling = {},
+                                   RopeLength length = RopeLength::Short);
 
 } // namespace qopt
 

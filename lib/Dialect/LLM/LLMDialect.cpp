@@ -29,6 +29,17 @@ static void printF64(AsmPrinter &printer, FloatAttr attribute) {
   printer.printFloat(attribute.getValue());
 }
 
+/// `[1.0, 2.0]`
+static ParseResult parseF64s(AsmParser &parser, DenseF64ArrayAttr &attribute) {
+  attribute =
+      dyn_cast_or_null<DenseF64ArrayAttr>(DenseF64ArrayAttr::parse(parser, {}));
+  return success(attribute != nullptr);
+}
+
+static void printF64s(AsmPrinter &printer, DenseF64ArrayAttr attribute) {
+  attribute.print(printer);
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "qopt/Dialect/LLM/LLMAttrs.cpp.inc"
 
@@ -69,5 +80,41 @@ Llama3RopeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "low_freq must be positive and less than high_freq";
   if (originalContext < 1)
     return emitError() << "original_context must be at least 1";
+  return success();
+}
+
+LogicalResult
+YarnRopeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                     FloatAttr factor, FloatAttr betaFast, FloatAttr betaSlow,
+                     int64_t originalContext, FloatAttr magnitude) {
+  if (!(factor.getValueAsDouble() > 0))
+    return emitError() << "factor must be positive";
+  if (!(betaSlow.getValueAsDouble() > 0 &&
+        betaSlow.getValueAsDouble() < betaFast.getValueAsDouble()))
+    return emitError() << "beta_slow must be positive and less than beta_fast";
+  if (originalContext < 1)
+    return emitError() << "original_context must be at least 1";
+  if (!(magnitude.getValueAsDouble() > 0))
+    return emitError() << "magnitude must be positive";
+  return success();
+}
+
+LogicalResult
+LongRopeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                     DenseF64ArrayAttr shortFactors,
+                     DenseF64ArrayAttr longFactors, int64_t originalContext,
+                     FloatAttr magnitude) {
+  if (shortFactors.size() != longFactors.size())
+    return emitError() << "there are " << shortFactors.size()
+                       << " short factors, but " << longFactors.size()
+                       << " long ones";
+  for (DenseF64ArrayAttr factors : {shortFactors, longFactors})
+    for (double factor : factors.asArrayRef())
+      if (!(factor > 0))
+        return emitError() << "factors must be positive";
+  if (originalContext < 1)
+    return emitError() << "original_context must be at least 1";
+  if (!(magnitude.getValueAsDouble() > 0))
+    return emitError() << "magnitude must be positive";
   return success();
 }

@@ -84,6 +84,56 @@ struct AttentionCase {
 };
 } // namespace
 
+TEST(Ops, YarnKeepsWhatTurnsOften) {
+  // 64 channels, base 10000, context 4096: pairs that turn 32 times and once
+  // are 64 ln(4096 / (2π · turns)) / (2 ln 10000) = 10.46 and 22.51; rounded
+  // outwards, the ramp runs from 10 to 23.
+  RopeScaling yarn{.kind = RopeScaling::Kind::Yarn, .factor = 4};
+  yarn.originalContext = 4096;
+  auto plain = ropeFrequencies(64, 10000);
+  auto scaled = ropeFrequencies(64, 10000, yarn);
+  for (int i = 0; i < 32; ++i) {
+    double share = i <= 10 ? 1 : i >= 23 ? 0 : (23. - i) / 13;
+    EXPECT_NEAR(scaled[i] / plain[i], share + (1 - share) / 4, 1e-6) << i;
+  }
+}
+
+TEST(Ops, LongRopeDividesEveryFrequency) {
+  RopeScaling scaling{.kind = RopeScaling::Kind::LongRope};
+  scaling.shortFactors = {1, 2};
+  scaling.longFactors = {3, 8};
+  auto plain = ropeFrequencies(4, 100);
+  auto within = ropeFrequencies(4, 100, scaling);
+  auto beyond = ropeFrequencies(4, 100, scaling, RopeLength::Long);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FLOAT_EQ(within[i], plain[i] / float(scaling.shortFactors[i]));
+    EXPECT_FLOAT_EQ(beyond[i], plain[i] / float(scaling.longFactors[i]));
+  }
+}
+
+TEST(Ops, MagnitudeMultipliesWhatIsRotated) {
+  ThreadPool pool(1);
+  auto frequencies = ropeFrequencies(4, 100);
+  std::vector<float> once = {1, 2, 3, 4, 5, 6}, twice = once;
+  std::vector<int32_t> position = {3};
+  rope(pool, {once.data(), 1, 6}, 6, position, frequencies);
+  rope(pool, {twice.data(), 1, 6}, 6, position, frequencies, false, 2);
+  for (int i = 0; i < 6; ++i)
+    EXPECT_FLOAT_EQ(twice[i], i < 4 ? 2 * once[i] : once[i]);
+}
+
+TEST(Ops, SoftcapAndNormOffset) {
+  ThreadPool pool(2);
+  std::vector<float> x = {-1000, -3, 0, 1e-3f, 3, 1000}, y = x;
+  softcap(pool, 5, x, y);
+  for (size_t i = 0; i < x.size(); ++i)
+    EXPECT_NEAR(y[i], 5 * std::tanh(double(x[i]) / 5), 1e-6);
+  std::vector<float> weight = {0.5f, -0.25f, 0}, more = {1.5f, 0.75f, 1}, z = x;
+  rmsNorm(pool, x, weight, 1e-5f, y, 1);
+  rmsNorm(pool, x, more, 1e-5f, z);
+  EXPECT_EQ(y, z);
+}
+
 TEST(Ops, AttentionMatchesTheDefinition) {
   const int64_t dim = 12;
   for (auto [queries, keys, heads, kvHeads, window] :
@@ -97,7 +147,8 @@ TEST(Ops, AttentionMatchesTheDefinition) {
       auto q = randomValues(queries * heads * dim, 1);
       auto k = randomValues(keys * kvHeads * dim, 2);
       auto v = randomValues(keys * kvHeads * dim, 3);
-      AttentionShape shape{heads, kvHeads, dim, 0.7f, window};
+      const float cap = window ? 0.5f : 0;
+      AttentionShape shape{heads, kvHeads, dim, 0.7f, window, cap};
       std::vector<float> results[3];
       for (unsigned threads : {1, 2, 3}) {
         ThreadPool pool(threads);
@@ -122,7 +173,10 @@ TEST(Ops, AttentionMatchesTheDefinition) {
             for (int64_t i = 0; i < dim; ++i)
               score += double(q[(t * heads + h) * dim + i]) *
                        k[(s * kvHeads + kvHead) * dim + i];
-            const double mass = std::exp(0.7 * score);
+            score *= 0.7;
+            if (cap > 0)
+              score = cap * std::tanh(score / cap);
+            const double mass = std::exp(score);
             sum += mass;
             for (int64_t i = 0; i < dim; ++i)
               y[i] += mass * v[(s * kvHeads + kvHead) * dim + i];

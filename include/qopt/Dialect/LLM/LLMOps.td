@@ -83,6 +83,46 @@ def LLM_Llama3RopeAttr : LLM_RopeScaling<"Llama3Rope", "llama3_rope"> {
   }];
 }
 
+def LLM_YarnRopeAttr : LLM_RopeScaling<"YarnRope", "yarn_rope"> {
+  let summary = "YaRN: low frequencies divided by a factor, by how often they turn";
+  let description = [{
+    Peng et al., arXiv 2309.00071. Frequencies that turn more than `beta_fast`
+    times in `original_context` positions are kept, those that turn less than
+    `beta_slow` times are divided by `factor`, and between the two (in the index
+    of the pair) the result is interpolated. Sine and cosine are multiplied by
+    `magnitude`, usually 0.1 ln(factor) + 1.
+
+    Example: `#llm.yarn_rope<factor = 4.0, beta_fast = 32.0, beta_slow = 1.0, original_context = 32768, magnitude = 1.138629>`
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$factor, "::mlir::FloatAttr":$betaFast,
+                        "::mlir::FloatAttr":$betaSlow, "int64_t":$originalContext,
+                        "::mlir::FloatAttr":$magnitude);
+  let assemblyFormat = [{
+    `<` `factor` `=` custom<F64>($factor) `,` `beta_fast` `=` custom<F64>($betaFast) `,`
+    `beta_slow` `=` custom<F64>($betaSlow) `,` `original_context` `=` $originalContext `,`
+    `magnitude` `=` custom<F64>($magnitude) `>`
+  }];
+}
+
+def LLM_LongRopeAttr : LLM_RopeScaling<"LongRope", "long_rope"> {
+  let summary = "LongRoPE: one divisor per frequency, for short and for long sequences";
+  let description = [{
+    Ding et al., arXiv 2402.13753. Frequency i is divided by `long[i]` in a
+    sequence that reaches beyond `original_context` positions in this call, else
+    by `short[i]`; rows with consecutive positions belong to one sequence. Sine
+    and cosine are multiplied by `magnitude`.
+
+    Example: `#llm.long_rope<short = [1.0, 1.05], long = [1.1, 32.0], original_context = 4096, magnitude = 1.19>`
+  }];
+  let parameters = (ins "::mlir::DenseF64ArrayAttr":$shortFactors,
+                        "::mlir::DenseF64ArrayAttr":$longFactors,
+                        "int64_t":$originalContext, "::mlir::FloatAttr":$magnitude);
+  let assemblyFormat = [{
+    `<` `short` `=` custom<F64s>($shortFactors) `,` `long` `=` custom<F64s>($longFactors) `,`
+    `original_context` `=` $originalContext `,` `magnitude` `=` custom<F64>($magnitude) `>`
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Ops
 //===----------------------------------------------------------------------===//
@@ -97,32 +137,36 @@ def LLM_Indices : 1DTensorOf<[I32]>;
 def LLM_EmbeddingOp : LLM_Op<"embedding", [Pure]> {
   let summary = "rows of a table";
   let description = [{
-    Row `tokens[i]` of the table [vocabulary, channels] becomes row i.
+    Row `tokens[i]` of the table [vocabulary, channels] becomes row i, times
+    `scale` if there is one (Gemma: the square root of the channels).
 
     Example:
     ```mlir
-    %x = llm.embedding %tokens, %table : tensor<?xi32>, tensor<4096x256xf16> -> tensor<?x256xf32>
+    %x = llm.embedding %tokens, %table {scale = 1.600000e+01 : f32} : tensor<?xi32>, tensor<4096x256xf16> -> tensor<?x256xf32>
     ```
   }];
-  let arguments = (ins LLM_Indices:$tokens, QOpt_Weight:$table);
+  let arguments = (ins LLM_Indices:$tokens, QOpt_Weight:$table, OptionalAttr<F32Attr>:$scale);
   let results = (outs LLM_Hidden:$output);
   let assemblyFormat = "$tokens `,` $table attr-dict `:` type($tokens) `,` type($table) `->` type($output)";
   let hasVerifier = 1;
 }
 
 def LLM_RmsNormOp : LLM_Op<"rms_norm", [Pure, AllTypesMatch<["input", "output"]>]> {
-  let summary = "x / sqrt(mean(x²) + eps) · weight";
+  let summary = "x / sqrt(mean(x²) + eps) · (offset + weight)";
   let description = [{
     The mean runs over consecutive runs of as many channels as the weight is
     long: a weight of all channels normalises a row, a weight of one head's
-    channels normalises each head.
+    channels normalises each head. `offset` is 0 unless given; Gemma's
+    checkpoints store their weights less one (GGUF files do not). Whoever scales
+    the channels of the output by s makes the weight (offset + weight)·s − offset.
 
     Example:
     ```mlir
     %n = llm.rms_norm %x, %weight {eps = 1.000000e-05 : f32} : tensor<?x256xf32>, tensor<256xf16>
     ```
   }];
-  let arguments = (ins LLM_Hidden:$input, 1DTensorOf<[F16, BF16, F32]>:$weight, F32Attr:$eps);
+  let arguments = (ins LLM_Hidden:$input, 1DTensorOf<[F16, BF16, F32]>:$weight, F32Attr:$eps,
+                       OptionalAttr<F32Attr>:$offset);
   let results = (outs LLM_Hidden:$output);
   let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `,` type($weight)";
   let hasVerifier = 1;
@@ -134,7 +178,9 @@ def LLM_RopeOp : LLM_Op<"rope", [Pure, AllTypesMatch<["input", "output"]>]> {
     In each head of `head_dim` channels, the pair (i, i + head_dim/2) is turned
     by `pos · theta^(-2i/head_dim)`, after scaling of the frequencies. With
     `interleaved` the pairs are neighbours instead, (2i, 2i + 1), as in weights
-    from GGUF files of the llama architecture.
+    from GGUF files of the llama architecture. With `rotary_dim`, that many
+    channels at the start of each head are treated as the head, and the others
+    are left alone.
 
     Example:
     ```mlir
@@ -142,11 +188,16 @@ def LLM_RopeOp : LLM_Op<"rope", [Pure, AllTypesMatch<["input", "output"]>]> {
     ```
   }];
   let arguments = (ins LLM_Hidden:$input, LLM_Indices:$pos, I64Attr:$head_dim, F64Attr:$theta,
-                       OptionalAttr<AnyAttrOf<[LLM_LinearRopeAttr, LLM_Llama3RopeAttr]>>:$scaling,
-                       UnitAttr:$interleaved);
+                       OptionalAttr<AnyAttrOf<[LLM_LinearRopeAttr, LLM_Llama3RopeAttr,
+                                               LLM_YarnRopeAttr, LLM_LongRopeAttr]>>:$scaling,
+                       UnitAttr:$interleaved, OptionalAttr<I64Attr>:$rotary_dim);
   let results = (outs LLM_Hidden:$output);
   let assemblyFormat = "$input `,` $pos attr-dict `:` type($input) `,` type($pos)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// How many channels of each head are turned.
+    int64_t getRotatedChannels() { return getRotaryDim().value_or(getHeadDim()); }
+  }];
 }
 
 def LLM_AttentionOp : LLM_Op<"attention"> {
@@ -155,7 +206,8 @@ def LLM_AttentionOp : LLM_Op<"attention"> {
     Appends keys and values to layer `layer` of the cache; then each query of
     `heads` heads attends to all cached positions not after its own, with
     scores times `scale`. Head h reads key and value head h·kv_heads/heads.
-    With `window`, only the last `window` positions are seen.
+    With `window`, only the last `window` positions are seen. With `softcap`, the
+    scores s become `softcap · tanh(s / softcap)` before the softmax.
 
     Example:
     ```mlir
@@ -166,7 +218,7 @@ def LLM_AttentionOp : LLM_Op<"attention"> {
   let arguments = (ins LLM_Hidden:$query, LLM_Hidden:$key, LLM_Hidden:$value,
                        Arg<LLM_KVCache, "", [MemRead, MemWrite]>:$cache,
                        I64Attr:$layer, I64Attr:$heads, I64Attr:$kv_heads, F32Attr:$scale,
-                       OptionalAttr<I64Attr>:$window);
+                       OptionalAttr<I64Attr>:$window, OptionalAttr<F32Attr>:$softcap);
   let results = (outs LLM_Hidden:$output);
   let assemblyFormat = [{
     $query `,` $key `,` $value `,` $cache attr-dict `:` type($query) `,` type($key) `,`
@@ -186,6 +238,101 @@ def LLM_GatedOp : LLM_Op<"gated", [Pure, AllTypesMatch<["gate", "up", "output"]>
   let arguments = (ins LLM_Hidden:$gate, LLM_Hidden:$up, LLM_ActivationAttr:$activation);
   let results = (outs LLM_Hidden:$output);
   let assemblyFormat = "$gate `,` $up attr-dict `:` type($output)";
+}
+
+def LLM_SoftcapOp : LLM_Op<"softcap", [Pure, AllTypesMatch<["input", "output"]>]> {
+  let summary = "cap · tanh(x / cap)";
+  let description = [{
+    Example:
+    ```mlir
+    %l = llm.softcap %logits {cap = 3.000000e+01 : f32} : tensor<?x4096xf32>
+    ```
+  }];
+  let arguments = (ins LLM_Hidden:$input, F32Attr:$cap);
+  let results = (outs LLM_Hidden:$output);
+  let assemblyFormat = "$input attr-dict `:` type($output)";
+  let hasVerifier = 1;
+}
+
+def LLM_SliceOp : LLM_Op<"slice", [Pure]> {
+  let summary = "some consecutive channels of every row";
+  let description = [{
+    Channels from `offset` on, as many as the result has. Takes apart what a
+    fused linear computes: queries, keys and values, or gate and up.
+
+    Example:
+    ```mlir
+    %k = llm.slice %qkv {offset = 256 : i64} : tensor<?x512xf32> -> tensor<?x128xf32>
+    ```
+  }];
+  let arguments = (ins LLM_Hidden:$input, I64Attr:$offset);
+  let results = (outs LLM_Hidden:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Mixtures of experts
+//===----------------------------------------------------------------------===//
+
+def LLM_RouteOp : LLM_Op<"route", [Pure, AllTypesMatch<["logits", "weights"]>]> {
+  let summary = "how much each token takes of each expert";
+  let description = [{
+    From the router's logits [tokens, experts]: in each row the softmax, of which
+    the `top_k` largest stay (the first of equals) and the others become 0. With
+    `normalize`, what stays is divided by its sum. A weight that is not 0 sends
+    the token to the expert.
+
+    A mixture of experts is this op, one `llm.dispatch` and ordinary linears per
+    expert, and one `llm.combine`:
+    ```mlir
+    %logits = qopt.linear %x, %router : tensor<?x64xf32>, tensor<8x64xf16> -> tensor<?x8xf32>
+    %weights = llm.route %logits {normalize, top_k = 2 : i64} : tensor<?x8xf32>
+    ```
+  }];
+  let arguments = (ins LLM_Hidden:$logits, I64Attr:$top_k, UnitAttr:$normalize);
+  let results = (outs LLM_Hidden:$weights);
+  let assemblyFormat = "$logits attr-dict `:` type($weights)";
+  let hasVerifier = 1;
+}
+
+def LLM_DispatchOp : LLM_Op<"dispatch", [Pure]> {
+  let summary = "the rows of the tokens that go to one expert";
+  let description = [{
+    The rows of the input whose weight for `expert` is not 0, in their order.
+    There may be none.
+
+    Example:
+    ```mlir
+    %x3 = llm.dispatch %x, %weights {expert = 3 : i64} : tensor<?x64xf32>, tensor<?x8xf32> -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins LLM_Hidden:$input, LLM_Hidden:$weights, I64Attr:$expert);
+  let results = (outs LLM_Hidden:$output);
+  let assemblyFormat = "$input `,` $weights attr-dict `:` type($input) `,` type($weights) `->` type($output)";
+  let hasVerifier = 1;
+}
+
+def LLM_CombineOp : LLM_Op<"combine", [Pure]> {
+  let summary = "the weighted sum of what the experts made of each token";
+  let description = [{
+    Output e holds the rows of the tokens that `llm.dispatch` sends to expert e.
+    Row t of the result is the sum over the experts of their weight for token t
+    times their row for it, in the order of the experts.
+
+    Example:
+    ```mlir
+    %y = llm.combine %weights (%y0, %y1) : tensor<?x2xf32> -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins LLM_Hidden:$weights, Variadic<LLM_Hidden>:$outputs);
+  let results = (outs LLM_Hidden:$output);
+  let assemblyFormat = [{
+    $weights `(` $outputs `)` attr-dict `:` type($weights) `->` type($output)
+    custom<ExpertTypes>(ref($outputs), ref(type($output)), type($outputs))
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // QOPT_DIALECT_LLM_OPS_TD
