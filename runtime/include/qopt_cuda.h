@@ -5,9 +5,22 @@
  *===-----------------------------------------------------------------------===
  *
  * A thin launcher on the CUDA driver API. libcuda.so.1 is opened at run time,
- * so programs start, and say what is missing, on machines without a driver.
+ * so programs start, and say what is missing, on machines without a driver;
+ * the variable QOPT_LIBCUDA names another file.
+ *
+ *     qopt_cuda_open(0, &device, …);
+ *     qopt_cuda_load(device, ptx, bytes, &module, …);
+ *     qopt_cuda_upload_weight(device, "m.weights.safetensors", "l0.q", &w, …);
+ *     QoptCudaCall call = {module, "qopt_linear_int4_g128_n8192_k8192",
+ *                          x, w, y, rows};
+ *     qopt_cuda_launch(&call, stream, …);
+ *
+ * A module describes itself: it holds a table of kernels (docs/nvptx.md), from
+ * which the launch chooses by the shape and M.
+ *
  * Functions return 0, or 1 with one sentence in `error` (NUL-terminated, cut to
- * `errorSize` bytes).
+ * `errorSize` bytes). They may be called from several threads, except that a
+ * device, module or graph must not be in use when it is closed.
  *
  *===-----------------------------------------------------------------------===*/
 #ifndef QOPT_CUDA_H
@@ -20,28 +33,82 @@
 extern "C" {
 #endif
 
+/* A GPU: the driver, the device's primary context, the modules loaded. */
+typedef struct QoptCudaDevice QoptCudaDevice;
+/* Loaded kernels; belongs to the device. */
 typedef struct QoptCudaModule QoptCudaModule;
+/* Recorded launches. */
+typedef struct QoptCudaGraph QoptCudaGraph;
+/* An address on the device. Kernels want multiples of 16. */
+typedef uint64_t QoptCudaPointer;
+/* A CUstream or cudaStream_t; null is the default stream. */
+typedef void *QoptCudaStream;
 
-/* An array in host memory that is a parameter of a kernel. */
-typedef struct QoptCudaArray {
-  void *data;
-  size_t bytes;
-  int isOutput; /* downloaded after the launch; otherwise uploaded before it */
-} QoptCudaArray;
-
-/* Loads a PTX text onto device 0. */
-int qopt_cuda_load(const char *ptx, QoptCudaModule **module, char *error,
+/* Opens GPU number `ordinal`. */
+int qopt_cuda_open(int ordinal, QoptCudaDevice **device, char *error,
                    size_t errorSize);
+/* Unloads the modules and lets the device go. Null is fine. */
+void qopt_cuda_close(QoptCudaDevice *device);
 
-/* Uploads the arrays, launches `entry` with their device pointers and, last,
- * `count` (M of a linear) as its parameters, waits, and downloads the outputs.
- * The block size is the one that the kernel requires. */
-int qopt_cuda_launch(QoptCudaModule *module, const char *entry,
-                     const QoptCudaArray *arrays, size_t arrayCount,
-                     int32_t count, uint32_t gridX, uint32_t gridY, char *error,
+/* Loads PTX text (with or without a final NUL) or a cubin. The same bytes are
+ * compiled once per device: a second call returns the same module. */
+int qopt_cuda_load(QoptCudaDevice *device, const void *image, size_t bytes,
+                   QoptCudaModule **module, char *error, size_t errorSize);
+
+/* The components of a packed weight. `zeros` is 0 for symmetric schemes. */
+typedef struct QoptCudaWeight {
+  QoptCudaPointer packed, scales, zeros;
+} QoptCudaWeight;
+
+/* y = x · Wᵀ: x is [rows, K], y [rows, N]. */
+typedef struct QoptCudaCall {
+  QoptCudaModule *module;
+  /* A linear of the module's table, for which the kernel is chosen by `rows`;
+   * or the entry of one of its kernels. */
+  const char *name;
+  QoptCudaPointer x;
+  QoptCudaWeight weight;
+  QoptCudaPointer y;
+  int32_t rows;
+} QoptCudaCall;
+
+/* Puts the launch into the stream and returns. */
+int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream stream,
+                     char *error, size_t errorSize);
+
+/* Records a chain of launches, each after the one before it. The addresses are
+ * part of the graph. */
+int qopt_cuda_record(QoptCudaDevice *device, const QoptCudaCall *calls,
+                     size_t count, QoptCudaGraph **graph, char *error,
                      size_t errorSize);
+/* Puts all of its launches into the stream and returns. */
+int qopt_cuda_replay(QoptCudaGraph *graph, QoptCudaStream stream, char *error,
+                     size_t errorSize);
+void qopt_cuda_discard(QoptCudaGraph *graph);
 
-void qopt_cuda_unload(QoptCudaModule *module);
+/* Memory and streams, for callers that have no CUDA of their own. */
+int qopt_cuda_allocate(QoptCudaDevice *device, size_t bytes,
+                       QoptCudaPointer *pointer, char *error,
+                       size_t errorSize);
+void qopt_cuda_free(QoptCudaDevice *device, QoptCudaPointer pointer);
+int qopt_cuda_upload(QoptCudaDevice *device, QoptCudaPointer to,
+                     const void *from, size_t bytes, char *error,
+                     size_t errorSize);
+int qopt_cuda_download(QoptCudaDevice *device, void *to, QoptCudaPointer from,
+                       size_t bytes, char *error, size_t errorSize);
+int qopt_cuda_stream(QoptCudaDevice *device, QoptCudaStream *stream,
+                     char *error, size_t errorSize);
+void qopt_cuda_stream_destroy(QoptCudaDevice *device, QoptCudaStream stream);
+int qopt_cuda_synchronize(QoptCudaDevice *device, QoptCudaStream stream,
+                          char *error, size_t errorSize);
+
+/* Maps the archive (safetensors) at `path` and copies the components
+ * <symbol>.packed, .scales and, if there, .zeros to the device. Free with
+ * qopt_cuda_free_weight. */
+int qopt_cuda_upload_weight(QoptCudaDevice *device, const char *path,
+                            const char *symbol, QoptCudaWeight *weight,
+                            char *error, size_t errorSize);
+void qopt_cuda_free_weight(QoptCudaDevice *device, QoptCudaWeight *weight);
 
 #ifdef __cplusplus
 }

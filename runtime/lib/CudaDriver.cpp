@@ -5,12 +5,18 @@
 //===----------------------------------------------------------------------===//
 #include "CudaDriver.h"
 
+#include <cstdlib>
 #include <dlfcn.h>
 
 using namespace qopt::runtime;
 
-/// CUDA 11.0: the first that knows sm_80 and PTX 7.0.
-static constexpr int oldestVersion = 11000;
+/// The first that has every function below and knows sm_80.
+static constexpr int oldestVersion = 11040;
+
+std::string qopt::runtime::cudaVersion(int version) {
+  return std::to_string(version / 1000) + "." +
+         std::to_string(version % 1000 / 10);
+}
 
 template <typename Function>
 static bool find(void *library, const char *name, Function &function,
@@ -22,41 +28,57 @@ static bool find(void *library, const char *name, Function &function,
 }
 
 bool CudaDriver::open(std::string &error) {
-  void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  const char *other = std::getenv("QOPT_LIBCUDA");
+  void *library =
+      dlopen(other ? other : "libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     error = std::string("no CUDA driver on this machine: ") + dlerror();
     return false;
   }
   if (!find(library, "cuInit", init, error) ||
       !find(library, "cuDriverGetVersion", driverGetVersion, error) ||
-      !find(library, "cuDeviceGet", deviceGet, error) ||
-      !find(library, "cuDevicePrimaryCtxRetain", primaryContextRetain, error) ||
-      !find(library, "cuDevicePrimaryCtxRelease_v2", primaryContextRelease,
-            error) ||
-      !find(library, "cuCtxSetCurrent", contextSetCurrent, error) ||
-      !find(library, "cuCtxSynchronize", contextSynchronize, error) ||
-      !find(library, "cuModuleLoadDataEx", moduleLoadData, error) ||
-      !find(library, "cuModuleUnload", moduleUnload, error) ||
-      !find(library, "cuModuleGetFunction", moduleGetFunction, error) ||
-      !find(library, "cuFuncGetAttribute", functionGetAttribute, error) ||
-      !find(library, "cuMemAlloc_v2", memoryAllocate, error) ||
-      !find(library, "cuMemFree_v2", memoryFree, error) ||
-      !find(library, "cuMemcpyHtoD_v2", copyToDevice, error) ||
-      !find(library, "cuMemcpyDtoH_v2", copyToHost, error) ||
-      !find(library, "cuLaunchKernel", launchKernel, error) ||
       !find(library, "cuGetErrorString", getErrorString, error))
     return false;
-
-  int version = 0;
   if (!succeeded(driverGetVersion(&version), "asking for the CUDA version",
                  error))
     return false;
   if (version < oldestVersion) {
     error = "the CUDA driver is too old: it supports CUDA " +
-            std::to_string(version / 1000) + "." +
-            std::to_string(version % 1000 / 10) + ", and 11.0 is needed";
+            cudaVersion(version) + ", and " + cudaVersion(oldestVersion) +
+            " is needed";
     return false;
   }
+  if (!find(library, "cuDeviceGet", deviceGet, error) ||
+      !find(library, "cuDeviceGetCount", deviceGetCount, error) ||
+      !find(library, "cuDeviceGetName", deviceGetName, error) ||
+      !find(library, "cuDeviceGetAttribute", deviceGetAttribute, error) ||
+      !find(library, "cuDevicePrimaryCtxRetain", primaryContextRetain, error) ||
+      !find(library, "cuDevicePrimaryCtxRelease_v2", primaryContextRelease,
+            error) ||
+      !find(library, "cuCtxSetCurrent", contextSetCurrent, error) ||
+      !find(library, "cuModuleLoadDataEx", moduleLoadData, error) ||
+      !find(library, "cuModuleUnload", moduleUnload, error) ||
+      !find(library, "cuModuleGetFunction", moduleGetFunction, error) ||
+      !find(library, "cuModuleGetGlobal_v2", moduleGetGlobal, error) ||
+      !find(library, "cuFuncGetAttribute", functionGetAttribute, error) ||
+      !find(library, "cuFuncSetAttribute", functionSetAttribute, error) ||
+      !find(library, "cuOccupancyMaxActiveBlocksPerMultiprocessor", occupancy,
+            error) ||
+      !find(library, "cuMemAlloc_v2", memoryAllocate, error) ||
+      !find(library, "cuMemFree_v2", memoryFree, error) ||
+      !find(library, "cuMemcpyHtoD_v2", copyToDevice, error) ||
+      !find(library, "cuMemcpyDtoH_v2", copyToHost, error) ||
+      !find(library, "cuStreamCreate", streamCreate, error) ||
+      !find(library, "cuStreamDestroy_v2", streamDestroy, error) ||
+      !find(library, "cuStreamSynchronize", streamSynchronize, error) ||
+      !find(library, "cuStreamBeginCapture_v2", streamBeginCapture, error) ||
+      !find(library, "cuStreamEndCapture", streamEndCapture, error) ||
+      !find(library, "cuGraphInstantiateWithFlags", graphInstantiate, error) ||
+      !find(library, "cuGraphLaunch", graphLaunch, error) ||
+      !find(library, "cuGraphExecDestroy", graphExecDestroy, error) ||
+      !find(library, "cuGraphDestroy", graphDestroy, error) ||
+      !find(library, "cuLaunchKernel", launchKernel, error))
+    return false;
   return succeeded(init(0), "starting the CUDA driver", error);
 }
 

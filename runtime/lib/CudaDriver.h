@@ -19,21 +19,38 @@ struct CudaDriver {
   int (*init)(unsigned);
   int (*driverGetVersion)(int *);
   int (*deviceGet)(int *, int);
+  int (*deviceGetCount)(int *);
+  int (*deviceGetName)(char *, int, int);
+  int (*deviceGetAttribute)(int *, int, int);
   int (*primaryContextRetain)(Handle *, int);
   int (*primaryContextRelease)(int);
   int (*contextSetCurrent)(Handle);
-  int (*contextSynchronize)();
   int (*moduleLoadData)(Handle *, const void *, unsigned, int *, void **);
   int (*moduleUnload)(Handle);
   int (*moduleGetFunction)(Handle *, Handle, const char *);
+  int (*moduleGetGlobal)(uint64_t *, size_t *, Handle, const char *);
   int (*functionGetAttribute)(int *, int, Handle);
+  int (*functionSetAttribute)(Handle, int, int);
+  int (*occupancy)(int *, Handle, int, size_t);
   int (*memoryAllocate)(uint64_t *, size_t);
   int (*memoryFree)(uint64_t);
   int (*copyToDevice)(uint64_t, const void *, size_t);
   int (*copyToHost)(void *, uint64_t, size_t);
+  int (*streamCreate)(Handle *, unsigned);
+  int (*streamDestroy)(Handle);
+  int (*streamSynchronize)(Handle);
+  int (*streamBeginCapture)(Handle, int);
+  int (*streamEndCapture)(Handle, Handle *);
+  int (*graphInstantiate)(Handle *, Handle, unsigned long long);
+  int (*graphLaunch)(Handle, Handle);
+  int (*graphExecDestroy)(Handle);
+  int (*graphDestroy)(Handle);
   int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned,
                       unsigned, unsigned, Handle, void **, void **);
   int (*getErrorString)(int, const char **);
+
+  /// Of the driver: 1000 * major + 10 * minor.
+  int version = 0;
 
   /// Opens the driver and initializes it; false with a sentence in `error` if
   /// there is none, or it is too old, or it finds no device.
@@ -41,6 +58,23 @@ struct CudaDriver {
   /// True for success; else a sentence that says what failed and why.
   bool succeeded(int code, const std::string &action, std::string &error) const;
 };
+
+/// "12.4" of 12040.
+std::string cudaVersion(int version);
+
+/// Values of CUdevice_attribute, CUfunction_attribute, CUjit_option, CUresult
+/// and flags that are used.
+namespace cuda {
+constexpr int multiprocessors = 16, l2Bytes = 38, computeMajor = 75,
+              computeMinor = 76, sharedPerBlock = 97;
+constexpr int staticShared = 1, localBytes = 3, registers = 4,
+              dynamicShared = 8, nonPortableCluster = 14;
+constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
+constexpr int errorNoBinary = 209, errorInvalidPtx = 218,
+              errorUnsupportedPtx = 222, errorNotFound = 500;
+constexpr int captureThreadLocal = 1;
+constexpr unsigned streamNonBlocking = 1;
+} // namespace cuda
 
 } // namespace qopt::runtime
 

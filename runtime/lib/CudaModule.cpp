@@ -1,146 +1,167 @@
-//===- CudaModule.cpp - load PTX, launch entries --------------------------===//
+//===- CudaModule.cpp - load a module, launch its kernels -----------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "CudaDriver.h"
-#include "qopt_cuda.h"
+#include "CudaModule.h"
 
-#include <cstdio>
-#include <memory>
-#include <vector>
+#include <algorithm>
 
 using namespace qopt::runtime;
 
-struct QoptCudaModule {
-  CudaDriver driver;
-  int device = 0;
-  CudaDriver::Handle context = nullptr, module = nullptr;
+/// The word after `directive` in PTX: "8.0" of ".version 8.0".
+static std::string directive(std::string_view ptx, std::string_view name) {
+  size_t at = ptx.find(name);
+  if (at == ptx.npos)
+    return "?";
+  at = ptx.find_first_not_of(' ', at + name.size());
+  size_t end = ptx.find_first_of(" ,\n\r", at);
+  return at == ptx.npos ? "?" : std::string(ptx.substr(at, end - at));
+}
 
-  bool load(const char *ptx, std::string &error);
-  bool launch(const char *entry, const std::vector<QoptCudaArray> &arrays,
-              int32_t count, uint32_t gridX, uint32_t gridY,
-              std::string &error);
-  ~QoptCudaModule() {
-    if (module)
-      driver.moduleUnload(module);
-    if (context)
-      driver.primaryContextRelease(device);
-  }
-};
+/// What a refused image was made for, and what is here.
+static std::string mismatch(const QoptCudaDevice &device,
+                            std::string_view image, int code) {
+  bool isText = image.substr(0, 4) != "\177ELF";
+  if (code == cuda::errorUnsupportedPtx && isText)
+    return "the PTX is of version " + directive(image, ".version") +
+           ", and the driver supports CUDA " +
+           cudaVersion(device.driver.version) + "; update the driver";
+  if (code == cuda::errorNoBinary || code == cuda::errorInvalidPtx)
+    return (isText ? "the PTX is for " + directive(image, ".target")
+                   : std::string("the cubin is for another GPU")) +
+           ", and " + device.name + " has compute capability " +
+           std::to_string(device.computeCapability / 10) + "." +
+           std::to_string(device.computeCapability % 10);
+  return "";
+}
 
-namespace {
-/// Device memory that is freed on every way out.
-class DeviceArray {
-public:
-  explicit DeviceArray(const CudaDriver &driver) : driver(driver) {}
-  DeviceArray(const DeviceArray &) = delete;
-  ~DeviceArray() {
-    if (address)
-      driver.memoryFree(address);
-  }
-  uint64_t address = 0;
-
-private:
-  const CudaDriver &driver;
-};
-} // namespace
-
-// Values of CUjit_option and CUfunction_attribute.
-static constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
-static constexpr int maxThreadsPerBlock = 0;
-
-bool QoptCudaModule::load(const char *ptx, std::string &error) {
-  if (!driver.open(error) ||
-      !driver.succeeded(driver.deviceGet(&device, 0), "finding a GPU", error) ||
-      !driver.succeeded(driver.primaryContextRetain(&context, device),
-                        "opening the GPU", error) ||
-      !driver.succeeded(driver.contextSetCurrent(context), "opening the GPU",
-                        error))
-    return false;
+bool QoptCudaModule::load(const std::string &image, std::string &error) {
   char log[4096] = "";
-  int options[] = {jitErrorLog, jitErrorLogBytes};
+  int options[] = {cuda::jitErrorLog, cuda::jitErrorLogBytes};
   void *values[] = {log, reinterpret_cast<void *>(sizeof(log))};
-  if (driver.succeeded(driver.moduleLoadData(&module, ptx, 2, options, values),
-                       "compiling PTX", error))
+  const CudaDriver &driver = device.driver;
+  int code = driver.moduleLoadData(&module, image.c_str(), 2, options, values);
+  if (!driver.succeeded(code, "loading the kernels", error)) {
+    module = nullptr;
+    for (std::string more : {mismatch(device, image, code), std::string(log)})
+      if (!more.empty())
+        error += ": " + more;
+    return false;
+  }
+  return readTable(error) && prepareKernels(error);
+}
+
+bool QoptCudaModule::readTable(std::string &error) {
+  const CudaDriver &driver = device.driver;
+  uint64_t address = 0;
+  size_t bytes = 0;
+  int code = driver.moduleGetGlobal(&address, &bytes, module, "qopt_dispatch");
+  if (code == cuda::errorNotFound) {
+    error = "the module has no table of kernels (qopt_dispatch); it does not "
+            "come from qopt's lower-to-nvptx";
+    return false;
+  }
+  description.resize(bytes);
+  if (!driver.succeeded(code, "finding the table of kernels", error) ||
+      !driver.succeeded(
+          driver.copyToHost(description.data(), address, bytes),
+          "reading the table of kernels", error))
+    return false;
+  description.resize(std::min(description.find('\0'), description.size()));
+  if (DispatchTable::parse(description, table, error))
     return true;
-  if (*log)
-    error += std::string(": ") + log;
+  error = "the table of kernels is wrong: " + error;
   return false;
 }
 
-bool QoptCudaModule::launch(const char *entry,
-                            const std::vector<QoptCudaArray> &arrays,
-                            int32_t count, uint32_t gridX, uint32_t gridY,
-                            std::string &error) {
-  CudaDriver::Handle function = nullptr;
-  int blockSize = 0;
-  if (!driver.succeeded(driver.contextSetCurrent(context), "opening the GPU",
-                        error) ||
-      !driver.succeeded(driver.moduleGetFunction(&function, module, entry),
-                        std::string("finding the entry ") + entry, error) ||
-      !driver.succeeded(
-          driver.functionGetAttribute(&blockSize, maxThreadsPerBlock, function),
-          "asking for the block size", error))
-    return false;
-
-  std::vector<std::unique_ptr<DeviceArray>> device;
-  std::vector<void *> parameters;
-  for (const QoptCudaArray &array : arrays) {
-    device.push_back(std::make_unique<DeviceArray>(driver));
-    uint64_t &address = device.back()->address;
-    if (!driver.succeeded(driver.memoryAllocate(&address, array.bytes),
-                          "allocating " + std::to_string(array.bytes) +
-                              " bytes on the GPU",
+bool QoptCudaModule::prepareKernels(std::string &error) {
+  const CudaDriver &driver = device.driver;
+  for (const KernelRow &row : table.rows) {
+    Kernel kernel;
+    int shared = 0;
+    if (!driver.succeeded(driver.moduleGetFunction(&kernel.function, module,
+                                                   row.entry.c_str()),
+                          "finding the kernel " + row.entry, error) ||
+        !driver.succeeded(driver.functionGetAttribute(
+                              &shared, cuda::staticShared, kernel.function),
+                          "asking for the shared memory of " + row.entry,
                           error))
       return false;
-    if (!array.isOutput &&
-        !driver.succeeded(driver.copyToDevice(address, array.data, array.bytes),
-                          "copying to the GPU", error))
+    kernel.staticShared = shared;
+    // As much dynamic shared memory as any launch of the row may ask for.
+    int64_t most = device.sharedPerBlock - shared;
+    if (row.maxRows != 0 || row.sharedPerRow == 0)
+      most = std::min(most, row.dynamicShared(row.maxRows));
+    constexpr int64_t withoutAsking = 48 << 10;
+    if (most + shared > withoutAsking &&
+        !driver.succeeded(driver.functionSetAttribute(
+                              kernel.function, cuda::dynamicShared, int(most)),
+                          "reserving shared memory for " + row.entry, error))
       return false;
-    parameters.push_back(&address);
+    constexpr int64_t portableCluster = 8;
+    if (row.cluster > portableCluster &&
+        !driver.succeeded(driver.functionSetAttribute(
+                              kernel.function, cuda::nonPortableCluster, 1),
+                          "allowing the clusters of " + row.entry, error))
+      return false;
+    kernels.push_back(kernel);
   }
-  parameters.push_back(&count);
-  if (!driver.succeeded(driver.launchKernel(function, gridX, gridY, 1,
-                                            blockSize, 1, 1, 0, nullptr,
-                                            parameters.data(), nullptr),
-                        std::string("launching ") + entry, error) ||
-      !driver.succeeded(driver.contextSynchronize(),
-                        std::string("running ") + entry, error))
-    return false;
-  for (size_t i = 0; i < arrays.size(); ++i)
-    if (arrays[i].isOutput &&
-        !driver.succeeded(driver.copyToHost(arrays[i].data, device[i]->address,
-                                            arrays[i].bytes),
-                          "copying from the GPU", error))
-      return false;
   return true;
 }
 
-static int report(bool success, const std::string &message, char *error,
-                  size_t errorSize) {
-  if (!success && errorSize > 0)
-    std::snprintf(error, errorSize, "%s", message.c_str());
-  return success ? 0 : 1;
+bool QoptCudaModule::choose(const char *name, int64_t rows, size_t &row,
+                            Geometry &geometry, std::string &error) const {
+  std::vector<size_t> candidates = table.candidates(name);
+  if (candidates.empty()) {
+    error = std::string("the module has no linear and no kernel ") + name;
+    return false;
+  }
+  for (size_t candidate : candidates) {
+    const Kernel &kernel = kernels[candidate];
+    const KernelRow &description = table.rows[candidate];
+    auto blocks = [&](int64_t shared) -> int64_t {
+      int count = 0;
+      device.driver.occupancy(&count, kernel.function, int(description.block),
+                              size_t(shared));
+      return count;
+    };
+    DeviceLimits limits = {device.multiprocessors,
+                           device.sharedPerBlock - kernel.staticShared};
+    if (geometryOf(description, rows, limits, blocks, geometry)) {
+      row = candidate;
+      return true;
+    }
+  }
+  error = std::string("no kernel of ") + name + " takes M = " +
+          std::to_string(rows) + " on " + device.name;
+  return false;
 }
 
-int qopt_cuda_load(const char *ptx, QoptCudaModule **module, char *error,
-                   size_t errorSize) {
-  auto loaded = std::make_unique<QoptCudaModule>();
-  std::string message;
-  bool success = loaded->load(ptx, message);
-  *module = success ? loaded.release() : nullptr;
-  return report(success, message, error, errorSize);
+bool QoptCudaModule::launch(const QoptCudaCall &call, QoptCudaStream stream,
+                            std::string &error) const {
+  size_t index = 0;
+  Geometry geometry;
+  if (!device.enter(error) ||
+      !choose(call.name, call.rows, index, geometry, error))
+    return false;
+  const KernelRow &row = table.rows[index];
+  QoptCudaCall copy = call; // parameters are read at the launch
+  std::vector<void *> parameters = {&copy.x, &copy.weight.packed,
+                                    &copy.weight.scales};
+  if (row.zeros)
+    parameters.push_back(&copy.weight.zeros);
+  parameters.push_back(&copy.y);
+  parameters.push_back(&copy.rows);
+  return device.driver.succeeded(
+      device.driver.launchKernel(kernels[index].function, geometry.gridX,
+                                 geometry.gridY, 1, geometry.block, 1, 1,
+                                 geometry.shared, stream, parameters.data(),
+                                 nullptr),
+      "launching " + row.entry, error);
 }
 
-int qopt_cuda_launch(QoptCudaModule *module, const char *entry,
-                     const QoptCudaArray *arrays, size_t arrayCount,
-                     int32_t count, uint32_t gridX, uint32_t gridY, char *error,
-                     size_t errorSize) {
-  std::string message;
-  bool success = module->launch(entry, {arrays, arrays + arrayCount}, count,
-                                gridX, gridY, message);
-  return report(success, message, error, errorSize);
+QoptCudaModule::~QoptCudaModule() {
+  if (module)
+    device.driver.moduleUnload(module);
 }
-
-void qopt_cuda_unload(QoptCudaModule *module) { delete module; }

@@ -1,0 +1,106 @@
+//===- SelfTest.cu - kernels that the check must tell apart ---------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// A module with a table of kernels such as qopt writes, of one kernel that is
+// right and several that go wrong in the ways that a check has to notice.
+// `gpu-check --self-test` compiles it to PTX and expects exactly that.
+//
+//===----------------------------------------------------------------------===//
+#include "Layouts.h"
+
+#include <cuda_fp16.h>
+
+static constexpr int n = 72, k = 136;
+
+#define ROW(entry)                                                             \
+  "{\"linear\":\"self\",\"scheme\":\"int4_g128_sym\",\"bits\":4,"             \
+  "\"group\":128,\"zeros\":false,\"n\":72,\"k\":136,\"activations\":\"f16\"," \
+  "\"entry\":\"" entry "\",\"max_m\":0,\"block\":96,\"shared\":0,"             \
+  "\"shared_per_row\":0,\"n_tiles\":1,\"m_tile\":1,\"persistent\":false,"      \
+  "\"cluster\":1}"
+
+// Not const, which would keep it from the driver.
+extern "C" __device__ char qopt_dispatch[] =
+    "{\"version\":1,\"chip\":\"any\",\"kernels\":["
+    // clang-format off
+    ROW("right") ","
+    ROW("wrong_element") "," ROW("wrong_scale") "," ROW("unwritten") ","
+    ROW("outside") "," ROW("unstable") "," ROW("reads_beyond") ","
+    ROW("hangs") "," ROW("crashes")
+    // clang-format on
+    "]}";
+
+/// One row of y, thread by thread.
+static __device__ void multiply(const __half *x, const uint8_t *packed,
+                                const uint16_t *scales, __half *y, int m,
+                                float factor = 1) {
+  WeightFormat format = {n, k, 4, 128, false};
+  WeightPointers weight = {const_cast<uint8_t *>(packed),
+                           const_cast<uint16_t *>(scales), nullptr};
+  int column = threadIdx.x;
+  if (column >= n)
+    return;
+  for (int row = blockIdx.y; row < m; row += gridDim.y) {
+    float sum = 0;
+    for (int i = 0; i < k; ++i) {
+      int64_t scale;
+      int difference = differenceAt(format, weight, column, i, scale);
+      sum += __half2float(x[row * k + i]) * float(difference) *
+             __half2float(__ushort_as_half(scales[scale]));
+    }
+    y[row * n + column] = __float2half(factor * sum);
+  }
+}
+
+#define KERNEL(name)                                                           \
+  extern "C" __global__ void name(const __half *x, const uint8_t *packed,     \
+                                  const uint16_t *scales, __half *y, int m)
+
+KERNEL(right) { multiply(x, packed, scales, y, m); }
+
+KERNEL(wrong_element) {
+  multiply(x, packed, scales, y, m);
+  __syncthreads();
+  if (blockIdx.y == m - 1 && threadIdx.x == 0)
+    y[m * n - 1] = __half2float(y[m * n - 1]) + 0.05f;
+}
+
+KERNEL(wrong_scale) { multiply(x, packed, scales, y, m, 1.002f); }
+
+KERNEL(unwritten) {
+  if (threadIdx.x != 5)
+    multiply(x, packed, scales, y, m);
+}
+
+KERNEL(outside) {
+  multiply(x, packed, scales, y, m);
+  if (threadIdx.x == 0)
+    y[m * n] = 0;
+}
+
+__device__ unsigned launches;
+
+KERNEL(unstable) {
+  multiply(x, packed, scales, y, m);
+  __syncthreads();
+  if (blockIdx.y == 0 && threadIdx.x == 0 && atomicAdd(&launches, 1) % 2)
+    y[0] = __ushort_as_half(__half_as_ushort(y[0]) ^ 1);
+}
+
+/// A product with 0 of what lies behind x.
+KERNEL(reads_beyond) {
+  multiply(x, packed, scales, y, m);
+  __syncthreads();
+  if (blockIdx.y == 0 && threadIdx.x == 0)
+    y[0] = __half2float(y[0]) + 0 * __half2float(x[m * k]);
+}
+
+KERNEL(hangs) {
+  while (m != 0)
+    __nanosleep(1000);
+}
+
+KERNEL(crashes) { y[int64_t(1) << 40] = 0; }

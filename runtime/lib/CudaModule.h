@@ -1,0 +1,66 @@
+//===- CudaModule.h - devices and loaded kernels ----------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_RUNTIME_CUDAMODULE_H
+#define QOPT_RUNTIME_CUDAMODULE_H
+
+#include "CudaDriver.h"
+#include "Dispatch.h"
+#include "qopt_cuda.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+struct QoptCudaDevice {
+  qopt::runtime::CudaDriver driver;
+  int ordinal = 0;
+  qopt::runtime::CudaDriver::Handle context = nullptr;
+  std::string name;
+  int64_t multiprocessors = 0, sharedPerBlock = 0, l2Bytes = 0;
+  int64_t computeCapability = 0; // 10 * major + minor
+
+  bool open(int ordinal, std::string &error);
+  /// Makes the device's context the one of the calling thread.
+  bool enter(std::string &error) const;
+  /// The module of these bytes, loaded if it is not yet.
+  bool load(std::string_view image, QoptCudaModule *&module,
+            std::string &error);
+  ~QoptCudaDevice();
+
+private:
+  std::mutex mutex; // of modules
+  std::map<std::string, std::unique_ptr<QoptCudaModule>, std::less<>> modules;
+};
+
+struct QoptCudaModule {
+  explicit QoptCudaModule(const QoptCudaDevice &device) : device(device) {}
+  QoptCudaModule(const QoptCudaModule &) = delete;
+  ~QoptCudaModule();
+
+  /// A kernel on this device.
+  struct Kernel {
+    qopt::runtime::CudaDriver::Handle function = nullptr;
+    int64_t staticShared = 0; // bytes
+  };
+  const QoptCudaDevice &device;
+  qopt::runtime::CudaDriver::Handle module = nullptr;
+  std::string description; // the table's text
+  qopt::runtime::DispatchTable table;
+  std::vector<Kernel> kernels; // of the rows of the table
+
+  bool load(const std::string &image, std::string &error);
+  /// The row that runs `name` for `rows` rows of x, and its launch.
+  bool choose(const char *name, int64_t rows, size_t &row,
+              qopt::runtime::Geometry &geometry, std::string &error) const;
+  bool launch(const QoptCudaCall &call, QoptCudaStream stream,
+              std::string &error) const;
+
+private:
+  bool readTable(std::string &error);
+  bool prepareKernels(std::string &error);
+};
+
+#endif // QOPT_RUNTIME_CUDAMODULE_H

@@ -1,0 +1,157 @@
+//===- Dispatch.cpp - which kernel runs a linear, and how -----------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Dispatch.h"
+#include "Json.h"
+
+#include <algorithm>
+
+using namespace qopt::runtime;
+
+namespace {
+/// Reads the members of one row; remembers the first that is wrong.
+class RowReader {
+public:
+  RowReader(const Json &object, std::string place, std::string &error)
+      : object(object), place(std::move(place)), error(error) {}
+
+  void text(const char *key, std::string &value) {
+    const Json *json = get(key, Json::Kind::String, "a string");
+    if (json)
+      value = json->text;
+  }
+  void flag(const char *key, bool &value) {
+    const Json *json = get(key, Json::Kind::Bool, "true or false");
+    if (json)
+      value = json->flag;
+  }
+  void number(const char *key, int64_t &value, int64_t least, int64_t most) {
+    const Json *json = get(key, Json::Kind::Int, "an integer");
+    if (!json)
+      return;
+    value = json->integer;
+    if (value < least || value > most)
+      fail(std::string(key) + " is " + std::to_string(value) + ", not in " +
+           std::to_string(least) + " … " + std::to_string(most));
+  }
+  bool ok() const { return good; }
+
+private:
+  const Json *get(const char *key, Json::Kind kind, const char *expected) {
+    const Json *json = object.find(key);
+    if (json && json->kind == kind)
+      return json;
+    fail(std::string(key) + (json ? " is not " : " is missing; it is ") +
+         expected);
+    return nullptr;
+  }
+  void fail(const std::string &reason) {
+    if (good)
+      error = place + reason;
+    good = false;
+  }
+
+  const Json &object;
+  std::string place;
+  std::string &error;
+  bool good = true;
+};
+} // namespace
+
+static bool readRow(const Json &json, size_t index, KernelRow &row,
+                    std::string &error) {
+  RowReader reader(json, "kernels[" + std::to_string(index) + "]: ", error);
+  constexpr int64_t any = int64_t(1) << 31;
+  reader.text("linear", row.linear);
+  reader.text("scheme", row.scheme);
+  reader.number("bits", row.bits, 1, 16);
+  reader.number("group", row.group, -1, any);
+  reader.flag("zeros", row.zeros);
+  reader.number("n", row.n, 1, any);
+  reader.number("k", row.k, 1, any);
+  reader.text("activations", row.activations);
+  reader.text("entry", row.entry);
+  reader.number("max_m", row.maxRows, 0, any);
+  reader.number("block", row.block, 1, 1024);
+  reader.number("shared", row.shared, 0, any);
+  reader.number("shared_per_row", row.sharedPerRow, 0, any);
+  reader.number("n_tiles", row.tilesOfN, 1, any);
+  reader.number("m_tile", row.tileOfM, 1, any);
+  reader.flag("persistent", row.persistent);
+  reader.number("cluster", row.cluster, 1, 16);
+  if (reader.ok() && row.tilesOfN * row.cluster >= any) {
+    error = "kernels[" + std::to_string(index) + "]: the grid is too large";
+    return false;
+  }
+  return reader.ok();
+}
+
+bool DispatchTable::parse(std::string_view text, DispatchTable &table,
+                          std::string &error) {
+  table = DispatchTable();
+  Json json;
+  if (!Json::parse(text, json, error))
+    return false;
+  const Json *version = json.find("version"), *chip = json.find("chip"),
+             *kernels = json.find("kernels");
+  if (!version || version->kind != Json::Kind::Int || version->integer != 1) {
+    error = "the table of kernels is not of version 1";
+    return false;
+  }
+  if (!chip || chip->kind != Json::Kind::String || !kernels ||
+      kernels->kind != Json::Kind::Array) {
+    error = "the table of kernels lacks its chip or its kernels";
+    return false;
+  }
+  table.chip = chip->text;
+  for (size_t i = 0; i < kernels->elements.size(); ++i) {
+    KernelRow row;
+    if (!readRow(kernels->elements[i], i, row, error))
+      return false;
+    if (!table.byEntry.emplace(row.entry, i).second) {
+      error = "kernels[" + std::to_string(i) + "]: entry " + row.entry +
+              " stands there twice";
+      return false;
+    }
+    table.byLinear[row.linear].push_back(i);
+    table.rows.push_back(std::move(row));
+  }
+  return true;
+}
+
+std::vector<size_t> DispatchTable::candidates(std::string_view name) const {
+  std::string key(name);
+  if (auto linear = byLinear.find(key); linear != byLinear.end())
+    return linear->second;
+  if (auto entry = byEntry.find(key); entry != byEntry.end())
+    return {entry->second};
+  return {};
+}
+
+bool qopt::runtime::geometryOf(
+    const KernelRow &row, int64_t rows, const DeviceLimits &limits,
+    const std::function<int64_t(int64_t)> &blocksPerMultiprocessor,
+    Geometry &geometry) {
+  constexpr int64_t largestGridY = 65535; // kernels stride over more
+  if (rows < 1 || (row.maxRows != 0 && rows > row.maxRows) ||
+      (row.sharedPerRow != 0 && rows > limits.sharedPerBlock) ||
+      row.dynamicShared(rows) > limits.sharedPerBlock)
+    return false;
+  int64_t clusters = row.tilesOfN;
+  if (row.persistent) {
+    int64_t resident = limits.multiprocessors *
+                       blocksPerMultiprocessor(row.dynamicShared(rows)) /
+                       row.cluster;
+    if (resident < 1)
+      return false;
+    clusters = std::min(clusters, resident);
+  }
+  geometry.gridX = uint32_t(clusters * row.cluster);
+  geometry.gridY = uint32_t(
+      std::min((rows + row.tileOfM - 1) / row.tileOfM, largestGridY));
+  geometry.block = uint32_t(row.block);
+  geometry.shared = uint32_t(row.dynamicShared(rows));
+  return true;
+}

@@ -1,0 +1,153 @@
+//===- FakeCuda.cpp - a driver that only writes down calls ----------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "FakeCuda.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+
+using Handle = void *;
+
+static FakeCuda state;
+/// Functions are handles to their names, modules to their images.
+static std::deque<std::string> names;
+static std::string table;
+
+static int write(const std::string &call) {
+  state.calls.push_back(call);
+  return 0;
+}
+
+/// A handle that a leak checker knows.
+static Handle make() { return std::malloc(1); }
+
+extern "C" {
+FakeCuda *fakeCuda() { return &state; }
+
+int cuInit(unsigned) { return state.devices > 0 ? 0 : 100; }
+int cuDriverGetVersion(int *version) { return *version = state.version, 0; }
+int cuDeviceGet(int *device, int ordinal) { return *device = ordinal, 0; }
+int cuDeviceGetCount(int *count) { return *count = state.devices, 0; }
+int cuDeviceGetName(char *name, int size, int) {
+  return std::strncpy(name, "Fake GPU", size), 0;
+}
+int cuDeviceGetAttribute(int *value, int attribute, int) {
+  *value = attribute == 16   ? 10
+           : attribute == 38 ? 1 << 20
+           : attribute == 75 ? 9
+           : attribute == 97 ? 200000
+                             : 0;
+  return 0;
+}
+int cuDevicePrimaryCtxRetain(Handle *context, int) {
+  return *context = &state, write("retain");
+}
+int cuDevicePrimaryCtxRelease_v2(int) { return write("release"); }
+int cuCtxSetCurrent(Handle) { return 0; }
+
+int cuModuleLoadDataEx(Handle *module, const void *image, unsigned count,
+                       int *options, void **values) {
+  table = static_cast<const char *>(image);
+  *module = &table;
+  for (unsigned i = 0; i < count; ++i)
+    if (options[i] == 5)
+      std::strcpy(static_cast<char *>(values[i]), state.loadLog.c_str());
+  write("load");
+  return state.loadResult;
+}
+int cuModuleUnload(Handle) { return write("unload"); }
+int cuModuleGetFunction(Handle *function, Handle, const char *name) {
+  names.push_back(name);
+  *function = &names.back();
+  return names.back() == "missing" ? 500 : 0;
+}
+int cuModuleGetGlobal_v2(uint64_t *address, size_t *bytes, Handle,
+                         const char *name) {
+  *address = reinterpret_cast<uint64_t>(table.c_str());
+  *bytes = table.size() + 1;
+  return state.hasTable && !std::strcmp(name, "qopt_dispatch") ? 0 : 500;
+}
+int cuFuncGetAttribute(int *value, int attribute, Handle) {
+  *value = attribute == 1 ? 1000 : 0; // static shared memory
+  return 0;
+}
+int cuFuncSetAttribute(Handle function, int attribute, int value) {
+  return write("set " + *static_cast<std::string *>(function) + " " +
+               std::to_string(attribute) + " " + std::to_string(value));
+}
+int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, Handle, int,
+                                                size_t) {
+  return *count = state.blocksPerMultiprocessor, 0;
+}
+
+int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
+  *address = reinterpret_cast<uint64_t>(std::malloc(bytes));
+  return write("allocate " + std::to_string(bytes));
+}
+int cuMemFree_v2(uint64_t address) {
+  std::free(reinterpret_cast<void *>(address));
+  return write("free");
+}
+int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
+  return std::memcpy(reinterpret_cast<void *>(to), from, bytes), 0;
+}
+int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
+  return std::memcpy(to, reinterpret_cast<void *>(from), bytes), 0;
+}
+
+int cuStreamCreate(Handle *stream, unsigned) {
+  return *stream = make(), write("create stream");
+}
+int cuStreamDestroy_v2(Handle stream) {
+  return std::free(stream), write("destroy stream");
+}
+int cuStreamSynchronize(Handle) { return write("synchronize"); }
+int cuStreamBeginCapture_v2(Handle, int) { return write("begin capture"); }
+int cuStreamEndCapture(Handle, Handle *graph) {
+  return *graph = make(), write("end capture");
+}
+int cuGraphInstantiateWithFlags(Handle *executable, Handle,
+                                unsigned long long) {
+  return *executable = make(), write("instantiate");
+}
+int cuGraphLaunch(Handle, Handle) { return write("replay"); }
+int cuGraphExecDestroy(Handle executable) {
+  return std::free(executable), write("destroy executable");
+}
+int cuGraphDestroy(Handle graph) {
+  return std::free(graph), write("destroy graph");
+}
+
+int cuLaunchKernel(Handle function, unsigned x, unsigned y, unsigned z,
+                   unsigned blockX, unsigned, unsigned, unsigned shared,
+                   Handle stream, void **parameters, void **) {
+  std::string call = "launch " + *static_cast<std::string *>(function) +
+                     " grid " + std::to_string(x) + "x" + std::to_string(y) +
+                     "x" + std::to_string(z) + " block " +
+                     std::to_string(blockX) + " shared " +
+                     std::to_string(shared) + " parameters";
+  // Pointers, and then M, which tests keep below every pointer.
+  for (int i = 0;; ++i) {
+    int32_t small;
+    std::memcpy(&small, parameters[i], 4);
+    call += " " + std::to_string(small);
+    if (small < 1000)
+      break;
+  }
+  write(call);
+  return state.launchResult;
+}
+int cuGetErrorString(int code, const char **text) {
+  *text = code == 222   ? "the provided PTX was compiled with an unsupported "
+                          "toolchain."
+          : code == 209 ? "no kernel image is available for execution on the "
+                          "device"
+          : code == 719 ? "unspecified launch failure"
+                        : nullptr;
+  return 0;
+}
+}

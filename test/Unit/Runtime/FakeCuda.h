@@ -1,0 +1,37 @@
+//===- FakeCuda.h - a driver that only writes down calls --------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// FakeCuda.so exports the functions of libcuda.so.1 that the runtime uses. Its
+// GPU has 10 multiprocessors, compute capability 9.0, and memory that is the
+// host's. A "module" is the text of a table of kernels.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TEST_FAKECUDA_H
+#define QOPT_TEST_FAKECUDA_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+struct FakeCuda {
+  /// What happened, in order: "load", "launch ENTRY grid 1x2 block 32 shared 0
+  /// stream 0 parameters …", "begin capture", …
+  std::vector<std::string> calls;
+
+  // What the fake answers.
+  int version = 13000;
+  int devices = 1;
+  int loadResult = 0;           // a CUresult
+  std::string loadLog;          // the JIT's error log
+  bool hasTable = true;
+  int blocksPerMultiprocessor = 2;
+  int launchResult = 0;
+};
+
+/// The state of the loaded FakeCuda.so.
+extern "C" FakeCuda *fakeCuda();
+
+#endif // QOPT_TEST_FAKECUDA_H
