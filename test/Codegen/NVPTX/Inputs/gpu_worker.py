@@ -1,0 +1,40 @@
+"""Stands for the worker of gpu-check: answers its requests without a GPU.
+
+Kernels behave as their entries say: ok, wrong, hangs, crashes."""
+import json
+import os
+import sys
+import time
+
+ROW = {"linear": "linear", "scheme": "int4_g128_sym", "bits": 4, "group": 128, "zeros": False,
+       "n": 256, "k": 512, "activations": "f16", "block": 128, "shared": 0, "shared_per_row": 0,
+       "n_tiles": 16, "m_tile": 16, "persistent": False, "cluster": 1}
+ENTRIES = [("ok_m8", 8), ("wrong_m16", 16), ("hangs_m64", 64), ("crashes_m128", 128), ("ok_m0", 0)]
+
+
+def answer(request):
+    what, *words = request.split()
+    if what == "device":
+        return {"device": "GPU of the test", "multiprocessors": 10, "l2_bytes": 1 << 20,
+                "driver": "13.0", "cublas": "130000", "copy_gbs": 100, "read_gbs": 110}
+    if what == "open":
+        kernel = {"registers": 40, "local_bytes": 0, "static_shared": 0, "dynamic_shared": 0,
+                  "blocks_per_multiprocessor": 2, "grid_x": 16, "grid_y": 1}
+        return {"table": {"kernels": [{**ROW, "entry": entry, "max_m": most} for entry, most in ENTRIES]},
+                "kernels": [{**kernel, "entry": entry} for entry, _ in ENTRIES]}
+    if what == "verify" and words[0].startswith("hangs"):
+        time.sleep(1000)
+    if what == "verify" and words[0].startswith("crashes"):
+        os._exit(1)
+    if what == "verify":
+        wrong = words[0].startswith("wrong")
+        return {"relative": 0.1 if wrong else 2e-4, "largest": 1e-3, "not_written": 0,
+                "overrun": 12 if wrong else 0, "unstable": 0}
+    m = int(words[-1])
+    entry = next(entry for entry, most in ENTRIES if most == 0 or m <= most)
+    return {"single_us": 3.0, "graph_us": 4.0 if what == "dense" else 2.0, "bytes": 100000,
+            "entry": entry, "grid_x": 16, "grid_y": 1}
+
+
+for line in sys.stdin:
+    print(json.dumps({"ok": True, **answer(line)}), flush=True)
