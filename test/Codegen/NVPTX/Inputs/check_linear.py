@@ -2,11 +2,43 @@
 
 usage: check_linear.py FILE.ptx N K GROUP symmetric|asymmetric f16|bf16 M...
 """
+import os
 import random
 import struct
+import subprocess
 import sys
+import tempfile
 
-import ptx_machine
+HALVES = {
+    "f16": (
+        lambda bits: struct.unpack("<e", struct.pack("<H", bits))[0],
+        lambda value: struct.unpack("<H", struct.pack("<e", value))[0],
+    ),
+    "bf16": (
+        lambda bits: struct.unpack("<f", struct.pack("<I", bits << 16))[0],
+        lambda value: round_bf16(struct.unpack("<I", struct.pack("<f", value))[0]),
+    ),
+}
+
+
+def round_bf16(bits):
+    return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+
+
+def emulate(path, entry, grid, arrays, y_bytes, m):
+    """Runs an entry; `arrays` are its inputs in order, y and M follow."""
+    with tempfile.TemporaryDirectory() as directory:
+        names = [os.path.join(directory, str(i)) for i in range(len(arrays) + 1)]
+        for name, data in zip(names, arrays):
+            with open(name, "wb") as file:
+                file.write(data)
+        command = ["ptx-emu", path, "--entry", entry, "--grid", grid]
+        command += ["in:" + name for name in names[:-1]]
+        command += ["out:%s:%d" % (names[-1], y_bytes), "i32:%d" % m]
+        if subprocess.run(command).returncode:
+            sys.exit("%s m=%d does not run" % (entry, m))
+        with open(names[-1], "rb") as file:
+            return file.read()
 
 
 def pack(n, k, length, codes, scales, zeros):
@@ -39,7 +71,7 @@ def main():
     padded = -(-k // 128) * 128
     length = padded if group < 0 else group
     groups = -(-k // length)
-    read, write = ptx_machine.HALVES[activation]
+    read, write = HALVES[activation]
     random.seed(1)
     codes = [[random.randrange(16) for _ in range(k)] for _ in range(n)]
     scales = [
@@ -51,14 +83,11 @@ def main():
 
     name = "int4_g" + ("row" if group < 0 else str(group)) + ("_sym" if symmetric else "")
     entry = "qopt_linear_%s_n%d_k%d" % (name, n, k)
-    with open(path) as file:
-        text = file.read()
     for m in map(int, sys.argv[7:]):
         x = [[read(write(random.gauss(0, 1))) for _ in range(k)] for _ in range(m)]
         x_bytes = bytearray(b"".join(struct.pack("<H", write(v)) for row in x for v in row))
-        y_bytes = bytearray(b"\xff" * (2 * m * n))
-        arrays = [x_bytes, *weights[: 2 if symmetric else 3], y_bytes]
-        ptx_machine.run(text, entry, arrays, m, (-(-n // 32), 1))
+        arrays = [x_bytes, *weights[: 2 if symmetric else 3]]
+        y_bytes = emulate(path, entry, str(-(-n // 32)), arrays, 2 * m * n, m)
         worst = largest = 0.0
         for i in range(m):
             for j in range(n):

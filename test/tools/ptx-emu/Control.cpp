@@ -1,0 +1,128 @@
+//===- Control.cpp - branches, barriers, fences ---------------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Cta.h"
+#include "Grid.h"
+#include "Types.h"
+
+using namespace ptx;
+
+namespace {
+
+void branch(Warp &warp, const Instruction &in, Lanes mask) {
+  warp.branch(in, mask);
+}
+
+void decodeBranch(Decoder &d) {
+  d.take("uni");
+  d.label(0);
+  d.finish(branch);
+}
+
+void exit(Warp &warp, const Instruction &, Lanes mask) { warp.exit(mask); }
+
+void decodeExit(Decoder &d) {
+  d.take("uni");
+  d.finish(exit);
+}
+
+void trap(Warp &warp, const Instruction &in, Lanes mask) {
+  warp.fail(in, std::countr_zero(mask), "the kernel stopped itself");
+}
+void decodeTrap(Decoder &d) { d.finish(trap); }
+
+void nothing(Warp &, const Instruction &, Lanes) {}
+void decodeFence(Decoder &d) {
+  while (!d.remaining().empty())
+    d.take(d.remaining());
+  d.finish(nothing);
+}
+
+void sleep(Warp &warp, const Instruction &, Lanes) { warp.yield(); }
+void decodeSleep(Decoder &d) {
+  d.takeType();
+  d.source(0, {Type::Unsigned, 32});
+  d.finish(sleep);
+}
+
+enum Reduction : uint8_t { NoReduction, Count, All, Any };
+
+/// Operands: [result,] barrier, [threads,] [predicate]; count tells how many
+/// numbers there are.
+void barrier(Warp &warp, const Instruction &in, Lanes mask) {
+  unsigned first = std::countr_zero(mask);
+  Cta::Arrival arrival;
+  arrival.waits = in.flags;
+  arrival.barrier = unsigned(warp.lanes(in.source(0))[first]);
+  if (in.count > 1)
+    arrival.threads = unsigned(warp.lanes(in.source(1))[first]);
+  if (in.mode)
+    arrival.predicate = warp.predicateSource(in, in.count);
+  warp.cta.arrive(warp, in, mask, arrival);
+}
+
+void warpBarrier(Warp &warp, const Instruction &in, Lanes mask) {
+  const uint64_t *members = warp.lanes(in.source());
+  forLanes(mask, [&](unsigned lane) {
+    Lanes missing = Lanes(members[lane]) & warp.alive() & ~mask;
+    if (missing)
+      warp.fail(
+          in, std::countr_zero(missing),
+          "barrier divergence: the lane is a member, but on another path");
+  });
+  warp.cta.synchronizeLanes(warp);
+}
+
+void decodeBarrier(Decoder &d) {
+  d.take("cta");
+  d.take("aligned");
+  if (d.take("warp")) {
+    d.take("sync");
+    d.source(0, {Type::Bits, 32});
+    return d.finish(warpBarrier);
+  }
+  std::string_view kind = d.takeAny({"sync", "arrive", "red"});
+  d.result.flags = kind != "arrive";
+  size_t first = 0;
+  if (kind == "red") {
+    std::string_view op = d.takeAny({"popc", "and", "or"});
+    d.takeType();
+    d.result.mode = op == "popc" ? Count : op == "and" ? All : Any;
+    d.destination(first++);
+  }
+  size_t last = d.operandCount() - (kind == "red");
+  for (size_t i = first; i < last; ++i)
+    d.source(i, {Type::Unsigned, 32});
+  d.result.count = uint8_t(last - first);
+  if (kind == "red")
+    d.source(last, {Type::Predicate, 1});
+  d.finish(barrier);
+}
+
+} // namespace
+
+void ptx::finishReduction(Warp &warp, const Instruction &in, unsigned trueCount,
+                          unsigned threads) {
+  Lanes lanes = warp.alive();
+  if (in.mode != Count) {
+    bool value = in.mode == All ? trueCount == threads : trueCount > 0;
+    warp.setPredicate(in.destination(), value ? allLanes : 0, lanes);
+    return;
+  }
+  uint64_t *d = warp.lanes(in.destination());
+  forLanes(lanes, [&](unsigned lane) { d[lane] = trueCount; });
+  warp.define(in.destination(), lanes);
+}
+
+void ptx::addControlOpcodes(OpcodeTable &table) {
+  table["bra"] = {decodeBranch, Class::Control};
+  table["ret"] = table["exit"] = {decodeExit, Class::Control};
+  table["trap"] = table["brkpt"] = {decodeTrap, Class::Control};
+  table["bar"] = table["barrier"] = {decodeBarrier, Class::Synchronization};
+  // Memory is sequentially consistent here, and caches do not exist.
+  for (const char *name : {"membar", "fence"})
+    table[name] = {decodeFence, Class::Synchronization};
+  table["nanosleep"] = {decodeSleep, Class::Synchronization};
+}

@@ -1,0 +1,80 @@
+//===- Cta.h - a block of threads: shared memory and barriers --*- C++ -*--===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef PTX_EMU_CTA_H
+#define PTX_EMU_CTA_H
+
+#include "RaceDetector.h"
+#include "Warp.h"
+
+#include <memory>
+
+namespace ptx {
+
+class Grid;
+
+enum class Access : uint8_t { Read, Write, Atomic };
+
+class Cta {
+public:
+  Cta(Grid &grid, uint64_t number);
+
+  /// Gives each warp a slice of time; false when all have exited.
+  bool run(unsigned steps);
+
+  // Shared memory. The address is an offset in the shared space.
+  uint8_t *shared(Warp &warp, const Instruction &in, unsigned lane,
+                  uint64_t address, unsigned size, unsigned alignment,
+                  Access access, bool strong = false);
+  /// Marks the destination of an asynchronous copy.
+  void beginAsync(Warp &warp, const Instruction &in, unsigned lane,
+                  uint64_t address, unsigned size);
+  void finishAsync(Warp &warp, const AsyncCopies::Copy &copy);
+  uint64_t sharedBytes() const { return sharedMemory.size(); }
+
+  // Barriers.
+  struct Arrival {
+    unsigned barrier = 0;
+    unsigned threads = 0; ///< 0: all of the CTA
+    bool waits = true;
+    Lanes predicate = 0; ///< bar.red: what the lanes contribute
+  };
+  void arrive(Warp &warp, const Instruction &in, Lanes mask, Arrival arrival);
+  void threadsExited();
+  void synchronizeLanes(Warp &warp) { races.synchronizeLanes(warp.index); }
+
+  /// One line for each warp that cannot move: where it is.
+  std::string describeWaiting() const;
+
+  Grid &grid;
+  const uint64_t number;
+  unsigned id[3];
+  std::vector<std::unique_ptr<Warp>> warps;
+
+private:
+  struct Barrier {
+    unsigned arrived = 0; ///< threads
+    unsigned expected = 0;
+    bool isOpen = false;
+    int line = 0;
+    std::vector<std::pair<Warp *, const Instruction *>> waiting;
+    unsigned count = 0; ///< of true predicates
+    Clock clock{};
+  };
+  void release(Barrier &barrier);
+  unsigned threadsAlive() const;
+
+  std::vector<uint8_t> sharedMemory;
+  RaceDetector races;
+  std::array<Barrier, 16> barriers;
+};
+
+/// Gives the lanes of a warp the result of bar.red.
+void finishReduction(Warp &warp, const Instruction &in, unsigned trueCount,
+                     unsigned threads);
+
+} // namespace ptx
+
+#endif // PTX_EMU_CTA_H
