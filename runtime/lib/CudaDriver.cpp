@@ -79,6 +79,8 @@ bool CudaDriver::open(std::string &error) {
       !find(library, "cuGraphDestroy", graphDestroy, error) ||
       !find(library, "cuLaunchKernel", launchKernel, error))
     return false;
+  std::string optional;
+  find(library, "cuLaunchKernelEx", launchKernelEx, optional);
   return succeeded(init(0), "starting the CUDA driver", error);
 }
 

@@ -16,6 +16,19 @@ namespace qopt::runtime {
 /// types of the CUDA driver API (handles as void *, CUdeviceptr as uint64_t).
 struct CudaDriver {
   using Handle = void *;
+  struct LaunchAttribute { // CUlaunchAttribute
+    int id;
+    union {
+      int flag;
+      void *aligned[8];
+    } value;
+  };
+  struct LaunchConfig { // CUlaunchConfig
+    unsigned grid[3], block[3], shared;
+    Handle stream;
+    LaunchAttribute *attributes;
+    unsigned attributeCount;
+  };
   int (*init)(unsigned);
   int (*driverGetVersion)(int *);
   int (*deviceGet)(int *, int);
@@ -47,6 +60,8 @@ struct CudaDriver {
   int (*graphDestroy)(Handle);
   int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned,
                       unsigned, unsigned, Handle, void **, void **);
+  /// CUDA 11.8 and newer; otherwise null.
+  int (*launchKernelEx)(const LaunchConfig *, Handle, void **, void **);
   int (*getErrorString)(int, const char **);
 
   /// Of the driver: 1000 * major + 10 * minor.
@@ -73,6 +88,7 @@ constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
 constexpr int errorNoBinary = 209, errorInvalidPtx = 218,
               errorUnsupportedPtx = 222, errorNotFound = 500;
 constexpr int captureThreadLocal = 1;
+constexpr int programmaticSerialization = 6; // of launch attributes
 constexpr unsigned streamNonBlocking = 1;
 } // namespace cuda
 

@@ -154,11 +154,30 @@ bool QoptCudaModule::launch(const QoptCudaCall &call, QoptCudaStream stream,
   parameters.push_back(&copy.y);
   parameters.push_back(&copy.rows);
   return device.driver.succeeded(
-      device.driver.launchKernel(kernels[index].function, geometry.gridX,
-                                 geometry.gridY, 1, geometry.block, 1, 1,
-                                 geometry.shared, stream, parameters.data(),
-                                 nullptr),
+      start(row, kernels[index].function, geometry, stream, parameters.data()),
       "launching " + row.entry, error);
+}
+
+int QoptCudaModule::start(const KernelRow &row, CudaDriver::Handle function,
+                          const Geometry &geometry, QoptCudaStream stream,
+                          void **parameters) const {
+  constexpr int64_t firstWithOverlap = 90; // compute capability
+  const CudaDriver &driver = device.driver;
+  if (!row.overlap || !driver.launchKernelEx ||
+      device.computeCapability < firstWithOverlap)
+    return driver.launchKernel(function, geometry.gridX, geometry.gridY, 1,
+                               geometry.block, 1, 1, geometry.shared, stream,
+                               parameters, nullptr);
+  CudaDriver::LaunchAttribute attribute = {};
+  attribute.id = cuda::programmaticSerialization;
+  attribute.value.flag = 1;
+  CudaDriver::LaunchConfig config = {{geometry.gridX, geometry.gridY, 1},
+                                     {geometry.block, 1, 1},
+                                     geometry.shared,
+                                     stream,
+                                     &attribute,
+                                     1};
+  return driver.launchKernelEx(&config, function, parameters, nullptr);
 }
 
 QoptCudaModule::~QoptCudaModule() {

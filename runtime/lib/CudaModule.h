@@ -59,6 +59,11 @@ struct QoptCudaModule {
               std::string &error) const;
 
 private:
+  /// The launch itself; a CUresult.
+  int start(const qopt::runtime::KernelRow &row,
+            qopt::runtime::CudaDriver::Handle function,
+            const qopt::runtime::Geometry &geometry, QoptCudaStream stream,
+            void **parameters) const;
   bool readTable(std::string &error);
   bool prepareKernels(std::string &error);
 };

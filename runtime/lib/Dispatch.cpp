@@ -22,7 +22,9 @@ public:
     if (json)
       value = json->text;
   }
-  void flag(const char *key, bool &value) {
+  void flag(const char *key, bool &value, bool optional = false) {
+    if (optional && !object.find(key))
+      return;
     const Json *json = get(key, Json::Kind::Bool, "true or false");
     if (json)
       value = json->flag;
@@ -81,6 +83,7 @@ static bool readRow(const Json &json, size_t index, KernelRow &row,
   reader.number("m_tile", row.tileOfM, 1, any);
   reader.flag("persistent", row.persistent);
   reader.number("cluster", row.cluster, 1, 16);
+  reader.flag("overlap", row.overlap, /*optional=*/true);
   if (reader.ok() && row.tilesOfN * row.cluster >= any) {
     error = "kernels[" + std::to_string(index) + "]: the grid is too large";
     return false;

@@ -37,6 +37,8 @@ struct KernelRow {
   int64_t tileOfM = 0;     // rows of x per block
   bool persistent = false; // blocks stride over the tiles along N
   int64_t cluster = 1;     // blocks of a cluster
+  bool overlap = false;    // may begin before the kernel before it has ended
+
 
   int64_t dynamicShared(int64_t rows) const {
     return shared + sharedPerRow * rows;

@@ -219,6 +219,26 @@ TEST_F(Cuda, PassesOverPersistentKernelsOfWhichNoBlockFits) {
   EXPECT_EQ(lastCall().find("launch a_m0"), 0u);
 }
 
+TEST_F(Cuda, LetsKernelsBeginEarlyWhereTheGpuCan) {
+  std::string overlapping = kernel("a", 0);
+  overlapping.insert(overlapping.rfind('}'), ", \"overlap\": true");
+  std::string launched = "launch a grid 64x1x1 block 128 shared 0 parameters "
+                         "1001 1002 1003 1005 1";
+  ASSERT_EQ(load(table({overlapping})), "");
+  fake->calls.clear();
+  EXPECT_EQ(launch("linear", 1), "");
+  EXPECT_EQ(fake->calls,
+            (std::vector<std::string>{"attribute 6 1", launched}));
+
+  qopt_cuda_close(device);
+  device = nullptr;
+  fake->computeMajor = 8;
+  ASSERT_EQ(load(table({overlapping})), "");
+  fake->calls.clear();
+  EXPECT_EQ(launch("linear", 1), "");
+  EXPECT_EQ(fake->calls, std::vector<std::string>{launched});
+}
+
 TEST_F(Cuda, SaysWhichLaunchFailed) {
   ASSERT_EQ(load(table({kernel("a", 0)})), "");
   fake->launchResult = 719;

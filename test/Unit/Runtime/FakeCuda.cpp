@@ -38,7 +38,7 @@ int cuDeviceGetName(char *name, int size, int) {
 int cuDeviceGetAttribute(int *value, int attribute, int) {
   *value = attribute == 16   ? 10
            : attribute == 38 ? 1 << 20
-           : attribute == 75 ? 9
+           : attribute == 75 ? state.computeMajor
            : attribute == 97 ? 200000
                              : 0;
   return 0;
@@ -122,6 +122,27 @@ int cuGraphDestroy(Handle graph) {
   return std::free(graph), write("destroy graph");
 }
 
+/// CUlaunchConfig with one CUlaunchAttribute.
+struct Config {
+  unsigned grid[3], block[3], shared;
+  Handle stream;
+  struct Attribute {
+    int id, pad;
+    int flag;
+  } *attributes;
+  unsigned count;
+};
+int cuLaunchKernel(Handle, unsigned, unsigned, unsigned, unsigned, unsigned,
+                   unsigned, unsigned, Handle, void **, void **);
+int cuLaunchKernelEx(const Config *config, Handle function, void **parameters,
+                     void **extra) {
+  write("attribute " + std::to_string(config->attributes->id) + " " +
+        std::to_string(config->attributes->flag));
+  return cuLaunchKernel(function, config->grid[0], config->grid[1],
+                        config->grid[2], config->block[0], config->block[1],
+                        config->block[2], config->shared, config->stream,
+                        parameters, extra);
+}
 int cuLaunchKernel(Handle function, unsigned x, unsigned y, unsigned z,
                    unsigned blockX, unsigned, unsigned, unsigned shared,
                    Handle stream, void **parameters, void **) {

@@ -24,6 +24,7 @@ struct FakeCuda {
   // What the fake answers.
   int version = 13000;
   int devices = 1;
+  int computeMajor = 9;
   int loadResult = 0;           // a CUresult
   std::string loadLog;          // the JIT's error log
   bool hasTable = true;
