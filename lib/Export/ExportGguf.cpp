@@ -8,6 +8,8 @@
 #include "GgufTensors.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/Dialect/QOpt/QOptDialect.h"
+#include "qopt/Formats/Mix.h"
 #include "qopt/IO/Tokenizer.h"
 
 #include <map>
@@ -43,10 +45,9 @@ static Status writeTokenizer(ModuleOp module, SourceFiles &files,
   return writeTokenizerKeys(tokenizer.data(), model.vocabularySize, metadata);
 }
 
-/// How the file is called as a whole: the type that holds most weights, where
-/// any quantized type comes before floats.
-static void writeFileType(const std::vector<GgufWeight> &weights,
-                          GgufMetadata &metadata) {
+/// The type that holds most weights, where any quantized type comes before
+/// floats; null without matrices.
+static const FormatRow *mainType(const std::vector<GgufWeight> &weights) {
   std::map<GgufType, int64_t> counts;
   for (const GgufWeight &weight : weights)
     if (weight.declaration.dims.size() == 2)
@@ -59,10 +60,21 @@ static void writeFileType(const std::vector<GgufWeight> &weights,
         (format->quantized == most->quantized && count > counts[most->type]))
       most = format;
   }
+  return most;
+}
+
+/// How the file is called as a whole: its mix, or its main type.
+static void writeFileType(ModuleOp module,
+                          const std::vector<GgufWeight> &weights,
+                          GgufMetadata &metadata) {
+  const FormatRow *most = mainType(weights);
   if (!most)
     return;
-  if (std::optional<uint32_t> type = ggufFileType(*most))
-    metadata.setU32("general.file_type", *type);
+  std::optional<uint32_t> fileType = fileTypeOf(most->type);
+  if (auto name = module->getAttrOfType<StringAttr>(QOptDialect::kMix))
+    fileType = findMix(name.getValue())->fileType;
+  if (fileType)
+    metadata.setU32("general.file_type", *fileType);
   if (most->quantized) {
     metadata.setU32("general.quantization_version", 2);
     metadata.setString("general.quantized_by", "qopt");
@@ -88,6 +100,39 @@ static Status writeTensors(const std::vector<GgufWeight> &weights,
   return {};
 }
 
+/// Everything that the file holds.
+static std::vector<GgufDeclaration>
+declare(const std::vector<GgufWeight> &weights,
+        const std::vector<float> &ropeFactors) {
+  std::vector<GgufDeclaration> declarations;
+  for (const GgufWeight &weight : weights)
+    declarations.push_back(weight.declaration);
+  if (!ropeFactors.empty())
+    declarations.push_back(
+        {"rope_freqs.weight", GgufType::F32, {int64_t(ropeFactors.size())}});
+  return declarations;
+}
+
+Result<std::vector<WeightRow>>
+qopt::ggufTable(ModuleOp module, const ExportGgufOptions &options) {
+  QOPT_ASSIGN(GgufModel model, GgufModel::read(module));
+  QOPT_ASSIGN(std::vector<GgufWeight> weights,
+              planTensors(module, model, options.floatType));
+  std::vector<WeightRow> rows;
+  for (const GgufDeclaration &tensor : declare(weights, model.ropeFactors())) {
+    const FormatRow &format = *findFormat(tensor.type);
+    WeightRow row{tensor.name,
+                  {tensor.dims.rbegin(), tensor.dims.rend()},
+                  std::string(format.name),
+                  format.quantized,
+                  0};
+    row.bytes =
+        row.numbers() / tensor.dims[0] * format.rowBytes(tensor.dims[0]);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
                         const std::string &path,
                         const ExportGgufOptions &options) {
@@ -97,19 +142,13 @@ Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
               planTensors(module, model, options.floatType));
   GgufMetadata metadata;
   model.writeKeys(metadata);
-  writeFileType(weights, metadata);
+  writeFileType(module, weights, metadata);
   QOPT_CHECK(writeTokenizer(module, services.files(), model, metadata));
 
-  std::vector<GgufDeclaration> declarations;
-  for (const GgufWeight &weight : weights)
-    declarations.push_back(weight.declaration);
   std::vector<float> factors = model.ropeFactors();
-  if (!factors.empty())
-    declarations.push_back(
-        {"rope_freqs.weight", GgufType::F32, {int64_t(factors.size())}});
-  QOPT_ASSIGN(
-      GgufWriter writer,
-      GgufWriter::create(path, metadata, declarations, options.overwrite));
+  QOPT_ASSIGN(GgufWriter writer,
+              GgufWriter::create(path, metadata, declare(weights, factors),
+                                 options.overwrite));
   QOPT_CHECK(writeTensors(weights, services, writer));
   if (!factors.empty())
     QOPT_CHECK(writer.write("rope_freqs.weight",

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "GgufTensors.h"
 
+#include "qopt/Dialect/QOpt/AssignedScheme.h"
 #include "qopt/Formats/GroupedBlocks.h"
 #include "qopt/Numerics/GgufEncode.h"
 
@@ -37,12 +38,17 @@ GgufType floatTypeOf(Type elementType) {
   return elementType.isBF16() ? GgufType::BF16 : GgufType::F16;
 }
 
-Result<GgufType> tensorType(ShapedType type, std::optional<GgufType> floats) {
+Result<GgufType> tensorType(ml_program::GlobalOp global,
+                            std::optional<GgufType> floats) {
+  auto type = cast<ShapedType>(global.getType());
   if (type.getRank() == 1)
     return GgufType::F32;
   SchemeAttrInterface scheme = weightScheme(type);
-  if (!scheme)
+  if (!scheme) {
+    if (std::optional<GgufType> assigned = assignedGgufType(global))
+      return *assigned;
     return floats.value_or(floatTypeOf(type.getElementType()));
+  }
   if (auto gguf = dyn_cast<GgufAttr>(scheme))
     return gguf.getFormat();
   if (auto grouped = dyn_cast<GroupedAttr>(scheme))
@@ -96,7 +102,7 @@ Status Planner::add(const WeightId &id) {
   if (!type || !type.hasStaticShape() || type.getRank() < 1 ||
       type.getRank() > 2)
     return badInput("@", id.symbol(), " is no matrix or vector");
-  auto tensor = tensorType(type, floatType);
+  auto tensor = tensorType(global, floatType);
   if (!tensor)
     return at(global, tensor.error());
   GgufWeight weight{global, {id.gguf(), *tensor, {}}};
@@ -187,15 +193,4 @@ Result<GgufBytes> qopt::detail::tensorBytes(const GgufWeight &weight,
     result->bytes = reorderHeads(result->bytes, weight.declaration.dims.back(),
                                  weight.headDim);
   return result;
-}
-
-std::optional<uint32_t> qopt::detail::ggufFileType(const FormatRow &format) {
-  static constexpr std::pair<std::string_view, uint32_t> types[] = {
-      {"f32", 0},   {"f16", 1},   {"q4_0", 2},  {"q4_1", 3},  {"q8_0", 7},
-      {"q5_0", 8},  {"q5_1", 9},  {"q2_k", 10}, {"q3_k", 12}, {"q4_k", 15},
-      {"q5_k", 17}, {"q6_k", 18}, {"bf16", 32}};
-  for (auto [name, type] : types)
-    if (name == format.name)
-      return type;
-  return std::nullopt;
 }

@@ -41,9 +41,6 @@ struct GgufBytes {
 Result<GgufBytes> tensorBytes(const GgufWeight &weight, SourceFiles &files,
                               ThreadPool &pool);
 
-/// `general.file_type` for tensors that are mostly of this type.
-std::optional<uint32_t> ggufFileType(const FormatRow &format);
-
 } // namespace qopt::detail
 
 #endif // QOPT_LIB_EXPORT_GGUFTENSORS_H

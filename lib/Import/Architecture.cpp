@@ -6,6 +6,7 @@
 #include "qopt/Import/Architecture.h"
 
 #include <algorithm>
+#include <charconv>
 
 using namespace qopt;
 
@@ -151,4 +152,23 @@ std::string WeightId::huggingFace() const {
 }
 std::string WeightId::gguf() const {
   return prefixed(*this, "blk.", weightNames(role).gguf);
+}
+
+std::optional<WeightId> qopt::findWeight(std::string_view symbol) {
+  WeightId id{};
+  bool inBlock = false;
+  if (symbol.starts_with("l")) {
+    const char *end = symbol.data() + symbol.size();
+    auto [dot, error] = std::from_chars(symbol.data() + 1, end, id.layer);
+    inBlock =
+        error == std::errc() && id.layer >= 0 && dot != end && *dot == '.';
+    if (inBlock)
+      symbol.remove_prefix(dot + 1 - symbol.data());
+  }
+  for (const WeightNames &names : ::names)
+    if (names.inBlock == inBlock && names.symbol == symbol) {
+      id.role = names.role;
+      return id;
+    }
+  return std::nullopt;
 }

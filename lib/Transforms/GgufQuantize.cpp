@@ -40,21 +40,25 @@ private:
       return usageError("gguf-quantize: '", type.getValue(),
                         "' is not a quantized GGUF type");
     auto services = getQuantizationContext(getOperation());
-    auto encode = [&](const WeightSource &source) -> Result<WeightBytes> {
+    QOPT_ASSIGN(std::vector<SchemedWeight> weights,
+                schemedWeights(getOperation(), head,
+                               GgufAttr::get(&getContext(), format->type),
+                               llvm::IsaPred<GgufAttr>));
+    auto encode = [&](const WeightSource &source,
+                      SchemeAttrInterface scheme) -> Result<WeightBytes> {
       auto read = [&](int64_t first, MutableMatrix target) {
         return source.readRows(first, target);
       };
       QOPT_ASSIGN(std::vector<uint8_t> blocks,
-                  encodeBlocks(*format, source.rows(), source.columns(), read,
+                  encodeBlocks(cast<GgufAttr>(scheme).getRow(), source.rows(),
+                               source.columns(), read,
                                services->compute().pool));
       return WeightBytes{std::move(blocks)};
     };
-    QOPT_ASSIGN(encodedWeights,
-                quantizeEachWeight(getOperation(), head,
-                                   GgufAttr::get(&getContext(), format->type),
-                                   archivePath(archive, *services), *services,
-                                   encode));
-    return {};
+    encodedWeights += weights.size();
+    return quantizeEachWeight(getOperation(), weights,
+                              archivePath(archive, *services), *services,
+                              encode);
   }
 };
 

@@ -14,12 +14,14 @@
 #include "PassSupport.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/Formats/GroupedBlocks.h"
 #include "qopt/Numerics/Gptq.h"
 #include "qopt/Support/Stopwatch.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/StatsProvider.h"
 
 #include <iomanip>
+#include <map>
 
 namespace qopt {
 #define GEN_PASS_DEF_GPTQQUANTIZE
@@ -51,11 +53,17 @@ private:
   Status quantize();
   Status quantizeBlock(const PlannedBlock &planned, StatsProvider &provider,
                        QuantizationContext &services, WeightSink &sink);
-  Status quantizeGroup(const WeightGroup &weights, const GptqFactor &factor,
+  Status quantizeGroup(const WeightGroup &weights,
+                       const HessianStatistics &statistics,
                        StatsProvider &provider, QuantizationContext &services,
                        WeightSink &sink);
+  Result<GptqFactor> factorFor(const WeightGroup &weights,
+                               const HessianStatistics &statistics,
+                               const GroupedScheme &scheme,
+                               QuantizationContext &services);
 
   GroupedScheme scheme() const { return {int(bits), group, symmetric}; }
+  std::optional<GroupedScheme> gridOf(ml_program::GlobalOp global);
   GptqOptions options;
   Stopwatch measuring, factoring, compensating;
 };
@@ -78,9 +86,17 @@ Status GptqQuantizePass::quantize() {
   options.mse = mse;
 
   QOPT_ASSIGN(QuantizationPlan plan, planQuantization(getOperation(), head));
+  plan.filter(
+      [&](ml_program::GlobalOp global) { return gridOf(global).has_value(); });
+  if (plan.weightCount() == 0)
+    return {};
+  std::vector<SchemedWeight> weights;
+  plan.forEachWeight([&](ml_program::GlobalOp global) {
+    weights.push_back(
+        {global, GroupedAttr::get(&getContext(), *gridOf(global))});
+  });
   QOPT_ASSIGN(WeightSink sink,
-              createSink(getOperation(), plan,
-                         GroupedAttr::get(&getContext(), scheme()),
+              createSink(getOperation(), weights,
                          archivePath(archive, *services), *services));
   Interpreter interpreter(getOperation(), services);
   CalibrationOptions calibration{text, samples, ctx, stats, sequential};
@@ -100,6 +116,17 @@ Status GptqQuantizePass::quantize() {
   return sink.finish(services->files());
 }
 
+/// The grid of a weight; nothing if the pass leaves it alone.
+std::optional<GroupedScheme>
+GptqQuantizePass::gridOf(ml_program::GlobalOp global) {
+  SchemeAttrInterface wanted =
+      schemeFor(global, GroupedAttr::get(&getContext(), scheme()));
+  if (auto grouped = dyn_cast_or_null<GroupedAttr>(wanted))
+    return grouped.getScheme();
+  auto gguf = dyn_cast_or_null<GgufAttr>(wanted);
+  return gguf ? groupedGridOf(gguf.getFormat()) : std::nullopt;
+}
+
 Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
                                        StatsProvider &provider,
                                        QuantizationContext &services,
@@ -110,33 +137,49 @@ Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
     QOPT_ASSIGN(HessianStatistics statistics, measuring.measure([&] {
       return provider.statistics(planned, weights);
     }));
-    QOPT_ASSIGN(GptqFactor factor, factoring.measure([&] {
-      return gptqFactor(services.compute(), statistics.hessian,
-                        weights.columns(), scheme(), options);
-    }));
-    if (factor.dampingRaised > 0) {
-      raisedDampings += factor.dampingRaised;
-      services.progress().note(
-          str("@", weights.name(), ": damping raised tenfold ",
-              factor.dampingRaised, " times until H could be factored"));
-    }
-    QOPT_CHECK(quantizeGroup(weights, factor, provider, services, sink));
+    QOPT_CHECK(quantizeGroup(weights, statistics, provider, services, sink));
   }
   return measuring.measure([&] { return provider.finishBlock(planned); });
 }
 
+Result<GptqFactor> GptqQuantizePass::factorFor(
+    const WeightGroup &weights, const HessianStatistics &statistics,
+    const GroupedScheme &scheme, QuantizationContext &services) {
+  QOPT_ASSIGN(GptqFactor factor, factoring.measure([&] {
+    return gptqFactor(services.compute(), statistics.hessian, weights.columns(),
+                      scheme, options);
+  }));
+  if (factor.dampingRaised > 0) {
+    raisedDampings += factor.dampingRaised;
+    services.progress().note(
+        str("@", weights.name(), ": damping raised tenfold ",
+            factor.dampingRaised, " times until H could be factored"));
+  }
+  return factor;
+}
+
 Status GptqQuantizePass::quantizeGroup(const WeightGroup &weights,
-                                       const GptqFactor &factor,
+                                       const HessianStatistics &statistics,
                                        StatsProvider &provider,
                                        QuantizationContext &services,
                                        WeightSink &sink) {
+  // The order of columns depends on the group size, and on nothing else of a
+  // scheme.
+  std::map<int64_t, GptqFactor> factors;
   for (ml_program::GlobalOp global : weights.weights) {
+    GroupedScheme scheme = *gridOf(global);
+    auto factor = factors.find(scheme.groupSize);
+    if (factor == factors.end()) {
+      QOPT_ASSIGN(GptqFactor made,
+                  factorFor(weights, statistics, scheme, services));
+      factor = factors.emplace(scheme.groupSize, std::move(made)).first;
+    }
     QOPT_ASSIGN(WeightSource source,
                 WeightSource::open(global, services.files()));
     QOPT_ASSIGN(std::vector<float> values, source.readAll());
     auto result = gptqQuantize(services.compute(),
                                {values.data(), source.rows(), source.columns()},
-                               factor, scheme(), options);
+                               factor->second, scheme, options);
     if (!result)
       return makeError(result.error().kind, "@", global.getSymName().str(),
                        ": ", result.error().message);

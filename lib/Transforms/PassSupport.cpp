@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "PassSupport.h"
 
+#include "qopt/Dialect/QOpt/AssignedScheme.h"
+
 using namespace mlir;
 using namespace qopt;
 
@@ -20,63 +22,76 @@ std::string qopt::archivePath(const std::string &option,
   return option.empty() ? services.options().archivePath : option;
 }
 
+SchemeAttrInterface qopt::schemeFor(ml_program::GlobalOp global,
+                                    SchemeAttrInterface scheme) {
+  return hasAssignment(global) ? assignedScheme(global) : scheme;
+}
+
+Result<std::vector<SchemedWeight>>
+qopt::schemedWeights(ModuleOp module, bool includeHead,
+                     SchemeAttrInterface scheme,
+                     llvm::function_ref<bool(SchemeAttrInterface)> takes) {
+  QOPT_ASSIGN(QuantizationPlan plan, planQuantization(module, includeHead));
+  std::vector<SchemedWeight> weights;
+  DenseSet<Operation *> known;
+  auto add = [&](ml_program::GlobalOp global, SchemeAttrInterface scheme) {
+    if (known.insert(global).second && scheme && takes(scheme))
+      weights.push_back({global, scheme});
+  };
+  plan.forEachWeight([&](ml_program::GlobalOp global) {
+    add(global, schemeFor(global, scheme));
+  });
+  for (auto global : module.getOps<ml_program::GlobalOp>())
+    if (isa<RankedTensorType>(global.getType()))
+      add(global, assignedScheme(global));
+  return weights;
+}
+
 Result<WeightSink> qopt::createSink(ModuleOp module,
-                                    const QuantizationPlan &plan,
-                                    SchemeAttrInterface scheme,
+                                    ArrayRef<SchemedWeight> weights,
                                     StringRef archive,
                                     QuantizationContext &services) {
-  std::vector<PlannedWeight> weights;
-  Status status;
-  plan.forEachWeight([&](ml_program::GlobalOp global) {
-    if (!status)
-      return;
+  std::vector<PlannedWeight> planned;
+  for (auto [weight, scheme] : weights) {
+    ml_program::GlobalOp global = weight;
     auto type = cast<RankedTensorType>(global.getType());
     auto quantized = QuantType::getChecked([&] { return global.emitError(); },
                                            module.getContext(), type.getShape(),
                                            type.getElementType(), scheme);
-    if (!quantized) {
-      status = badInput("@", global.getSymName().str(),
-                        " cannot be quantized to this scheme");
-      return;
-    }
-    auto source = WeightSource::open(global, services.files());
-    if (!source)
-      status = tl::unexpected(source.error());
-    else
-      weights.push_back({global, quantized, source->isInline()});
-  });
-  QOPT_CHECK(std::move(status));
-  return WeightSink::create(module, std::move(weights), archive,
+    if (!quantized)
+      return badInput("@", global.getSymName().str(),
+                      " cannot be quantized to this scheme");
+    QOPT_ASSIGN(WeightSource source,
+                WeightSource::open(global, services.files()));
+    planned.push_back({global, quantized, source.isInline()});
+  }
+  return WeightSink::create(module, std::move(planned), archive,
                             services.files());
 }
 
-Result<int64_t> qopt::quantizeEachWeight(
-    ModuleOp module, bool includeHead, SchemeAttrInterface scheme,
-    StringRef archive, QuantizationContext &services,
-    llvm::function_ref<Result<WeightBytes>(const WeightSource &)> quantize) {
-  QOPT_ASSIGN(QuantizationPlan plan, planQuantization(module, includeHead));
-  QOPT_ASSIGN(WeightSink sink,
-              createSink(module, plan, scheme, archive, services));
-  auto quantizeOne = [&](ml_program::GlobalOp global) -> Status {
+Status qopt::quantizeEachWeight(
+    ModuleOp module, ArrayRef<SchemedWeight> weights, StringRef archive,
+    QuantizationContext &services,
+    llvm::function_ref<Result<WeightBytes>(const WeightSource &,
+                                           SchemeAttrInterface)>
+        quantize) {
+  if (weights.empty())
+    return {};
+  QOPT_ASSIGN(WeightSink sink, createSink(module, weights, archive, services));
+  services.progress().begin("quantizing weights", weights.size());
+  for (auto [weight, scheme] : weights) {
+    ml_program::GlobalOp global = weight;
     if (interrupted())
       return makeError(ErrorKind::Interrupted, "stopped");
     QOPT_ASSIGN(WeightSource source,
                 WeightSource::open(global, services.files()));
-    Result<WeightBytes> bytes = quantize(source);
+    Result<WeightBytes> bytes = quantize(source, scheme);
     if (!bytes)
       return makeError(bytes.error().kind, "@", global.getSymName().str(), ": ",
                        bytes.error().message);
-    return sink.store(global, std::move(*bytes));
-  };
-  services.progress().begin("quantizing weights", plan.weightCount());
-  Status status;
-  plan.forEachWeight([&](ml_program::GlobalOp global) {
-    if (status)
-      status = quantizeOne(global);
+    QOPT_CHECK(sink.store(global, std::move(*bytes)));
     services.progress().advance();
-  });
+  }
   services.progress().end();
-  QOPT_CHECK(std::move(status));
-  QOPT_CHECK(sink.finish(services.files()));
-  return plan.weightCount();
+  return sink.finish(services.files());
 }

@@ -19,21 +19,41 @@ mlir::LogicalResult emitStatus(mlir::Operation *op, const Status &status);
 std::string archivePath(const std::string &option,
                         const QuantizationContext &services);
 
-/// A sink for weights of a plan that will have the given scheme. Shapes that
-/// the scheme cannot hold are errors at the weight.
+/// A float weight and the scheme that it is quantized to.
+struct SchemedWeight {
+  mlir::ml_program::GlobalOp global;
+  SchemeAttrInterface scheme;
+};
+
+/// The scheme of a weight that a pass quantizes to `scheme` unless another one
+/// is assigned; null if the weight is to stay a float.
+SchemeAttrInterface schemeFor(mlir::ml_program::GlobalOp global,
+                              SchemeAttrInterface scheme);
+
+/// The weights of a module that a pass quantizes which needs no data: those of
+/// linears (see planQuantization), with `scheme` or what is assigned to them,
+/// and all others that have an assignment. Only schemes that `takes` accepts.
+Result<std::vector<SchemedWeight>>
+schemedWeights(mlir::ModuleOp module, bool includeHead,
+               SchemeAttrInterface scheme,
+               llvm::function_ref<bool(SchemeAttrInterface)> takes);
+
+/// A sink for weights. Shapes that a scheme cannot hold are errors at the
+/// weight.
 Result<WeightSink> createSink(mlir::ModuleOp module,
-                              const QuantizationPlan &plan,
-                              SchemeAttrInterface scheme,
+                              llvm::ArrayRef<SchemedWeight> weights,
                               llvm::StringRef archive,
                               QuantizationContext &services);
 
-/// Quantizes every weight of a module's plan by itself: `quantize` makes the
-/// components of the scheme from a float weight. Shows progress, stops between
-/// weights when the user asks, names the weight in errors. Returns how many.
-Result<int64_t> quantizeEachWeight(
-    mlir::ModuleOp module, bool includeHead, SchemeAttrInterface scheme,
-    llvm::StringRef archive, QuantizationContext &services,
-    llvm::function_ref<Result<WeightBytes>(const WeightSource &)> quantize);
+/// Quantizes every weight by itself: `quantize` makes the components of its
+/// scheme from a float weight. Shows progress, stops between weights when the
+/// user asks, names the weight in errors.
+Status
+quantizeEachWeight(mlir::ModuleOp module, llvm::ArrayRef<SchemedWeight> weights,
+                   llvm::StringRef archive, QuantizationContext &services,
+                   llvm::function_ref<Result<WeightBytes>(const WeightSource &,
+                                                          SchemeAttrInterface)>
+                       quantize);
 
 } // namespace qopt
 

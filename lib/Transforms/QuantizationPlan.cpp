@@ -8,6 +8,7 @@
 
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -79,4 +80,40 @@ Result<QuantizationPlan> qopt::planQuantization(ModuleOp module,
   if (includeHead && plan.structure.entry)
     plan.tail = planFunction(plan.structure.entry, planned);
   return plan;
+}
+
+void QuantizationPlan::filter(
+    llvm::function_ref<bool(ml_program::GlobalOp)> keep) {
+  auto filterBlock = [&](PlannedBlock &block) {
+    for (WeightGroup &group : block.groups)
+      llvm::erase_if(group.weights, [&](ml_program::GlobalOp weight) {
+        return !keep(weight);
+      });
+    llvm::erase_if(block.groups, [](const WeightGroup &group) {
+      return group.weights.empty();
+    });
+  };
+  for (PlannedBlock &block : blocks)
+    filterBlock(block);
+  filterBlock(tail);
+}
+
+Result<std::vector<ml_program::GlobalOp>>
+qopt::linearWeights(ModuleOp module, bool includeHead) {
+  QOPT_ASSIGN(BlockStructure structure, BlockStructure::find(module));
+  llvm::SetVector<Operation *> globals;
+  auto visit = [&](func::FuncOp function) {
+    function.walk([&](LinearOp linear) {
+      if (ml_program::GlobalOp global = weightOf(linear))
+        globals.insert(global);
+    });
+  };
+  for (func::FuncOp block : structure.blocks)
+    visit(block);
+  if (includeHead && structure.entry)
+    visit(structure.entry);
+  std::vector<ml_program::GlobalOp> weights;
+  for (Operation *global : globals)
+    weights.push_back(cast<ml_program::GlobalOp>(global));
+  return weights;
 }

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Transforms/QuantizeRecipe.h"
-#include "qopt/Formats/FormatTable.h"
-#include "qopt/Numerics/Grid.h"
+#include "qopt/Formats/GroupedBlocks.h"
+#include "qopt/Formats/Mix.h"
 #include "qopt/Transforms/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -13,40 +13,26 @@
 using namespace mlir;
 using namespace qopt;
 
-namespace {
-
-/// "int4" -> 4; nothing if the name is not of this form.
-std::optional<int64_t> groupedBits(std::string_view type) {
-  if (type.size() == 4 && type.starts_with("int") && type[3] >= '2' &&
-      type[3] <= '8')
-    return type[3] - '0';
-  return std::nullopt;
+/// The quantized GGUF type of most weights, null if they are to be others.
+static const FormatRow *ggufBase(const std::string &type) {
+  const Mix *mix = findMix(type);
+  const FormatRow *format = mix ? findFormat(mix->base) : findFormat(type);
+  return format && format->quantized ? format : nullptr;
 }
 
-/// The grouped scheme whose grid a GGUF type holds exactly.
-std::optional<GroupedScheme> groupedGrid(std::string_view type) {
-  if (type == "q4_0")
-    return GroupedScheme{4, 32, true};
-  return std::nullopt;
+Status qopt::checkRecipe(const QuantizeRecipe &recipe) {
+  const std::string &type = recipe.types.type;
+  const FormatRow *format = ggufBase(type);
+  if (recipe.method == QuantizeMethod::Gptq && format &&
+      !groupedGridOf(format->type))
+    return usageError("--method gptq has no grid for --type ", type,
+                      "; use q4_0, int2 to int8, or --method rtn");
+  return {};
 }
 
-void addGrouped(OpPassManager &manager, const QuantizeRecipe &recipe,
-                const GroupedScheme &scheme) {
-  if (recipe.method == QuantizeMethod::Rtn) {
-    RtnQuantizeOptions options;
-    options.bits = scheme.bits;
-    options.group = scheme.groupSize;
-    options.symmetric = scheme.symmetric;
-    options.head = recipe.head;
-    options.archive = recipe.archive;
-    manager.addPass(createRtnQuantize(options));
-    return;
-  }
+static std::unique_ptr<Pass> gptq(const QuantizeRecipe &recipe) {
   GptqQuantizeOptions options;
-  options.bits = scheme.bits;
-  options.group = scheme.groupSize;
-  options.symmetric = scheme.symmetric;
-  options.head = recipe.head;
+  options.head = recipe.types.head;
   options.archive = recipe.archive;
   options.order = recipe.order;
   options.damp = recipe.damp;
@@ -56,53 +42,26 @@ void addGrouped(OpPassManager &manager, const QuantizeRecipe &recipe,
   options.ctx = recipe.calibration.context;
   options.stats = recipe.calibration.stats;
   options.sequential = recipe.calibration.sequential;
-  manager.addPass(createGptqQuantize(options));
+  return createGptqQuantize(options);
 }
 
-} // namespace
-
-Status qopt::buildQuantizePipeline(OpPassManager &manager,
-                                   const QuantizeRecipe &recipe) {
-  auto pack = [&] {
-    GgufPackOptions options;
-    options.archive = recipe.archive;
-    manager.addPass(createGgufPack(options));
-  };
-  if (std::optional<int64_t> bits = groupedBits(recipe.type)) {
-    GroupedScheme scheme{int(*bits), recipe.group.value_or(128),
-                         recipe.symmetric.value_or(false)};
-    QOPT_CHECK(checkScheme(scheme));
-    addGrouped(manager, recipe, scheme);
-    if (recipe.ggufBlocks)
-      pack();
-    return {};
+void qopt::buildQuantizePipeline(OpPassManager &manager,
+                                 const QuantizeRecipe &recipe) {
+  if (recipe.method == QuantizeMethod::Gptq)
+    manager.addPass(gptq(recipe));
+  // What the method leaves: grids without compensation, tables of embeddings.
+  RtnQuantizeOptions nearest;
+  nearest.archive = recipe.archive;
+  manager.addPass(createRtnQuantize(nearest));
+  if (recipe.encodesOnExport)
+    return;
+  GgufQuantizeOptions encode;
+  encode.archive = recipe.archive;
+  manager.addPass(createGgufQuantize(encode));
+  // GPTQ finds the codes of a GGUF grid as grouped ones.
+  if (recipe.method == QuantizeMethod::Gptq && ggufBase(recipe.types.type)) {
+    GgufPackOptions pack;
+    pack.archive = recipe.archive;
+    manager.addPass(createGgufPack(pack));
   }
-
-  const FormatRow *format = findFormat(std::string_view(recipe.type));
-  if (!format)
-    return usageError("--type ", recipe.type,
-                      " is unknown; there are int2 to int8 and the GGUF types "
-                      "in lower case, as q4_0 and q8_0");
-  if (recipe.group || recipe.symmetric)
-    return usageError("--type ", recipe.type,
-                      " has a group and a grid of its own: --group, "
-                      "--symmetric and --asymmetric go with int2 to int8");
-  if (!format->quantized)
-    return {};
-  if (recipe.method == QuantizeMethod::Gptq) {
-    std::optional<GroupedScheme> grid = groupedGrid(recipe.type);
-    if (!grid)
-      return usageError("--method gptq has no grid for --type ", recipe.type,
-                        "; use q4_0, int2 to int8, or --method rtn");
-    addGrouped(manager, recipe, *grid);
-    pack();
-    return {};
-  }
-  GgufQuantizeOptions options;
-  options.type = recipe.type;
-  options.archive = recipe.archive;
-  manager.addPass(createGgufQuantize(options));
-  if (recipe.ggufBlocks)
-    pack();
-  return {};
 }

@@ -10,30 +10,15 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Transforms/Requantize.h"
-#include "qopt/Interp/BlockRunner.h"
+#include "qopt/Dialect/QOpt/AssignedScheme.h"
+#include "qopt/Dialect/QOpt/QOptDialect.h"
+#include "qopt/Dialect/QOpt/QOptTypes.h"
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace qopt;
-
-using Globals = llvm::SetVector<Operation *>;
-
-/// Adds the globals whose quantized values linears of `function` multiply with.
-static void addQuantizedWeights(func::FuncOp function, Globals &globals) {
-  function.walk([&](LinearOp linear) {
-    auto load =
-        linear.getWeight().getDefiningOp<ml_program::GlobalLoadConstOp>();
-    if (!load || !weightScheme(cast<ShapedType>(load.getType())))
-      return;
-    if (auto global =
-            SymbolTable::lookupNearestSymbolFrom<ml_program::GlobalOp>(
-                load, load.getGlobalAttr()))
-      globals.insert(global);
-  });
-}
 
 static void viewAsFloat(ml_program::GlobalOp global, ModuleOp module) {
   auto stored = cast<ShapedType>(global.getType());
@@ -48,26 +33,22 @@ static void viewAsFloat(ml_program::GlobalOp global, ModuleOp module) {
         load.getResult().setType(type);
 }
 
-Status qopt::prepareRequantization(ModuleOp module, bool includeHead,
-                                   bool allow) {
-  QOPT_ASSIGN(BlockStructure structure, BlockStructure::find(module));
-  Globals globals;
-  for (func::FuncOp block : structure.blocks)
-    addQuantizedWeights(block, globals);
-  if (includeHead && structure.entry)
-    addQuantizedWeights(structure.entry, globals);
-  if (globals.empty())
-    return {};
-  if (!allow) {
-    auto first = cast<ml_program::GlobalOp>(globals.front());
-    return usageError(
-        "@", first.getSymName().str(), " is quantized already (",
-        weightScheme(cast<ShapedType>(first.getType())).mnemonicName(),
-        "), and quantizing it again adds the errors of both; "
-        "start from the float model, or give "
-        "--allow-requantize");
+Status qopt::prepareRequantization(ModuleOp module, bool allow) {
+  for (auto global : module.getOps<ml_program::GlobalOp>()) {
+    SchemeAttrInterface scheme = weightScheme(global.getType());
+    if (!scheme || !hasAssignment(global))
+      continue;
+    if (scheme == assignedScheme(global)) {
+      global->removeAttr(QOptDialect::kScheme);
+      continue;
+    }
+    if (!allow)
+      return usageError("@", global.getSymName().str(),
+                        " is quantized already (", scheme.mnemonicName(),
+                        "), and quantizing it again adds the errors of both; "
+                        "start from the float model, or give "
+                        "--allow-requantize");
+    viewAsFloat(global, module);
   }
-  for (Operation *global : globals)
-    viewAsFloat(cast<ml_program::GlobalOp>(global), module);
   return {};
 }

@@ -37,20 +37,23 @@ private:
     auto services = getQuantizationContext(getOperation());
     GroupedScheme scheme{int(bits), group, symmetric};
     QOPT_CHECK(checkScheme(scheme));
-    auto nearest = [&](const WeightSource &source) -> Result<WeightBytes> {
+    QOPT_ASSIGN(std::vector<SchemedWeight> weights,
+                schemedWeights(getOperation(), head,
+                               GroupedAttr::get(&getContext(), scheme),
+                               llvm::IsaPred<GroupedAttr>));
+    auto nearest = [&](const WeightSource &source,
+                       SchemeAttrInterface scheme) -> Result<WeightBytes> {
       QOPT_ASSIGN(std::vector<float> weights, source.readAll());
       QOPT_ASSIGN(GroupedMatrix matrix,
                   rtnQuantize(services->compute(),
                               {weights.data(), source.rows(), source.columns()},
-                              scheme));
+                              cast<GroupedAttr>(scheme).getScheme()));
       return groupedBytes(matrix);
     };
-    QOPT_ASSIGN(quantizedWeights,
-                quantizeEachWeight(getOperation(), head,
-                                   GroupedAttr::get(&getContext(), scheme),
-                                   archivePath(archive, *services), *services,
-                                   nearest));
-    return {};
+    quantizedWeights += weights.size();
+    return quantizeEachWeight(getOperation(), weights,
+                              archivePath(archive, *services), *services,
+                              nearest);
   }
 };
 

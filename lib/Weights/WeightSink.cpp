@@ -211,6 +211,7 @@ void WeightSink::State::replace(const PlannedWeight &weight, Attribute value) {
   ml_program::GlobalOp global = weight.global;
   global.setType(weight.type);
   global.setValueAttr(value);
+  global->removeAttr(QOptDialect::kScheme);
   if (auto uses = SymbolTable::getSymbolUses(global, module))
     for (SymbolTable::SymbolUse use : *uses)
       if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(use.getUser()))

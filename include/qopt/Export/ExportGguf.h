@@ -7,8 +7,9 @@
 //
 // The file that llama.cpp reads: metadata and tokenizer from what the module
 // says about its model, tensors from its globals. Weights of a GGUF type keep
-// their bytes, grouped ones become blocks as in gguf-pack, floats are stored as
-// the options say, vectors always as F32.
+// their bytes, grouped ones become blocks as in gguf-pack, floats are encoded
+// as what assign-types gave them or else stored as the options say, vectors
+// always as F32.
 //
 // Files of the llama architecture turn neighbouring channels of q and k against
 // each other, so the rows of those weights are reordered on the way:
@@ -20,6 +21,7 @@
 #define QOPT_EXPORT_EXPORTGGUF_H
 
 #include "qopt/Formats/FormatTable.h"
+#include "qopt/Transforms/WeightTable.h"
 #include "qopt/Weights/QuantizationContext.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -33,6 +35,10 @@ struct ExportGgufOptions {
   std::optional<GgufType> floatType = GgufType::F16;
   bool overwrite = false;
 };
+
+/// The tensors that exportGguf would write, in file order.
+Result<std::vector<WeightRow>> ggufTable(mlir::ModuleOp module,
+                                         const ExportGgufOptions &options = {});
 
 /// Writes the model of a module, as import makes it, to `path`: atomically, one
 /// tensor in memory at a time. Errors name the configuration key, the global or

@@ -21,6 +21,8 @@
 #include "qopt/Formats/Grouped.h"
 #include "qopt/Support/Error.h"
 
+#include <optional>
+
 namespace qopt {
 
 struct GroupedBlocks {
@@ -32,6 +34,10 @@ struct GroupedBlocks {
 /// The type whose blocks hold a grouped matrix of `columns` columns. BadInput
 /// that says what to do if groups do not fall on blocks of 32.
 Result<GgufType> blockTypeOf(const GroupedScheme &scheme, int64_t columns);
+
+/// The grouped scheme whose grid is that of a GGUF type, so that its codes can
+/// be found first and packed later; nothing if there is none.
+std::optional<GroupedScheme> groupedGridOf(GgufType type);
 
 /// The blocks of that type, row by row. BadInput naming row and column if
 /// q - z does not fit the type (8 bits with an extreme zero point), or naming

@@ -13,6 +13,7 @@
 #define QOPT_IMPORT_ARCHITECTURE_H
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -96,6 +97,9 @@ struct WeightId {
   std::string huggingFace() const; // "model.layers.3.self_attn.q_proj.weight"
   std::string gguf() const;        // "blk.3.attn_q.weight"
 };
+
+/// The weight that a symbol names in an imported module; nothing if it is none.
+std::optional<WeightId> findWeight(std::string_view symbol);
 
 } // namespace qopt
 

@@ -37,11 +37,41 @@ class QOpt_CalibrationOptions {
   ];
 }
 
+def AssignTypes : QOpt_Pass<"assign-types"> {
+  let summary = "Decide what each weight is going to be";
+  let description = [{
+    Writes `qopt.scheme` onto the weights of a module: what the quantizing
+    passes make of them, and how exporters store those that are floats. `type`
+    is a mix of llama-quantize, with its rules per tensor and its fallbacks for
+    rows that are not whole blocks; or one type.
+
+    ```mlir
+    ml_program.global private @l0.ffn_down(#qopt.extern<ckpt, "w">) : tensor<256x768xf16>
+    // becomes
+    ml_program.global private @l0.ffn_down(#qopt.extern<ckpt, "w">) : tensor<256x768xf16> {qopt.scheme = #qopt.gguf<q6_k>}
+    ```
+  }];
+  let options = [
+    Option<"type", "type", "std::string", "\"q4_k_m\"", "A mix, a GGUF type, int2 to int8, f16, bf16 or f32">,
+    Option<"pure", "pure", "bool", "false", "GGUF types: that type for every matrix">,
+    Option<"group", "group", "int64_t", "0", "Grouped types: columns that share a scale; 0: 128">,
+    Option<"symmetric", "symmetric", "bool", "false", "Grouped types: fix the zero point in the middle">,
+    Option<"head", "head", "bool", "false", "Grouped types: also the linears outside of the blocks">,
+    ListOption<"tensorTypes", "tensor-type", "std::string", "REGEX=TYPE for tensors whose name matches">,
+    Option<"outputType", "output-tensor-type", "std::string", "\"\"", "Type of the output">,
+    Option<"embeddingType", "token-embedding-type", "std::string", "\"\"", "Type of the token embeddings">,
+    Option<"importance", "importance", "bool", "false", "Follow the rules for files with an importance matrix">,
+  ];
+  let statistics = [Statistic<"assignedWeights", "weights", "Weights with an assignment">];
+}
+
 def RtnQuantize : QOpt_Pass<"rtn-quantize">, QOpt_SchemeOptions {
   let summary = "Quantize float weights to the nearest code of a grouped scheme";
   let description = [{
     Replaces the value of every float weight of a linear in a block by codes,
-    scales and zero points, each code the nearest to its weight. Needs no data.
+    scales and zero points, each code the nearest to its weight. Needs no data. A
+    weight with a grouped `qopt.scheme` gets that one, wherever it is used; one
+    with another assignment stays.
 
     ```mlir
     ml_program.global private @w(#qopt.extern<ckpt, "w">) : tensor<256x256xf16>
@@ -60,7 +90,9 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     the columns that follow, weighted by H = 2/n Σ x xᵀ of the linear's inputs
     (Frantar et al., arXiv 2210.17323). H comes from saved statistics (`stats`),
     or from running the model block by block on a text, or on text that the
-    model samples from itself. A module without a model gets H = I.
+    model samples from itself. A module without a model gets H = I. A linear's
+    weight with a `qopt.scheme` gets that one if it is grouped, or has the grid
+    of a grouped one (Q4_0); with another assignment it stays.
   }];
   let options = !listconcat(schemeOptions, calibrationOptions, [
     Option<"stats", "stats", "std::string", "\"\"", "Statistics saved by hessian-calibrate, instead of a text">,
@@ -116,7 +148,8 @@ def GgufQuantize : QOpt_Pass<"gguf-quantize"> {
   let summary = "Encode float weights as a GGUF type";
   let description = [{
     Rounds every float weight of a linear in a block to the blocks of a GGUF
-    type, bit for bit as llama.cpp does it without an importance matrix.
+    type, bit for bit as llama.cpp does it without an importance matrix. A weight
+    with a `qopt.scheme` becomes what that says, wherever it is used.
 
     ```mlir
     ml_program.global private @w(#qopt.extern<ckpt, "w">) : tensor<256x256xf16>

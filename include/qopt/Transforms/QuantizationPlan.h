@@ -39,10 +39,17 @@ struct QuantizationPlan {
   PlannedBlock tail;
 
   int64_t weightCount() const;
+  /// Drops the weights that `keep` refuses.
+  void filter(llvm::function_ref<bool(mlir::ml_program::GlobalOp)> keep);
   /// Calls `use` for each weight, in order.
   void
   forEachWeight(llvm::function_ref<void(mlir::ml_program::GlobalOp)> use) const;
 };
+
+/// The weights of the linears in the blocks of a module and, with
+/// `includeHead`, of its entry: float or quantized, each once, in order.
+Result<std::vector<mlir::ml_program::GlobalOp>>
+linearWeights(mlir::ModuleOp module, bool includeHead);
 
 /// Finds the float weights of linears in the blocks of a module and, with
 /// `includeHead`, of its entry. A weight appears once, where it is first used.

@@ -12,13 +12,12 @@
 
 namespace qopt {
 
-/// Readies a module whose weights may be quantized for being quantized again.
-/// The errors of both roundings add up, so unless it is allowed, a quantized
-/// weight of a linear in the blocks (and, with `includeHead`, in the entry) is
-/// a usage error that names it. If it is allowed, these weights become float
-/// views of what they are: passes that quantize read their dequantized values.
-Status prepareRequantization(mlir::ModuleOp module, bool includeHead,
-                             bool allow);
+/// Readies weights that are quantized already for the types that assignTypes
+/// gave them. One that has its type keeps its bytes. For others the errors of
+/// both roundings add up, so unless it is allowed, they are a usage error that
+/// names the first; if it is allowed, they become float views of what they are:
+/// passes that quantize read their dequantized values.
+Status prepareRequantization(mlir::ModuleOp module, bool allow);
 
 } // namespace qopt
 

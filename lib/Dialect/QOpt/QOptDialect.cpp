@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
+#include "qopt/Formats/Mix.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -32,15 +33,11 @@ static ExternAttr findExtern(Attribute value) {
 
 /// `qopt.sources` maps names to files, and every reference of a global names
 /// one of them.
-LogicalResult QOptDialect::verifyOperationAttribute(Operation *op,
-                                                    NamedAttribute attribute) {
-  if (attribute.getName() != kSources)
-    return op->emitOpError() << "has an unknown attribute '"
-                             << attribute.getName().getValue() << "'";
+static LogicalResult verifySources(Operation *op, NamedAttribute attribute) {
   auto sources = dyn_cast<DictionaryAttr>(attribute.getValue());
   if (!sources || !isa<ModuleOp>(op))
-    return op->emitOpError()
-           << "'" << kSources << "' must be a dictionary on a module";
+    return op->emitOpError() << "'" << QOptDialect::kSources
+                             << "' must be a dictionary on a module";
   for (NamedAttribute source : sources)
     if (!isa<FileAttr>(source.getValue()))
       return op->emitOpError() << "source '" << source.getName().getValue()
@@ -50,7 +47,42 @@ LogicalResult QOptDialect::verifyOperationAttribute(Operation *op,
     if (reference && !sources.contains(reference.getSource()))
       return global.emitOpError()
              << "refers to source '" << reference.getSource() << "', which '"
-             << kSources << "' lacks";
+             << QOptDialect::kSources << "' lacks";
   }
   return success();
+}
+
+/// `qopt.scheme` belongs to a matrix that the scheme can hold.
+static LogicalResult verifyScheme(Operation *op, Attribute assigned) {
+  auto global = dyn_cast<ml_program::GlobalOp>(op);
+  auto type = global ? dyn_cast<ShapedType>(global.getType()) : ShapedType();
+  if (!type || !type.hasStaticShape() || type.getRank() != 2)
+    return op->emitOpError() << "'" << QOptDialect::kScheme
+                             << "' must be on a global that is a matrix";
+  if (auto scheme = dyn_cast<SchemeAttrInterface>(assigned))
+    return scheme.verifyShape([&] { return op->emitOpError(); },
+                              type.getDimSize(0), type.getDimSize(1));
+  auto stored = dyn_cast<TypeAttr>(assigned);
+  if (!stored || !(stored.getValue().isF32() || stored.getValue().isF16() ||
+                   stored.getValue().isBF16()))
+    return op->emitOpError() << "'" << QOptDialect::kScheme
+                             << "' must be a scheme, f32, f16 or bf16";
+  return success();
+}
+
+LogicalResult QOptDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  if (attribute.getName() == kSources)
+    return verifySources(op, attribute);
+  if (attribute.getName() == kScheme)
+    return verifyScheme(op, attribute.getValue());
+  if (attribute.getName() == kMix) {
+    auto name = dyn_cast<StringAttr>(attribute.getValue());
+    if (isa<ModuleOp>(op) && name && findMix(name.getValue()))
+      return success();
+    return op->emitOpError()
+           << "'" << kMix << "' must be the name of a mix, on a module";
+  }
+  return op->emitOpError() << "has an unknown attribute '"
+                           << attribute.getName().getValue() << "'";
 }

@@ -194,3 +194,23 @@ func.func @f(%w: !qopt.quant<8x64xf16, #qopt.gguf<q4_0>>) {
   %f = qopt.component %w "blocks" : !qopt.quant<8x64xf16, #qopt.gguf<q4_0>> -> memref<8x2xf16>
   return
 }
+
+// -----
+
+// expected-error @+1 {{'qopt.scheme' must be on a global that is a matrix}}
+ml_program.global private @w(dense<1.0> : tensor<32xf16>) : tensor<32xf16> {qopt.scheme = #qopt.gguf<q4_0>}
+
+// -----
+
+// expected-error @+1 {{rows of 64 columns are not whole q4_k blocks of 256}}
+ml_program.global private @w(dense<1.0> : tensor<2x64xf16>) : tensor<2x64xf16> {qopt.scheme = #qopt.gguf<q4_k>}
+
+// -----
+
+// expected-error @+1 {{'qopt.scheme' must be a scheme, f32, f16 or bf16}}
+ml_program.global private @w(dense<1.0> : tensor<2x64xf16>) : tensor<2x64xf16> {qopt.scheme = i8}
+
+// -----
+
+// expected-error @+1 {{'qopt.mix' must be the name of a mix, on a module}}
+module attributes {qopt.mix = "q9_k"} {}

@@ -8,7 +8,7 @@ using namespace qopt::test;
 
 // One block with a Q8_0 weight: scale 1, codes -1 everywhere.
 static const char *const text = R"(
-  ml_program.global private @w(dense<"0xROW"> : tensor<1x34xi8>) : !qopt.packed<1x32xf16, #qopt.gguf<q8_0>, #qopt.blocks>
+  ml_program.global private @w(dense<"0xROW"> : tensor<1x34xi8>) : !qopt.packed<1x32xf16, #qopt.gguf<q8_0>, #qopt.blocks> SCHEME
   func.func @f(%x: tensor<?x32xf32>) -> tensor<?x1xf32> {
     %w = ml_program.global_load_const @w : !qopt.packed<1x32xf16, #qopt.gguf<q8_0>, #qopt.blocks>
     %y = qopt.linear %x, %w : tensor<?x32xf32>, !qopt.packed<1x32xf16, #qopt.gguf<q8_0>, #qopt.blocks> -> tensor<?x1xf32>
@@ -16,22 +16,33 @@ static const char *const text = R"(
   }
 )";
 
-static std::string quantizedModule() {
+/// `assigned` is what the weight is going to be.
+static std::string quantizedModule(const std::string &assigned) {
   std::string row = "003C"; // 1.0 in f16
   for (int i = 0; i < 32; ++i)
     row += "FF";
   std::string module = text;
-  return module.replace(module.find("ROW"), 3, row);
+  module.replace(module.find("ROW"), 3, row);
+  return module.replace(module.find("SCHEME"), 6,
+                        "{qopt.scheme = " + assigned + "}");
 }
 
 TEST(Requantize, RefusesAQuantizedWeightByName) {
-  TestModule m(quantizedModule());
-  Status status = prepareRequantization(*m.module, false, /*allow=*/false);
+  TestModule m(quantizedModule("#qopt.gguf<q4_0>"));
+  Status status = prepareRequantization(*m.module, /*allow=*/false);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().kind, ErrorKind::Usage);
   EXPECT_NE(status.error().message.find("@w is quantized already"),
             std::string::npos)
       << status.error().message;
+}
+
+TEST(Requantize, KeepsTheBytesOfAWeightThatHasItsType) {
+  TestModule m(quantizedModule("#qopt.gguf<q8_0>"));
+  EXPECT_TRUE(prepareRequantization(*m.module, /*allow=*/false));
+  auto global = m.module->lookupSymbol<mlir::ml_program::GlobalOp>("w");
+  EXPECT_FALSE(mlir::isa<mlir::RankedTensorType>(global.getType()));
+  EXPECT_FALSE(global->hasAttr("qopt.scheme"));
 }
 
 TEST(Requantize, LeavesFloatWeightsAlone) {
@@ -43,12 +54,12 @@ TEST(Requantize, LeavesFloatWeightsAlone) {
       return %y : tensor<?x1xf32>
     }
   )");
-  EXPECT_TRUE(prepareRequantization(*m.module, false, /*allow=*/false));
+  EXPECT_TRUE(prepareRequantization(*m.module, /*allow=*/false));
 }
 
 TEST(Requantize, MakesFloatViewsOfTheDequantizedValues) {
-  TestModule m(quantizedModule());
-  Status status = prepareRequantization(*m.module, false, /*allow=*/true);
+  TestModule m(quantizedModule("#qopt.gguf<q4_0>"));
+  Status status = prepareRequantization(*m.module, /*allow=*/true);
   ASSERT_TRUE(status) << status.error().message;
   EXPECT_TRUE(mlir::succeeded(mlir::verify(*m.module)));
   auto global = m.module->lookupSymbol<mlir::ml_program::GlobalOp>("w");

@@ -34,17 +34,31 @@ void QuantizeOptions::declareWhat(Arguments &arguments) {
 }
 
 void QuantizeOptions::declareTypes(Arguments &arguments) {
+  TypeRequest &types = recipe.types;
   arguments.option("--type", "TYPE",
-                   "int2 to int8, q4_0, q8_0 or f16; default: q4_0 for gguf, "
-                   "else int4",
+                   "int2 to int8, or a mix of GGUF types, as q4_k_m, q6_k, "
+                   "iq4_xs, f16; default: q4_0 for gguf, else int4",
                    type);
-  arguments.option("--group", "N", "columns per scale, -1: a row; default 128",
-                   recipe.group);
-  arguments.flag("--symmetric", "no zero points", recipe.symmetric, true);
-  arguments.flag("--asymmetric", "zero points (default)", recipe.symmetric,
-                 false);
-  arguments.flag("--head", "also quantize the linears outside of the blocks",
-                 recipe.head);
+  arguments.option("--group", "N",
+                   "int types: columns per scale, -1: a row; default 128",
+                   types.group);
+  arguments.flag("--symmetric", "int types: no zero points", types.symmetric,
+                 true);
+  arguments.flag("--asymmetric", "int types: zero points (default)",
+                 types.symmetric, false);
+  arguments.flag("--head",
+                 "int types: also quantize the linears outside of the blocks",
+                 types.head);
+  arguments.flag("--pure", "no mix: one GGUF type for every matrix",
+                 types.pure);
+  arguments.option("--tensor-type", "REGEX=TYPE",
+                   "another type for tensors whose name matches, as "
+                   "ffn_down=q6_k; the first match counts; may be repeated",
+                   types.tensorTypes);
+  arguments.option("--output-tensor-type", "TYPE", "of output.weight",
+                   types.outputType);
+  arguments.option("--token-embedding-type", "TYPE", "of token_embd.weight",
+                   types.embeddingType);
   arguments.flag("--allow-requantize",
                  "quantize weights that are quantized already, which adds the "
                  "errors of both",
@@ -84,6 +98,8 @@ Result<bool> QuantizeOptions::parse(std::span<char *> words) {
   declareOutput(arguments);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   recipe.method = methods[methodIndex].second;
+  recipe.types.type = type.value_or(std::string(format().defaultType));
+  recipe.encodesOnExport = format().encodes;
   return proceed;
 }
 

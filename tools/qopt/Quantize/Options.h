@@ -18,8 +18,7 @@ namespace qopt {
 struct QuantizeOptions {
   std::string model, output;
   size_t formatIndex = 0;
-  std::optional<std::string> type; // default: that of the format
-  QuantizeRecipe recipe;           // without `type` and `archive`
+  QuantizeRecipe recipe; // complete but for `archive`
   bool allowRequantize = false;
   MachineOptions machine;
   bool overwrite = false, json = false;
@@ -39,6 +38,7 @@ private:
   void declareGptq(Arguments &arguments);
   void declareOutput(Arguments &arguments);
   size_t methodIndex = 1;
+  std::optional<std::string> type; // default: that of the format
 };
 
 } // namespace qopt

@@ -11,11 +11,19 @@
 
 using namespace qopt;
 
+static Result<std::vector<WeightRow>> planMlir(Model &model) {
+  return weightTable(*model.module);
+}
+
 static Status writeMlir(Model &model, const QuantizeOptions &options) {
   std::string directory = std::filesystem::path(options.output).parent_path();
   rebaseFiles(*model.module, model.services->options().baseDirectory,
               directory.empty() ? "." : directory);
   return writeModule(*model.module, options.output, options.overwrite);
+}
+
+static Result<std::vector<WeightRow>> planGguf(Model &model) {
+  return ggufTable(*model.module, {});
 }
 
 static Status writeGguf(Model &model, const QuantizeOptions &options) {
@@ -27,13 +35,15 @@ static Status writeGguf(Model &model, const QuantizeOptions &options) {
 static constexpr OutputFormat formats[] = {
     {.name = "mlir",
      .defaultType = "int4",
-     .ggufBlocks = false,
+     .encodes = false,
      .keepsArchive = true,
+     .plan = planMlir,
      .write = writeMlir},
     {.name = "gguf",
      .defaultType = "q4_0",
-     .ggufBlocks = true,
+     .encodes = true,
      .keepsArchive = false,
+     .plan = planGguf,
      .write = writeGguf},
 };
 

@@ -7,6 +7,7 @@
 #define QOPT_TOOLS_QUANTIZE_OUTPUTFORMAT_H
 
 #include "qopt/Support/Error.h"
+#include "qopt/Transforms/WeightTable.h"
 
 #include <span>
 #include <string_view>
@@ -20,10 +21,12 @@ struct QuantizeOptions;
 struct OutputFormat {
   std::string_view name;
   std::string_view defaultType;
-  /// Whether quantized weights become blocks of GGUF types.
-  bool ggufBlocks;
+  /// Whether writing also encodes the GGUF types that weights are to have.
+  bool encodes;
   /// Whether the archive of quantized weights is a part of the output.
   bool keepsArchive;
+  /// The tensors that `write` writes.
+  Result<std::vector<WeightRow>> (*plan)(Model &model);
   /// Writes the quantized model to options.output.
   Status (*write)(Model &model, const QuantizeOptions &options);
 };

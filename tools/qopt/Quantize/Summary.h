@@ -8,14 +8,9 @@
 
 #include "Quantize/Options.h"
 
+#include "qopt/Transforms/WeightTable.h"
+
 namespace qopt {
-
-/// Bytes of the weights of a module and how many numbers they stand for.
-struct WeightTotal {
-  int64_t bytes = 0, numbers = 0, quantizedBytes = 0, quantizedNumbers = 0;
-
-  explicit WeightTotal(mlir::ModuleOp module);
-};
 
 /// What was done, as text or as one JSON object.
 struct QuantizeSummary {

@@ -66,16 +66,15 @@ static Status refuseToReplaceInputs(Model &model,
 
 static Status quantize(Model &model, QuantizeOptions &options) {
   QuantizeRecipe &recipe = options.recipe;
-  recipe.type =
-      options.type.value_or(std::string(options.format().defaultType));
-  recipe.ggufBlocks = options.format().ggufBlocks;
   recipe.archive =
       relativePath(options.archive(), model.services->options().baseDirectory);
-  if (recipe.type != "f16")
-    QOPT_CHECK(prepareRequantization(*model.module, recipe.head,
-                                     options.allowRequantize));
+  QOPT_CHECK(checkRecipe(recipe));
+  QOPT_ASSIGN(AssignedTypes assigned, assignTypes(*model.module, recipe.types));
+  for (const std::string &note : assigned.notes)
+    model.services->progress().note(note);
+  QOPT_CHECK(prepareRequantization(*model.module, options.allowRequantize));
   mlir::PassManager manager(model.context.get());
-  QOPT_CHECK(buildQuantizePipeline(manager, recipe));
+  buildQuantizePipeline(manager, recipe);
   return runPasses(model, manager);
 }
 
@@ -86,11 +85,12 @@ static Result<QuantizeSummary> run(QuantizeOptions &options) {
   catchInterrupts();
   QOPT_ASSIGN(Model model, openModel(options.model, options.machine, progress));
   QOPT_CHECK(refuseToReplaceInputs(model, options));
-  WeightTotal before(*model.module);
+  WeightTotal before(weightTable(*model.module));
   TemporaryArchive archive(options);
   QOPT_CHECK(quantize(model, options));
   QOPT_CHECK(options.format().write(model, options));
-  return QuantizeSummary{before, WeightTotal(*model.module)};
+  QOPT_ASSIGN(std::vector<WeightRow> written, options.format().plan(model));
+  return QuantizeSummary{before, WeightTotal(written)};
 }
 
 Status qopt::runQuantize(std::span<char *> words) {

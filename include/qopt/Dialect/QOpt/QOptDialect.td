@@ -35,6 +35,10 @@ def QOpt_Dialect : Dialect {
 
     /// Dictionary on a module: source name -> #qopt.file.
     static constexpr ::llvm::StringLiteral kSources = "qopt.sources";
+    /// On a float weight, what it is going to be: a scheme, or a float type.
+    static constexpr ::llvm::StringLiteral kScheme = "qopt.scheme";
+    /// On a module, the name of the mix that its schemes follow.
+    static constexpr ::llvm::StringLiteral kMix = "qopt.mix";
   }];
 }
 
