@@ -37,14 +37,16 @@ double readFloat(Type type, uint64_t bits) {
   }
 }
 
-/// The 8-bit formats have no infinity (e4m3) and saturate to the largest
-/// number.
+/// Saturates to the largest number. e4m3 has no infinity: its numbers from 256
+/// on have the exponent that narrow() takes for one.
 uint32_t writeByte(Type type, double value) {
   if (value != value)
     return 0x7f;
-  double largest = type.kind == Type::E4M3 ? 448 : 57344;
-  value = std::clamp(value, -largest, largest);
-  return type.kind == Type::E4M3 ? narrow<4, 3>(value) : narrow<5, 2>(value);
+  if (type.kind == Type::E5M2)
+    return narrow<5, 2>(std::clamp(value, -57344.0, 57344.0));
+  value = std::clamp(value, -448.0, 448.0);
+  return std::fabs(value) < 256 ? narrow<4, 3>(value)
+                                : narrow<4, 3>(value / 2) + 8;
 }
 
 uint64_t writeFloat(Type type, double value, Rounding rounding, uint8_t flags) {
