@@ -12,12 +12,15 @@
 //     verify ENTRY M        compares a kernel of the module with the reference
 //     time NAME M           a kernel, or a linear of the module (by M)
 //     dense N K TYPE M      cuBLAS in f16 or bf16
+//     archive WEIGHTS VALUES M SYMBOL=LINEAR …
+//                           weights that the compiler packed (ArchiveCheck.h)
 //
 // A kernel that fails leaves a context in which nothing works any more: the
 // worker answers and ends, and gpu-check starts another one. The same for one
 // that hangs, which gpu-check notices.
 //
 //===----------------------------------------------------------------------===//
+#include "ArchiveCheck.h"
 #include "Linear.h"
 
 #include <cmath>
@@ -75,6 +78,7 @@ private:
   Answer describeDevice();
   Answer openModule(const std::string &path);
   Answer describeKernel(size_t index, const KernelRow &row);
+  Answer runArchive(std::istream &words);
   Linear &linearOf(const std::string &name);
   template <typename L> Answer describeTiming(L &linear, int64_t m, Timing);
 
@@ -175,6 +179,22 @@ Linear &Worker::linearOf(const std::string &name) {
   return *linear;
 }
 
+Answer Worker::runArchive(std::istream &words) {
+  ArchiveCheck check;
+  words >> check.weights >> check.values >> check.rows;
+  std::string call;
+  while (words >> call) {
+    size_t middle = call.find('=');
+    check.calls.emplace_back(call.substr(0, middle), call.substr(middle + 1));
+  }
+  if (!module || check.calls.empty())
+    throw std::runtime_error("no module is open, or nothing to run");
+  ArchiveCheck::Result result = check.run(device, module);
+  return Answer()
+      .member("relative", result.relative)
+      .member("different", result.different);
+}
+
 template <typename L>
 Answer Worker::describeTiming(L &linear, int64_t m, Timing timing) {
   return Answer()
@@ -226,6 +246,8 @@ Answer Worker::answer(const std::string &request) {
     }
     return describeTiming(*dense, m, dense->time(m));
   }
+  if (what == "archive")
+    return runArchive(words);
   throw std::runtime_error("unknown request: " + request);
 }
 

@@ -12,6 +12,25 @@ ROW = {"linear": "linear", "scheme": "int4_g128_sym", "bits": 4, "group": 128, "
 ENTRIES = [("ok_m8", 8), ("wrong_m16", 16), ("hangs_m64", 64), ("crashes_m128", 128), ("ok_m0", 0)]
 
 
+def tensors(path):
+    """Names and shapes of a safetensors file."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}
+
+
+def archive(weights, values, rows, *calls):
+    """Whether the files of the model hold what its linears need."""
+    packed, numbers = tensors(weights), tensors(values)
+    for call in calls:
+        symbol, linear = call.split("=")
+        n, k = numbers[symbol + ".y"][1], numbers[symbol + ".x"][1]
+        assert linear == f"qopt_linear_int4_g64_n{n}_k{k}", linear
+        assert {symbol + ".packed", symbol + ".scales", symbol + ".zeros"} <= packed.keys()
+        assert numbers[symbol + ".x"][0] == numbers[symbol + ".y"][0] == int(rows)
+    return {"relative": 3e-4, "different": 0}
+
+
 def answer(request):
     what, *words = request.split()
     if what == "device":
@@ -22,6 +41,8 @@ def answer(request):
                   "blocks_per_multiprocessor": 2, "grid_x": 16, "grid_y": 1}
         return {"table": {"kernels": [{**ROW, "entry": entry, "max_m": most} for entry, most in ENTRIES]},
                 "kernels": [{**kernel, "entry": entry} for entry, _ in ENTRIES]}
+    if what == "archive":
+        return archive(*words)
     if what == "verify" and words[0].startswith("hangs"):
         time.sleep(1000)
     if what == "verify" and words[0].startswith("crashes"):
