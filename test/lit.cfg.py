@@ -34,3 +34,10 @@ config.substitutions.append(
 if config.ptxas and "NOTFOUND" not in config.ptxas:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", config.ptxas))
+    cuda = os.path.dirname(os.path.dirname(config.ptxas))
+    if all(
+        os.path.exists(os.path.join(cuda, file))
+        for file in ("bin/nvcc", "include/cublas_v2.h")
+    ):
+        config.available_features.add("nvcc")
+        config.substitutions.append(("%cuda", cuda))

@@ -90,8 +90,8 @@ ArchiveCheck::Result ArchiveCheck::run(QoptCudaDevice *device,
     call(qopt_cuda_launch, &launches[i], stream);
     call(qopt_cuda_synchronize, device, stream);
     alone.push_back(download(device, layers[i]));
-    result.relative = std::max(
-        result.relative, relativeError(alone.back(), layers[i].expected));
+    result.relative = std::max(result.relative,
+                               relativeError(alone.back(), layers[i].expected));
     poison(device, layers[i]);
   }
 

@@ -22,8 +22,8 @@ void Blas::product(const float *x, const float *w, float *y, int64_t m,
   const float one = 1, zero = 0;
   check(cublasSetStream(handle, stream));
   check(cublasSetWorkspace(handle, workspace.get(), workspace.size()));
-  check(cublasSgemm(handle, CUBLAS_OP_T, CUBLAS_OP_N, n, m, k, &one, w, k, x,
-                    k, &zero, y, n));
+  check(cublasSgemm(handle, CUBLAS_OP_T, CUBLAS_OP_N, n, m, k, &one, w, k, x, k,
+                    &zero, y, n));
 }
 
 void Blas::product(const void *x, const void *w, void *y, Activation type,

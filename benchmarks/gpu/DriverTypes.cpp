@@ -30,7 +30,8 @@ using Attribute = CudaDriver::LaunchAttribute;
 static_assert(sizeof(Attribute) == sizeof(CUlaunchAttribute));
 static_assert(offsetof(Attribute, value) == offsetof(CUlaunchAttribute, value));
 
-static_assert(cuda::multiprocessors == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+static_assert(cuda::multiprocessors ==
+              CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
 static_assert(cuda::l2Bytes == CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
 static_assert(cuda::computeMajor ==
               CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);

@@ -41,5 +41,7 @@ void countDifferent(const void *a, const void *b, int64_t words,
                     unsigned long long *count, cudaStream_t stream);
 /// Reads `bytes` (a multiple of 16) and writes nothing.
 void readAll(const void *data, int64_t bytes, cudaStream_t stream);
+/// What a launch costs that does nothing.
+void doNothing(cudaStream_t stream);
 
 #endif // QOPT_BENCHMARKS_GPU_KERNELS_H

@@ -48,7 +48,7 @@ struct WeightFormat {
   /// The row and the group that a scale or zero point belongs to:
   /// [tiles of 16 rows, groups, 16], row r + 8 h of the tile at 2 r + h.
   QOPT_EVERYWHERE void parameterPlace(int64_t index, int64_t &row,
-                                          int64_t &groupIndex) const {
+                                      int64_t &groupIndex) const {
     int64_t slot = index % 16;
     groupIndex = index / 16 % groups();
     row = index / 16 / groups() * 16 + slot / 2 + 8 * (slot % 2);

@@ -44,13 +44,13 @@ void Linear::launch(QoptCudaModule &module, const std::string &name, int64_t m,
   auto address = [](const void *pointer) {
     return reinterpret_cast<QoptCudaPointer>(pointer);
   };
-  QoptCudaCall call = {&module,
-                       name.c_str(),
-                       address(x.get()),
-                       {address(weight.packed), address(weight.scales),
-                        address(weight.zeros)},
-                       address(y.get(guard)),
-                       int32_t(m)};
+  QoptCudaCall call = {
+      &module,
+      name.c_str(),
+      address(x.get()),
+      {address(weight.packed), address(weight.scales), address(weight.zeros)},
+      address(y.get(guard)),
+      int32_t(m)};
   char error[8192];
   if (qopt_cuda_launch(&call, timer.stream(), error, sizeof(error)) != 0)
     throw std::runtime_error(error);

@@ -16,8 +16,8 @@
 
 /// What verifying found.
 struct Verdict {
-  double relative = 0; // mean|y - r| / mean|r|
-  double largest = 0;  // max|y - r| / root mean square of r
+  double relative = 0;               // mean|y - r| / mean|r|
+  double largest = 0;                // max|y - r| / root mean square of r
   unsigned long long notWritten = 0; // still as they were, or not finite
   unsigned long long overrun = 0;    // bytes changed before or after y
   unsigned long long unstable = 0;   // elements that differ in a second launch

@@ -16,8 +16,8 @@
 static constexpr int n = 72, k = 136;
 
 #define ROW(entry)                                                             \
-  "{\"linear\":\"self\",\"scheme\":\"int4_g128_sym\",\"bits\":4,"             \
-  "\"group\":128,\"zeros\":false,\"n\":72,\"k\":136,\"activations\":\"f16\"," \
+  "{\"linear\":\"self\",\"scheme\":\"int4_g128_sym\",\"bits\":4,"              \
+  "\"group\":128,\"zeros\":false,\"n\":72,\"k\":136,\"activations\":\"f16\","  \
   "\"entry\":\"" entry "\",\"max_m\":0,\"block\":96,\"shared\":0,"             \
   "\"shared_per_row\":0,\"n_tiles\":1,\"m_tile\":1,\"persistent\":false,"      \
   "\"cluster\":1}"
@@ -56,7 +56,7 @@ static __device__ void multiply(const __half *x, const uint8_t *packed,
 }
 
 #define KERNEL(name)                                                           \
-  extern "C" __global__ void name(const __half *x, const uint8_t *packed,     \
+  extern "C" __global__ void name(const __half *x, const uint8_t *packed,      \
                                   const uint16_t *scales, __half *y, int m)
 
 KERNEL(right) { multiply(x, packed, scales, y, m); }

@@ -105,6 +105,7 @@ Worker::Worker() {
 }
 
 Answer Worker::describeDevice() {
+  Timing empty = timer->measure(1, [&](int) { doNothing(timer->stream()); });
   return Answer()
       .member("device", device->name)
       .member("compute_capability", device->computeCapability)
@@ -114,7 +115,9 @@ Answer Worker::describeDevice() {
       .member("driver", cudaVersion(device->driver.version))
       .member("cublas", std::to_string(CUBLAS_VERSION))
       .member("copy_gbs", timer->copyBandwidth())
-      .member("read_gbs", timer->readBandwidth());
+      .member("read_gbs", timer->readBandwidth())
+      .member("empty_single_us", empty.single)
+      .member("empty_graph_us", empty.sequence);
 }
 
 Answer Worker::describeKernel(size_t index, const KernelRow &row) {
@@ -160,7 +163,8 @@ Answer Worker::openModule(const std::string &path) {
     throw std::runtime_error(error);
   std::string kernels;
   for (size_t i = 0; i < module->table.rows.size(); ++i)
-    kernels += (i ? ", " : "") + describeKernel(i, module->table.rows[i]).text();
+    kernels +=
+        (i ? ", " : "") + describeKernel(i, module->table.rows[i]).text();
   return Answer()
       .raw("table", module->description)
       .raw("kernels", '[' + kernels + ']');
@@ -169,7 +173,7 @@ Answer Worker::openModule(const std::string &path) {
 Linear &Worker::linearOf(const std::string &name) {
   if (!module)
     throw std::runtime_error("no module is open");
-  std::vector<size_t> candidates = module->table.candidates(name);
+  const std::vector<size_t> &candidates = module->table.candidates(name);
   if (candidates.empty())
     throw std::runtime_error("the module has no " + name);
   const KernelRow &row = module->table.rows[candidates[0]];
@@ -235,8 +239,7 @@ Answer Worker::answer(const std::string &request) {
         .member("shared", geometry.shared);
   }
   if (what == "dense" && words >> n >> k >> name >> m) {
-    std::string key =
-        std::to_string(n) + ' ' + std::to_string(k) + ' ' + name;
+    std::string key = std::to_string(n) + ' ' + std::to_string(k) + ' ' + name;
     if (key != denseKey) {
       dense.reset();
       dense = std::make_unique<DenseLinear>(

@@ -55,6 +55,10 @@ void qopt_cuda_close(QoptCudaDevice *device);
 int qopt_cuda_load(QoptCudaDevice *device, const void *image, size_t bytes,
                    QoptCudaModule **module, char *error, size_t errorSize);
 
+/* The module's table of kernels, JSON text that lives as long as the module:
+ * which linears there are. */
+const char *qopt_cuda_table(const QoptCudaModule *module);
+
 /* The components of a packed weight. `zeros` is 0 for symmetric schemes. */
 typedef struct QoptCudaWeight {
   QoptCudaPointer packed, scales, zeros;
@@ -88,8 +92,7 @@ void qopt_cuda_discard(QoptCudaGraph *graph);
 
 /* Memory and streams, for callers that have no CUDA of their own. */
 int qopt_cuda_allocate(QoptCudaDevice *device, size_t bytes,
-                       QoptCudaPointer *pointer, char *error,
-                       size_t errorSize);
+                       QoptCudaPointer *pointer, char *error, size_t errorSize);
 void qopt_cuda_free(QoptCudaDevice *device, QoptCudaPointer pointer);
 int qopt_cuda_upload(QoptCudaDevice *device, QoptCudaPointer to,
                      const void *from, size_t bytes, char *error,

@@ -69,8 +69,8 @@ bool Archive::open(const std::string &path, std::string &error) {
   }
   void *address = MAP_FAILED;
   if (S_ISREG(status.st_mode) && status.st_size > 0)
-    address = mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, descriptor,
-                   0);
+    address =
+        mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   close(descriptor);
   if (address == MAP_FAILED) {
     error = path + ": not a file that can be mapped";

@@ -32,9 +32,13 @@ int qopt_cuda_load(QoptCudaDevice *device, const void *image, size_t bytes,
                    QoptCudaModule **module, char *error, size_t errorSize) {
   std::string message;
   *module = nullptr;
-  bool success = device->load({static_cast<const char *>(image), bytes},
-                              *module, message);
+  bool success =
+      device->load({static_cast<const char *>(image), bytes}, *module, message);
   return report(success, message, error, errorSize);
+}
+
+const char *qopt_cuda_table(const QoptCudaModule *module) {
+  return module->description.c_str();
 }
 
 int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream stream,
@@ -67,10 +71,10 @@ static bool allocate(const QoptCudaDevice &device, size_t bytes,
                      QoptCudaPointer &pointer, std::string &error) {
   pointer = 0;
   return device.enter(error) &&
-         device.driver.succeeded(
-             device.driver.memoryAllocate(&pointer, bytes),
-             "allocating " + std::to_string(bytes) + " bytes on the GPU",
-             error);
+         device.driver.succeeded(device.driver.memoryAllocate(&pointer, bytes),
+                                 "allocating " + std::to_string(bytes) +
+                                     " bytes on the GPU",
+                                 error);
 }
 
 static bool upload(const QoptCudaDevice &device, QoptCudaPointer to,
@@ -115,11 +119,10 @@ int qopt_cuda_download(QoptCudaDevice *device, void *to, QoptCudaPointer from,
 int qopt_cuda_stream(QoptCudaDevice *device, QoptCudaStream *stream,
                      char *error, size_t errorSize) {
   std::string message;
-  bool success =
-      device->enter(message) &&
-      device->driver.succeeded(
-          device->driver.streamCreate(stream, cuda::streamNonBlocking),
-          "creating a stream", message);
+  bool success = device->enter(message) &&
+                 device->driver.succeeded(device->driver.streamCreate(
+                                              stream, cuda::streamNonBlocking),
+                                          "creating a stream", message);
   return report(success, message, error, errorSize);
 }
 

@@ -30,9 +30,9 @@ bool QoptCudaDevice::open(int wanted, std::string &error) {
 
   auto attribute = [&](int which, int64_t &value) {
     int result = 0;
-    bool good = driver.succeeded(
-        driver.deviceGetAttribute(&result, which, device), "asking the GPU",
-        error);
+    bool good =
+        driver.succeeded(driver.deviceGetAttribute(&result, which, device),
+                         "asking the GPU", error);
     value = result;
     return good;
   };

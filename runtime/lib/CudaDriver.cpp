@@ -29,8 +29,7 @@ static bool find(void *library, const char *name, Function &function,
 
 bool CudaDriver::open(std::string &error) {
   const char *other = std::getenv("QOPT_LIBCUDA");
-  void *library =
-      dlopen(other ? other : "libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  void *library = dlopen(other ? other : "libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     error = std::string("no CUDA driver on this machine: ") + dlerror();
     return false;

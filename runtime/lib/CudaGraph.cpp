@@ -26,8 +26,9 @@ bool QoptCudaGraph::record(const QoptCudaCall *calls, size_t count,
                           "recording a graph", good ? error : ending))
       good = false;
   }
-  good = good && driver.succeeded(driver.graphInstantiate(&executable, graph, 0),
-                                  "making the graph executable", error);
+  good =
+      good && driver.succeeded(driver.graphInstantiate(&executable, graph, 0),
+                               "making the graph executable", error);
   if (graph)
     driver.graphDestroy(graph);
   driver.streamDestroy(stream);

@@ -64,9 +64,8 @@ bool QoptCudaModule::readTable(std::string &error) {
   }
   description.resize(bytes);
   if (!driver.succeeded(code, "finding the table of kernels", error) ||
-      !driver.succeeded(
-          driver.copyToHost(description.data(), address, bytes),
-          "reading the table of kernels", error))
+      !driver.succeeded(driver.copyToHost(description.data(), address, bytes),
+                        "reading the table of kernels", error))
     return false;
   description.resize(std::min(description.find('\0'), description.size()));
   if (DispatchTable::parse(description, table, error))
@@ -106,13 +105,29 @@ bool QoptCudaModule::prepareKernels(std::string &error) {
                           "allowing the clusters of " + row.entry, error))
       return false;
     kernels.push_back(kernel);
+    // The driver takes a microsecond for each answer; launches look it up.
+    constexpr int64_t mostAnswers = 256;
+    if (row.persistent) {
+      int64_t answers = row.sharedPerRow == 0 ? 1 : row.maxRows;
+      for (int64_t m = 1; m <= std::min(answers, mostAnswers); ++m)
+        kernels.back().blocks.push_back(
+            blocksPerMultiprocessor(kernels.size() - 1, row.dynamicShared(m)));
+    }
   }
   return true;
 }
 
+int QoptCudaModule::blocksPerMultiprocessor(size_t row,
+                                            int64_t sharedBytes) const {
+  int count = 0;
+  device.driver.occupancy(&count, kernels[row].function,
+                          int(table.rows[row].block), size_t(sharedBytes));
+  return count;
+}
+
 bool QoptCudaModule::choose(const char *name, int64_t rows, size_t &row,
                             Geometry &geometry, std::string &error) const {
-  std::vector<size_t> candidates = table.candidates(name);
+  const std::vector<size_t> &candidates = table.candidates(name);
   if (candidates.empty()) {
     error = std::string("the module has no linear and no kernel ") + name;
     return false;
@@ -121,10 +136,10 @@ bool QoptCudaModule::choose(const char *name, int64_t rows, size_t &row,
     const Kernel &kernel = kernels[candidate];
     const KernelRow &description = table.rows[candidate];
     auto blocks = [&](int64_t shared) -> int64_t {
-      int count = 0;
-      device.driver.occupancy(&count, kernel.function, int(description.block),
-                              size_t(shared));
-      return count;
+      size_t index = description.sharedPerRow == 0 ? 0 : size_t(rows - 1);
+      return index < kernel.blocks.size()
+                 ? kernel.blocks[index]
+                 : blocksPerMultiprocessor(candidate, shared);
     };
     DeviceLimits limits = {device.multiprocessors,
                            device.sharedPerBlock - kernel.staticShared};
@@ -133,8 +148,8 @@ bool QoptCudaModule::choose(const char *name, int64_t rows, size_t &row,
       return true;
     }
   }
-  error = std::string("no kernel of ") + name + " takes M = " +
-          std::to_string(rows) + " on " + device.name;
+  error = std::string("no kernel of ") + name +
+          " takes M = " + std::to_string(rows) + " on " + device.name;
   return false;
 }
 

@@ -44,6 +44,9 @@ struct QoptCudaModule {
   struct Kernel {
     qopt::runtime::CudaDriver::Handle function = nullptr;
     int64_t staticShared = 0; // bytes
+    /// Of persistent kernels: blocks per multiprocessor for M = 1, 2, …, as far
+    /// as that depends on M and the table bounds it.
+    std::vector<int> blocks;
   };
   const QoptCudaDevice &device;
   qopt::runtime::CudaDriver::Handle module = nullptr;
@@ -64,6 +67,7 @@ private:
             qopt::runtime::CudaDriver::Handle function,
             const qopt::runtime::Geometry &geometry, QoptCudaStream stream,
             void **parameters) const;
+  int blocksPerMultiprocessor(size_t row, int64_t sharedBytes) const;
   bool readTable(std::string &error);
   bool prepareKernels(std::string &error);
 };

@@ -7,6 +7,7 @@
 #include "Json.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 using namespace qopt::runtime;
 
@@ -109,28 +110,29 @@ bool DispatchTable::parse(std::string_view text, DispatchTable &table,
     return false;
   }
   table.chip = chip->text;
+  std::unordered_set<std::string> entries;
   for (size_t i = 0; i < kernels->elements.size(); ++i) {
     KernelRow row;
     if (!readRow(kernels->elements[i], i, row, error))
       return false;
-    if (!table.byEntry.emplace(row.entry, i).second) {
+    if (!entries.insert(row.entry).second) {
       error = "kernels[" + std::to_string(i) + "]: entry " + row.entry +
               " stands there twice";
       return false;
     }
-    table.byLinear[row.linear].push_back(i);
+    table.byName[row.linear].push_back(i);
     table.rows.push_back(std::move(row));
   }
+  for (size_t i = 0; i < table.rows.size(); ++i)
+    table.byName.try_emplace(table.rows[i].entry, 1, i);
   return true;
 }
 
-std::vector<size_t> DispatchTable::candidates(std::string_view name) const {
-  std::string key(name);
-  if (auto linear = byLinear.find(key); linear != byLinear.end())
-    return linear->second;
-  if (auto entry = byEntry.find(key); entry != byEntry.end())
-    return {entry->second};
-  return {};
+const std::vector<size_t> &
+DispatchTable::candidates(const std::string &name) const {
+  static const std::vector<size_t> none;
+  auto found = byName.find(name);
+  return found == byName.end() ? none : found->second;
 }
 
 bool qopt::runtime::geometryOf(
@@ -152,8 +154,8 @@ bool qopt::runtime::geometryOf(
     clusters = std::min(clusters, resident);
   }
   geometry.gridX = uint32_t(clusters * row.cluster);
-  geometry.gridY = uint32_t(
-      std::min((rows + row.tileOfM - 1) / row.tileOfM, largestGridY));
+  geometry.gridY =
+      uint32_t(std::min((rows + row.tileOfM - 1) / row.tileOfM, largestGridY));
   geometry.block = uint32_t(row.block);
   geometry.shared = uint32_t(row.dynamicShared(rows));
   return true;

@@ -23,22 +23,21 @@ namespace qopt::runtime {
 
 /// A row of the table: one kernel.
 struct KernelRow {
-  std::string linear;      // "qopt_linear_int4_g128_n8192_k8192"
-  std::string scheme;      // "int4_g128"
+  std::string linear; // "qopt_linear_int4_g128_n8192_k8192"
+  std::string scheme; // "int4_g128"
   int64_t bits = 0, group = 0;
-  bool zeros = false;      // takes zero points
+  bool zeros = false; // takes zero points
   int64_t n = 0, k = 0;
   std::string activations; // "f16" or "bf16"
   std::string entry;
-  int64_t maxRows = 0;     // the largest M; 0: any
-  int64_t block = 0;       // threads
+  int64_t maxRows = 0;                  // the largest M; 0: any
+  int64_t block = 0;                    // threads
   int64_t shared = 0, sharedPerRow = 0; // dynamic bytes: shared + M * …
-  int64_t tilesOfN = 0;    // blocks (clusters) along N
-  int64_t tileOfM = 0;     // rows of x per block
-  bool persistent = false; // blocks stride over the tiles along N
-  int64_t cluster = 1;     // blocks of a cluster
-  bool overlap = false;    // may begin before the kernel before it has ended
-
+  int64_t tilesOfN = 0;                 // blocks (clusters) along N
+  int64_t tileOfM = 0;                  // rows of x per block
+  bool persistent = false;              // blocks stride over the tiles along N
+  int64_t cluster = 1;                  // blocks of a cluster
+  bool overlap = false; // may begin before the kernel before it has ended
 
   int64_t dynamicShared(int64_t rows) const {
     return shared + sharedPerRow * rows;
@@ -48,8 +47,6 @@ struct KernelRow {
 struct DispatchTable {
   std::string chip;
   std::vector<KernelRow> rows;
-  std::unordered_map<std::string, std::vector<size_t>> byLinear;
-  std::unordered_map<std::string, size_t> byEntry;
 
   /// Reads the text and checks every number: a launch of any row is then free
   /// of overflow. False with a sentence in `error`.
@@ -58,7 +55,11 @@ struct DispatchTable {
 
   /// The rows to try, in order, for a linear or an entry; empty if the name is
   /// neither.
-  std::vector<size_t> candidates(std::string_view name) const;
+  const std::vector<size_t> &candidates(const std::string &name) const;
+
+private:
+  /// Of linears, and of entries that are not called like a linear.
+  std::unordered_map<std::string, std::vector<size_t>> byName;
 };
 
 struct Geometry {

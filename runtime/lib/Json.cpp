@@ -170,7 +170,8 @@ private:
     ++at; // the u
     if (text.size() - at < 4)
       return fail("the string does not end");
-    auto read = std::from_chars(text.data() + at, text.data() + at + 4, unit, 16);
+    auto read =
+        std::from_chars(text.data() + at, text.data() + at + 4, unit, 16);
     if (read.ec != std::errc() || read.ptr != text.data() + at + 4)
       return fail("not four hexadecimal digits");
     at += 4;

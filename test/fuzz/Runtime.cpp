@@ -19,11 +19,12 @@ static void readTable(std::string_view text) {
     fuzz::require(!table.candidates(row.linear).empty() &&
                       !table.candidates(row.entry).empty(),
                   "every row is found by both of its names");
-    for (int64_t rows : {int64_t(0), int64_t(1), int64_t(7), int64_t(INT32_MAX)}) {
+    for (int64_t rows :
+         {int64_t(0), int64_t(1), int64_t(7), int64_t(INT32_MAX)}) {
       Geometry geometry;
       DeviceLimits limits = {132, 232448};
-      if (!geometryOf(row, rows, limits, [](int64_t) { return int64_t(2); },
-                      geometry))
+      if (!geometryOf(
+              row, rows, limits, [](int64_t) { return int64_t(2); }, geometry))
         continue;
       fuzz::require(geometry.gridX >= 1 && geometry.gridX <= INT32_MAX &&
                         geometry.gridY >= 1 && geometry.gridY <= 65535 &&

@@ -144,6 +144,7 @@ TEST_F(Cuda, LoadsTheSameBytesOnce) {
   QoptCudaModule *first = module;
   EXPECT_EQ(load(image), "");
   EXPECT_EQ(module, first);
+  EXPECT_EQ(qopt_cuda_table(module), image);
   EXPECT_EQ(load(table({kernel("b", 0)})), "");
   EXPECT_NE(module, first);
   EXPECT_EQ(std::count(fake->calls.begin(), fake->calls.end(), "load"), 2);
@@ -170,12 +171,9 @@ TEST_F(Cuda, ChoosesTheKernelByTheRowsOfX) {
   EXPECT_EQ(launch("a_m0", 1), "");
   EXPECT_EQ(lastCall(), "launch a_m0 grid 64x1x1 block 128 shared 0 parameters "
                         "1001 1002 1003 1005 1");
-  EXPECT_EQ(launch("a_m8", 9),
-            "no kernel of a_m8 takes M = 9 on Fake GPU");
-  EXPECT_EQ(launch("linear", 0),
-            "no kernel of linear takes M = 0 on Fake GPU");
-  EXPECT_EQ(launch("other", 1),
-            "the module has no linear and no kernel other");
+  EXPECT_EQ(launch("a_m8", 9), "no kernel of a_m8 takes M = 9 on Fake GPU");
+  EXPECT_EQ(launch("linear", 0), "no kernel of linear takes M = 0 on Fake GPU");
+  EXPECT_EQ(launch("other", 1), "the module has no linear and no kernel other");
 }
 
 TEST_F(Cuda, PassesZeroPointsAndClusters) {
@@ -188,8 +186,7 @@ TEST_F(Cuda, PassesZeroPointsAndClusters) {
   EXPECT_EQ(launch("wide", 3), "");
   EXPECT_EQ(lastCall(), "launch wide grid 1024x1x1 block 128 shared 0 "
                         "parameters 1001 1002 1003 1005 3");
-  EXPECT_EQ(std::count(fake->calls.begin(), fake->calls.end(),
-                       "set wide 14 1"),
+  EXPECT_EQ(std::count(fake->calls.begin(), fake->calls.end(), "set wide 14 1"),
             1);
 }
 
@@ -199,9 +196,9 @@ TEST_F(Cuda, GivesSharedMemoryAndPassesOverKernelsThatWantTooMuch) {
             "");
   // 50000 + 8 * 20000 do not fit: as much as there is beside the 1000 bytes of
   // static shared memory.
-  EXPECT_EQ(std::count(fake->calls.begin(), fake->calls.end(),
-                       "set a_m8 8 199000"),
-            1);
+  EXPECT_EQ(
+      std::count(fake->calls.begin(), fake->calls.end(), "set a_m8 8 199000"),
+      1);
   EXPECT_EQ(launch("linear", 7), "");
   EXPECT_NE(lastCall().find("launch a_m8 grid 64x1x1 block 128 shared 190000 "),
             std::string::npos)
@@ -213,10 +210,25 @@ TEST_F(Cuda, GivesSharedMemoryAndPassesOverKernelsThatWantTooMuch) {
 }
 
 TEST_F(Cuda, PassesOverPersistentKernelsOfWhichNoBlockFits) {
-  ASSERT_EQ(load(table({kernel("a_m8", 8, true), kernel("a_m0", 0)})), "");
   fake->blocksPerMultiprocessor = 0;
+  ASSERT_EQ(load(table({kernel("a_m8", 8, true), kernel("a_m0", 0)})), "");
   EXPECT_EQ(launch("linear", 1), "");
   EXPECT_EQ(lastCall().find("launch a_m0"), 0u);
+}
+
+TEST_F(Cuda, FillsTheGpuWithPersistentBlocksAsSharedMemoryAllows) {
+  fake->sharedPerMultiprocessor = 100000;
+  ASSERT_EQ(load(table({kernel("a_m8", 8, true, 1000, 20000),
+                        kernel("a_any", 0, true, 50000)})),
+            "");
+  int questions = fake->occupancyQuestions;
+  EXPECT_EQ(launch("linear", 1), ""); // four of 21000 bytes on each
+  EXPECT_EQ(lastCall().find("launch a_m8 grid 40x1x1"), 0u) << lastCall();
+  EXPECT_EQ(launch("linear", 2), "");
+  EXPECT_EQ(lastCall().find("launch a_m8 grid 20x1x1"), 0u) << lastCall();
+  EXPECT_EQ(launch("linear", 5), ""); // not one of 101000
+  EXPECT_EQ(lastCall().find("launch a_any grid 20x1x1"), 0u) << lastCall();
+  EXPECT_EQ(fake->occupancyQuestions, questions) << "launches ask the driver";
 }
 
 TEST_F(Cuda, LetsKernelsBeginEarlyWhereTheGpuCan) {
@@ -227,8 +239,7 @@ TEST_F(Cuda, LetsKernelsBeginEarlyWhereTheGpuCan) {
   ASSERT_EQ(load(table({overlapping})), "");
   fake->calls.clear();
   EXPECT_EQ(launch("linear", 1), "");
-  EXPECT_EQ(fake->calls,
-            (std::vector<std::string>{"attribute 6 1", launched}));
+  EXPECT_EQ(fake->calls, (std::vector<std::string>{"attribute 6 1", launched}));
 
   qopt_cuda_close(device);
   device = nullptr;
@@ -271,8 +282,7 @@ TEST_F(Cuda, RecordsAChainAsAGraph) {
   fake->calls.clear();
   EXPECT_EQ(qopt_cuda_record(device, calls, 2, &graph, error, sizeof(error)),
             1);
-  EXPECT_EQ(std::string(error),
-            "the module has no linear and no kernel other");
+  EXPECT_EQ(std::string(error), "the module has no linear and no kernel other");
   EXPECT_EQ(graph, nullptr);
   EXPECT_EQ(lastCall(), "destroy stream");
 }
@@ -295,13 +305,13 @@ TEST_F(Cuda, UploadsWeightsOfAnArchive) {
             0)
       << error;
   char bytes[4];
-  ASSERT_EQ(qopt_cuda_download(device, bytes, weight.packed, 4, error,
-                               sizeof(error)),
-            0);
+  ASSERT_EQ(
+      qopt_cuda_download(device, bytes, weight.packed, 4, error, sizeof(error)),
+      0);
   EXPECT_EQ(std::string(bytes, 4), "abcd");
-  ASSERT_EQ(qopt_cuda_download(device, bytes, weight.scales, 2, error,
-                               sizeof(error)),
-            0);
+  ASSERT_EQ(
+      qopt_cuda_download(device, bytes, weight.scales, 2, error, sizeof(error)),
+      0);
   EXPECT_EQ(std::string(bytes, 2), "ef");
   EXPECT_EQ(weight.zeros, 0u);
   qopt_cuda_free_weight(device, &weight);

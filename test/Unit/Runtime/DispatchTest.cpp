@@ -1,5 +1,5 @@
-#include "Archive.h"
 #include "Dispatch.h"
+#include "Archive.h"
 
 #include <gtest/gtest.h>
 
@@ -95,7 +95,8 @@ TEST(Archive, RefusesTensorsOutsideOfTheFile) {
     file[0] = char(header.size());
     file += header + data;
     ArchiveIndex index;
-    return index.parse(file, error) ? std::string(index.find(file, "a")) : error;
+    return index.parse(file, error) ? std::string(index.find(file, "a"))
+                                    : error;
   };
   EXPECT_EQ(parse(R"({"a": {"data_offsets": [1, 3]}})", "xyz"), "yz");
   EXPECT_EQ(parse(R"({"a": {"data_offsets": [1, 4]}})", "xyz"),

@@ -80,8 +80,12 @@ int cuFuncSetAttribute(Handle function, int attribute, int value) {
                std::to_string(attribute) + " " + std::to_string(value));
 }
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, Handle, int,
-                                                size_t) {
-  return *count = state.blocksPerMultiprocessor, 0;
+                                                size_t shared) {
+  ++state.occupancyQuestions;
+  *count = state.sharedPerMultiprocessor
+               ? int(state.sharedPerMultiprocessor / shared)
+               : state.blocksPerMultiprocessor;
+  return 0;
 }
 
 int cuMemAlloc_v2(uint64_t *address, size_t bytes) {

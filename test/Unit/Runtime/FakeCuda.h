@@ -25,10 +25,12 @@ struct FakeCuda {
   int version = 13000;
   int devices = 1;
   int computeMajor = 9;
-  int loadResult = 0;           // a CUresult
-  std::string loadLog;          // the JIT's error log
+  int loadResult = 0;  // a CUresult
+  std::string loadLog; // the JIT's error log
   bool hasTable = true;
   int blocksPerMultiprocessor = 2;
+  size_t sharedPerMultiprocessor = 0; // if set, it bounds the blocks instead
+  int occupancyQuestions = 0;
   int launchResult = 0;
 };
 

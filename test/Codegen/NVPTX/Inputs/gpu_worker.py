@@ -35,7 +35,8 @@ def answer(request):
     what, *words = request.split()
     if what == "device":
         return {"device": "GPU of the test", "multiprocessors": 10, "l2_bytes": 1 << 20,
-                "driver": "13.0", "cublas": "130000", "copy_gbs": 100, "read_gbs": 110}
+                "driver": "13.0", "cublas": "130000", "copy_gbs": 100, "read_gbs": 110,
+                "empty_single_us": 2.5, "empty_graph_us": 1.5}
     if what == "open":
         kernel = {"registers": 40, "local_bytes": 0, "static_shared": 0, "dynamic_shared": 0,
                   "blocks_per_multiprocessor": 2, "grid_x": 16, "grid_y": 1}
