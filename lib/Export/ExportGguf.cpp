@@ -5,13 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Export/ExportGguf.h"
+#include "GgufOutput.h"
 #include "GgufTensors.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/Formats/Mix.h"
 #include "qopt/IO/Tokenizer.h"
+#include "qopt/Support/Stopwatch.h"
 
+#include <iomanip>
 #include <map>
 
 using namespace mlir;
@@ -81,16 +84,65 @@ static void writeFileType(ModuleOp module,
   }
 }
 
+namespace {
+/// Where the time of an export goes.
+struct ExportTimes {
+  Stopwatch encoding, writing, flushing;
+  int64_t bytesOut = 0, weights = 0;
+
+  /// `x s encoding (y GB/s of f32), …`
+  std::string text() const {
+    auto phase = [](const char *name, const Stopwatch &watch, int64_t bytes,
+                    const char *of) {
+      return str(std::fixed, std::setprecision(1), watch.seconds(), " s ", name,
+                 " (", std::setprecision(2),
+                 bytes * 1e-9 / std::max(watch.seconds(), 1e-9), " GB/s", of,
+                 ")");
+    };
+    return phase("encoding", encoding, weights * sizeof(float), " of f32") +
+           ", " + phase("writing", writing, bytesOut, "") + ", " +
+           phase("flushing", flushing, bytesOut, "");
+  }
+};
+} // namespace
+
+/// Starts to read what will be needed next, while this tensor is encoded.
+static void prefetch(const std::vector<GgufWeight> &weights, size_t index,
+                     SourceFiles &files) {
+  if (index >= weights.size())
+    return;
+  if (auto source = WeightSource::open(weights[index].global, files))
+    source->prefetch();
+}
+
 static Status writeTensors(const std::vector<GgufWeight> &weights,
-                           QuantizationContext &services, GgufWriter &writer) {
+                           QuantizationContext &services, GgufOutput &output,
+                           ExportTimes &times) {
+  constexpr int64_t megabyte = 1000000;
+  for (const GgufWeight &weight : weights)
+    times.weights +=
+        cast<ShapedType>(ml_program::GlobalOp(weight.global).getType())
+            .getNumElements();
   float largestError = 0;
-  services.progress().begin("writing tensors", weights.size());
-  for (const GgufWeight &weight : weights) {
-    QOPT_ASSIGN(GgufBytes tensor,
-                tensorBytes(weight, services.files(), services.compute().pool));
-    QOPT_CHECK(writer.write(weight.declaration.name, tensor.bytes));
+  int64_t done = 0; // weights
+  services.progress().begin("writing millions of weights",
+                            (times.weights + megabyte - 1) / megabyte);
+  prefetch(weights, 0, services.files());
+  for (auto [index, weight] : llvm::enumerate(weights)) {
+    if (interrupted())
+      return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
+    prefetch(weights, index + 1, services.files());
+    QOPT_ASSIGN(GgufBytes tensor, times.encoding.measure([&] {
+      return tensorBytes(weight, services.files(), services.compute().pool);
+    }));
+    QOPT_CHECK(times.writing.measure(
+        [&] { return output.write(index, tensor.bytes); }));
     largestError = std::max(largestError, tensor.largestError);
-    services.progress().advance();
+    times.bytesOut += tensor.bytes.size();
+    int64_t before = done / megabyte;
+    done += cast<ShapedType>(ml_program::GlobalOp(weight.global).getType())
+                .getNumElements();
+    services.progress().advance(done / megabyte - before);
   }
   services.progress().end();
   if (largestError > 0)
@@ -136,7 +188,10 @@ qopt::ggufTable(ModuleOp module, const ExportGgufOptions &options) {
 Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
                         const std::string &path,
                         const ExportGgufOptions &options) {
-  QOPT_CHECK(checkInputs(module, services.files(), path));
+  for (int64_t part = 0; part < options.parts; ++part)
+    QOPT_CHECK(checkInputs(
+        module, services.files(),
+        options.parts > 1 ? ggufPartName(path, part, options.parts) : path));
   QOPT_ASSIGN(GgufModel model, GgufModel::read(module));
   QOPT_ASSIGN(std::vector<GgufWeight> weights,
               planTensors(module, model, options.floatType));
@@ -146,13 +201,16 @@ Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
   QOPT_CHECK(writeTokenizer(module, services.files(), model, metadata));
 
   std::vector<float> factors = model.ropeFactors();
-  QOPT_ASSIGN(GgufWriter writer,
-              GgufWriter::create(path, metadata, declare(weights, factors),
-                                 options.overwrite));
-  QOPT_CHECK(writeTensors(weights, services, writer));
+  QOPT_ASSIGN(GgufOutput output,
+              GgufOutput::create(path, metadata, declare(weights, factors),
+                                 options.parts, options.overwrite));
+  ExportTimes times;
+  QOPT_CHECK(writeTensors(weights, services, output, times));
   if (!factors.empty())
-    QOPT_CHECK(writer.write("rope_freqs.weight",
+    QOPT_CHECK(output.write(weights.size(),
                             {reinterpret_cast<const uint8_t *>(factors.data()),
                              factors.size() * sizeof(float)}));
-  return writer.finish();
+  QOPT_CHECK(times.flushing.measure([&] { return output.finish(); }));
+  services.progress().note(times.text());
+  return {};
 }

@@ -189,6 +189,7 @@ Result<GgufBytes> qopt::detail::tensorBytes(const GgufWeight &weight,
   auto result = naturalBytes(*source, weight.declaration.type, pool);
   if (!result)
     return at(weight.global, result.error());
+  source->release();
   if (weight.headDim > 0)
     result->bytes = reorderHeads(result->bytes, weight.declaration.dims.back(),
                                  weight.headDim);

@@ -174,6 +174,12 @@ Status AtomicFile::writeAt(uint64_t offset, const void *data,
   return {};
 }
 
+void AtomicFile::beginFlush(uint64_t offset, uint64_t count) const {
+  // Only a hint: commit() reports what goes wrong.
+  if (descriptor >= 0)
+    ::sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
 Status AtomicFile::resize(uint64_t length) {
   if (descriptor < 0)
     return internalError(target, ": resized after it was committed");

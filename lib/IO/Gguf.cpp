@@ -115,15 +115,15 @@ Result<GgufHeader> qopt::parseGguf(ByteSpan bytes, const std::string &file) {
   return header;
 }
 
-Result<GgufFile> GgufFile::open(const std::string &path) {
+Result<GgufFile> GgufFile::openPart(const std::string &path) {
   QOPT_ASSIGN(auto mapped, MappedFile::open(path));
   QOPT_CHECK(mapped->stillWhole());
   QOPT_ASSIGN(GgufHeader header, parseGguf(mapped->bytes(), path));
   return GgufFile(std::move(mapped), std::move(header));
 }
 
-GgufFile::GgufFile(std::shared_ptr<const MappedFile> mapped, GgufHeader parsed)
-    : mapped(std::move(mapped)), header(std::move(parsed)) {
+GgufFile::GgufFile(std::shared_ptr<const MappedFile> file, GgufHeader parsed)
+    : mapped{std::move(file)}, header(std::move(parsed)) {
   for (size_t i = 0; i < header.tensors.size(); ++i)
     byName.emplace(header.tensors[i].name, i);
 }

@@ -63,6 +63,20 @@ Result<ByteSpan> MappedFile::slice(uint64_t offset, uint64_t count) const {
   return bytes().subspan(offset, count);
 }
 
+/// The whole pages that `mapped` touches. Advice about them is only advice, so
+/// what the system answers does not matter.
+static void advise(ByteSpan mapped, int advice) {
+  if (mapped.empty())
+    return;
+  const uintptr_t page = ::sysconf(_SC_PAGESIZE);
+  uintptr_t begin = reinterpret_cast<uintptr_t>(mapped.data()) / page * page;
+  uintptr_t end = reinterpret_cast<uintptr_t>(mapped.data() + mapped.size());
+  ::madvise(reinterpret_cast<void *>(begin), end - begin, advice);
+}
+
+void qopt::willRead(ByteSpan mapped) { advise(mapped, MADV_WILLNEED); }
+void qopt::doneReading(ByteSpan mapped) { advise(mapped, MADV_DONTNEED); }
+
 Result<std::string> qopt::readTextFile(const std::string &path,
                                        uint64_t limit) {
   QOPT_ASSIGN(auto file, MappedFile::open(path));

@@ -73,7 +73,9 @@ Status RegionFile::writePart(std::string_view name, uint64_t offset,
     return {};
   QOPT_CHECK(
       state->claim(region, region.offset + offset, region.offset + *end));
-  return file.writeAt(region.offset + offset, bytes.data(), bytes.size());
+  QOPT_CHECK(file.writeAt(region.offset + offset, bytes.data(), bytes.size()));
+  file.beginFlush(region.offset + offset, bytes.size());
+  return {};
 }
 
 Status RegionFile::finish() {

@@ -22,7 +22,10 @@ namespace {
 /// blocks.
 class GgufDirectory final : public WeightDirectory {
 public:
-  static constexpr const char *sourceName = "ckpt";
+  /// The key under which the module knows a file of the model.
+  static std::string sourceName(size_t part) {
+    return part == 0 ? "ckpt" : "ckpt" + std::to_string(part);
+  }
 
   GgufDirectory(MLIRContext &context, const GgufFile &file)
       : context(context), file(file) {}
@@ -76,15 +79,16 @@ Result<StoredWeight> GgufDirectory::get(const WeightId &id) {
     return badInput(file.file().path(), ": tensor ", quote(name),
                     " is missing");
   used.insert(name);
-  std::string place = str(file.file().path(), ": tensor ", quote(name));
+  std::string place =
+      str(file.parts()[tensor->part]->path(), ": tensor ", quote(name));
   ShapedType type = typeOf(*tensor);
   if (!type)
     return badInput(place, " is ", findFormat(tensor->type)->ggmlName, " of ",
                     tensor->dims.size(),
                     " dimensions; norms and biases must be floats, and other "
                     "weights matrices");
-  return StoredWeight{ExternAttr::get(&context, sourceName, name), type,
-                      std::move(place)};
+  return StoredWeight{ExternAttr::get(&context, sourceName(tensor->part), name),
+                      type, std::move(place)};
 }
 
 Result<ImportedModel> qopt::importGguf(MLIRContext &context,
@@ -95,29 +99,33 @@ Result<ImportedModel> qopt::importGguf(MLIRContext &context,
   ImportedModel result;
   GgufDirectory weights(context, file);
   QOPT_ASSIGN(result.module, buildModule(context, config, weights));
-  result.inputs.push_back(path);
-
-  QOPT_ASSIGN(std::string reference,
-              referencePath(path, options.outputDirectory));
-  QOPT_ASSIGN(std::string hash, fileHash(file.file()));
-  Builder builder(&context);
-  NamedAttribute source = builder.getNamedAttr(
-      GgufDirectory::sourceName,
-      FileAttr::get(&context, reference, int64_t(file.file().size()), hash));
+  NamedAttrList sources;
+  for (auto [part, mapped] : llvm::enumerate(file.parts())) {
+    result.inputs.push_back(mapped->path());
+    QOPT_ASSIGN(std::string reference,
+                referencePath(mapped->path(), options.outputDirectory));
+    QOPT_ASSIGN(std::string hash, fileHash(*mapped));
+    sources.set(
+        GgufDirectory::sourceName(part),
+        FileAttr::get(&context, reference, int64_t(mapped->size()), hash));
+  }
   (*result.module)
-      ->setAttr(QOptDialect::kSources, builder.getDictionaryAttr(source));
+      ->setAttr(QOptDialect::kSources, sources.getDictionary(&context));
 
   for (const std::string &name : weights.unused())
     if (name != "rope_freqs.weight")
       result.remarks.push_back(
           str(path, ": tensor ", quote(name), " is not used by the model"));
-  if (file.metadata().contains("tokenizer.ggml.model"))
+  if (file.metadata().contains("tokenizer.ggml.model")) {
+    QOPT_ASSIGN(std::string reference,
+                referencePath(file.file().path(), options.outputDirectory));
     (*result.module)
         ->setAttr(llm::LLMDialect::kTokenizer,
                   FileAttr::get(&context, reference, -1, StringRef()));
-  else
+  } else {
     result.remarks.push_back(
         str(path, ": has no tokenizer; the module can take tokens, but no "
                   "text"));
+  }
   return result;
 }

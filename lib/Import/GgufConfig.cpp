@@ -36,11 +36,6 @@ static Status checkKind(const GgufFile &file) {
   if (kind != "model")
     return badInput(file.file().path(), ": key \"general.type\": the file is ",
                     quote(kind), ", not a model");
-  QOPT_ASSIGN(uint64_t parts, metadata.getUnsigned("split.count", 1));
-  if (parts > 1)
-    return badInput(file.file().path(),
-                    ": key \"split.count\": the file is one of ", parts,
-                    " parts; merge them first (llama-gguf-split --merge)");
   return {};
 }
 

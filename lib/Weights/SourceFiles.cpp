@@ -49,7 +49,7 @@ Result<std::shared_ptr<SourceFiles::Opened>> SourceFiles::open(FileAttr file) {
     return found->second;
   auto entry = std::make_shared<Opened>();
   if (llvm::StringRef(path).ends_with(".gguf")) {
-    QOPT_ASSIGN(entry->gguf, GgufFile::open(path));
+    QOPT_ASSIGN(entry->gguf, GgufFile::openPart(path));
     QOPT_CHECK(checkUnchanged(entry->gguf->file(), file));
   } else {
     QOPT_ASSIGN(entry->safetensors, SafetensorsFile::open(path));

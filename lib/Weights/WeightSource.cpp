@@ -202,6 +202,18 @@ Result<WeightSource> WeightSource::open(ml_program::GlobalOp global,
   return source;
 }
 
+void WeightSource::prefetch() const {
+  if (!inlined)
+    for (ByteSpan bytes : stored)
+      willRead(bytes);
+}
+
+void WeightSource::release() const {
+  if (!inlined)
+    for (ByteSpan bytes : stored)
+      doneReading(bytes);
+}
+
 /// Blocks of a GGUF type are decoded where they lie; any other layout is
 /// brought back into the components of its scheme.
 void WeightSource::unpackLayout() {

@@ -111,6 +111,12 @@ Result<Tokenizer> Model::tokenizer() {
   return Tokenizer::load(services->files().resolve(file.getPath()));
 }
 
+int64_t qopt::sourceCount(mlir::ModuleOp module) {
+  auto sources =
+      module->getAttrOfType<mlir::DictionaryAttr>(QOptDialect::kSources);
+  return sources ? std::max<int64_t>(1, sources.size()) : 1;
+}
+
 Status qopt::writeModule(mlir::ModuleOp module, const std::string &path,
                          bool overwrite) {
   std::string content;

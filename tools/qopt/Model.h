@@ -11,6 +11,7 @@
 #include "qopt/IO/Tokenizer.h"
 #include "qopt/Weights/QuantizationContext.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -48,6 +49,9 @@ struct Model {
 /// and attaches services. Relative paths in a module start at its directory.
 Result<Model> openModel(const std::string &path, const MachineOptions &machine,
                         Progress &progress);
+
+/// How many files the module's weights lie in, at least 1.
+int64_t sourceCount(mlir::ModuleOp module);
 
 /// Runs passes over the module. Remarks and warnings go to the progress; the
 /// first error becomes the result.

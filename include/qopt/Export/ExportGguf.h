@@ -33,6 +33,9 @@ namespace qopt {
 struct ExportGgufOptions {
   /// Of float matrices; nothing: as the module has them.
   std::optional<GgufType> floatType = GgufType::F16;
+  /// Files to write: with more than one, `path` becomes
+  /// NAME-00001-of-0000N.gguf and so on, of about equal size.
+  int64_t parts = 1;
   bool overwrite = false;
 };
 
@@ -42,7 +45,9 @@ Result<std::vector<WeightRow>> ggufTable(mlir::ModuleOp module,
 
 /// Writes the model of a module, as import makes it, to `path`: atomically, one
 /// tensor in memory at a time. Errors name the configuration key, the global or
-/// the tokenizer that stands in the way.
+/// the tokenizer that stands in the way. Stops between tensors when the user
+/// asks (ErrorKind::Interrupted), and leaves no file then. Notes how long
+/// encoding, writing and flushing took.
 Status exportGguf(mlir::ModuleOp module, QuantizationContext &services,
                   const std::string &path,
                   const ExportGgufOptions &options = {});

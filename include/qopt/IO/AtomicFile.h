@@ -36,6 +36,9 @@ public:
   /// Writes anywhere; does not move the append position. Ranges that nobody
   /// writes read as zeros. May be called from several threads at once.
   Status writeAt(uint64_t offset, const void *data, uint64_t count) const;
+  /// Starts to bring a range that has been written to disk, so that commit()
+  /// has less to wait for.
+  void beginFlush(uint64_t offset, uint64_t count) const;
   /// Sets the length and asks the file system for the space now, so that a full
   /// disk is reported before hours of work.
   Status resize(uint64_t length);

@@ -44,6 +44,13 @@ private:
   uint64_t length = 0;
 };
 
+/// Tells the system that bytes of a mapped file are going to be read from first
+/// to last: it starts to fetch them, and returns.
+void willRead(ByteSpan mapped);
+/// Tells the system that they are not needed soon: their pages no longer count
+/// for this process. Reading them again is allowed.
+void doneReading(ByteSpan mapped);
+
 /// Reads a whole small file (configs, tokenizers); an error if it is larger
 /// than `limit` bytes.
 Result<std::string> readTextFile(const std::string &path,

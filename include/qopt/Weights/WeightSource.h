@@ -36,6 +36,11 @@ public:
   /// Whether a row costs as much to read as its share of the whole.
   bool readsByRow() const { return !view.isTransposed(); }
 
+  /// For weights that lie in files: starts to read them, and lets go of what
+  /// has been read. Numbers can be read before and after all the same.
+  void prefetch() const;
+  void release() const;
+
   /// The stored bytes of each component of the type. Not for views.
   const std::vector<ByteSpan> &components() const { return stored; }
   /// The same with a packed layout undone: the components of the scheme.

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "Quantize/Options.h"
 
+#include "qopt/IO/Gguf.h"
+
 #include <filesystem>
 
 using namespace qopt;
@@ -84,6 +86,10 @@ void QuantizeOptions::declareGptq(Arguments &arguments) {
 }
 
 void QuantizeOptions::declareOutput(Arguments &arguments) {
+  arguments.flag(
+      "--keep-split",
+      "gguf: as many files as the model has, OUT-00001-of-0000N.gguf",
+      keepSplit);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
   arguments.flag("--json", "print one JSON object at the end", json);
@@ -100,7 +106,18 @@ Result<bool> QuantizeOptions::parse(std::span<char *> words) {
   recipe.method = methods[methodIndex].second;
   recipe.types.type = type.value_or(std::string(format().defaultType));
   recipe.encodesOnExport = format().encodes;
+  if (keepSplit && format().keepsArchive)
+    return usageError("--keep-split goes with --format gguf");
   return proceed;
+}
+
+std::vector<std::string> QuantizeOptions::outputs(int64_t sources) const {
+  if (!keepSplit || sources <= 1)
+    return {output};
+  std::vector<std::string> names;
+  for (int64_t part = 0; part < sources; ++part)
+    names.push_back(ggufPartName(output, part, sources));
+  return names;
 }
 
 std::string QuantizeOptions::archive() const {

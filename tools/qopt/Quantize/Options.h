@@ -21,12 +21,15 @@ struct QuantizeOptions {
   QuantizeRecipe recipe; // complete but for `archive`
   bool allowRequantize = false;
   MachineOptions machine;
+  bool keepSplit = false;
   bool overwrite = false, json = false;
 
   /// Usage errors name the flag. False if help was printed instead.
   Result<bool> parse(std::span<char *> words);
 
   const OutputFormat &format() const { return outputFormats()[formatIndex]; }
+  /// Files that the output has, if the model has `sources`.
+  std::vector<std::string> outputs(int64_t sources) const;
   /// Where quantized weights go until the output is written: beside a module
   /// for good, else under a hidden name.
   std::string archive() const;

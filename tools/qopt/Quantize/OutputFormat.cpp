@@ -15,7 +15,7 @@ static Result<std::vector<WeightRow>> planMlir(Model &model) {
   return weightTable(*model.module);
 }
 
-static Status writeMlir(Model &model, const QuantizeOptions &options) {
+static Status writeMlir(Model &model, const QuantizeOptions &options, int64_t) {
   std::string directory = std::filesystem::path(options.output).parent_path();
   rebaseFiles(*model.module, model.services->options().baseDirectory,
               directory.empty() ? "." : directory);
@@ -26,8 +26,10 @@ static Result<std::vector<WeightRow>> planGguf(Model &model) {
   return ggufTable(*model.module, {});
 }
 
-static Status writeGguf(Model &model, const QuantizeOptions &options) {
+static Status writeGguf(Model &model, const QuantizeOptions &options,
+                        int64_t sources) {
   ExportGgufOptions gguf;
+  gguf.parts = options.outputs(sources).size();
   gguf.overwrite = options.overwrite;
   return exportGguf(*model.module, *model.services, options.output, gguf);
 }

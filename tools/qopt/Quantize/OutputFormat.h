@@ -27,8 +27,10 @@ struct OutputFormat {
   bool keepsArchive;
   /// The tensors that `write` writes.
   Result<std::vector<WeightRow>> (*plan)(Model &model);
-  /// Writes the quantized model to options.output.
-  Status (*write)(Model &model, const QuantizeOptions &options);
+  /// Writes the quantized model to options.output; before it was quantized it
+  /// lay in `sources` files.
+  Status (*write)(Model &model, const QuantizeOptions &options,
+                  int64_t sources);
 };
 
 /// The first is the default.

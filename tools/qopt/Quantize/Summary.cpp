@@ -15,7 +15,7 @@ void QuantizeSummary::print(const QuantizeOptions &options) const {
   if (options.json) {
     JsonWriter json;
     json.beginObject()
-        .member("output", options.output)
+        .member("output", outputs.front())
         .member("bytes", after.bytes)
         .member("bytes_before", before.bytes)
         .member("bpw", after.quantizedBits())
@@ -25,9 +25,11 @@ void QuantizeSummary::print(const QuantizeOptions &options) const {
     std::printf("%s\n", json.text().c_str());
     return;
   }
-  std::printf("%-12s %s\n", "output", options.output.c_str());
+  std::printf("%-12s %s\n", "output", outputs.front().c_str());
   if (options.format().keepsArchive && after.quantizedNumbers > 0)
     std::printf("%-12s %s\n", "weights", options.archive().c_str());
+  if (outputs.size() > 1)
+    std::printf("%-12s and %zu more parts\n", "", outputs.size() - 1);
   std::printf("%-12s %.2f MB -> %.2f MB\n", "size", before.bytes * 1e-6,
               after.bytes * 1e-6);
   std::printf("%-12s %.3f in quantized weights, %.3f overall\n", "bits/weight",

@@ -14,6 +14,7 @@ namespace qopt {
 
 /// What was done, as text or as one JSON object.
 struct QuantizeSummary {
+  std::vector<std::string> outputs; // files that a user opens
   WeightTotal before, after;
   double seconds = 0;
 

@@ -15,7 +15,7 @@ using namespace qopt;
 Status qopt::runExport(std::span<char *> words) {
   std::string source, output;
   size_t format = 0, type = 0;
-  bool overwrite = false;
+  bool keepSplit = false, overwrite = false;
   MachineOptions machine;
   Arguments arguments("export", "Writes a model, quantized or not, as files of "
                                 "other programs. Nothing is quantized.");
@@ -27,6 +27,9 @@ Status qopt::runExport(std::span<char *> words) {
                    "how float matrices are stored: f16 (default), f32, bf16, "
                    "or as the model has them",
                    type);
+  arguments.flag("--keep-split",
+                 "as many files as the model has, OUT-00001-of-0000N.gguf",
+                 keepSplit);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
@@ -40,5 +43,7 @@ Status qopt::runExport(std::span<char *> words) {
   const std::string inputs[] = {source};
   QOPT_CHECK(checkOutputIsNoInput(output, inputs));
   return exportGguf(*model.module, *model.services, output,
-                    {.floatType = types[type], .overwrite = overwrite});
+                    {.floatType = types[type],
+                     .parts = keepSplit ? sourceCount(*model.module) : 1,
+                     .overwrite = overwrite});
 }

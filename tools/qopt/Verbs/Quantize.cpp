@@ -42,7 +42,8 @@ private:
 } // namespace
 
 static Status refuseToReplace(const QuantizeOptions &options) {
-  QOPT_CHECK(checkOutput(options.output, options.overwrite));
+  if (!options.keepSplit)
+    QOPT_CHECK(checkOutput(options.output, options.overwrite));
   // What a killed run left under the hidden name is nobody's.
   return checkOutput(options.archive(),
                      options.overwrite || !options.format().keepsArchive);
@@ -60,7 +61,11 @@ static Status refuseToReplaceInputs(Model &model,
     attribute.getValue().walk([&](FileAttr file) {
       inputs.push_back(model.services->files().resolve(file.getPath()));
     });
-  QOPT_CHECK(checkOutputIsNoInput(options.output, inputs));
+  for (const std::string &output :
+       options.outputs(sourceCount(*model.module))) {
+    QOPT_CHECK(checkOutput(output, options.overwrite));
+    QOPT_CHECK(checkOutputIsNoInput(output, inputs));
+  }
   return checkOutputIsNoInput(options.archive(), inputs);
 }
 
@@ -85,12 +90,14 @@ static Result<QuantizeSummary> run(QuantizeOptions &options) {
   catchInterrupts();
   QOPT_ASSIGN(Model model, openModel(options.model, options.machine, progress));
   QOPT_CHECK(refuseToReplaceInputs(model, options));
+  int64_t sources = sourceCount(*model.module);
   WeightTotal before(weightTable(*model.module));
   TemporaryArchive archive(options);
   QOPT_CHECK(quantize(model, options));
-  QOPT_CHECK(options.format().write(model, options));
+  QOPT_CHECK(options.format().write(model, options, sources));
   QOPT_ASSIGN(std::vector<WeightRow> written, options.format().plan(model));
-  return QuantizeSummary{before, WeightTotal(written)};
+  return QuantizeSummary{options.outputs(sources), before,
+                         WeightTotal(written)};
 }
 
 Status qopt::runQuantize(std::span<char *> words) {
