@@ -1,0 +1,140 @@
+"""The order of a check."""
+import argparse
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+from .build import Builder, cache_directory
+from .machine import compute_capability, runs_on
+from .report import fail, say
+from .session import Session
+from .times import time_shape
+from .verify import verify_module
+from .worker import Worker
+
+
+def run(session, modules):
+    """Everything: first whether kernels are right, then how long they take."""
+    session.describe_device()
+    say("\nverifying")
+    for module in modules:
+        if session.late():
+            say("  (no time left: the rest is not verified)")
+            session.failures += 1
+            break
+        verify_module(session, module)
+    shapes = {}
+    for module in modules:
+        if module["timed"] and module.get("rows"):
+            shapes.setdefault((module["n"], module["k"]), []).append(module)
+    for (n, k), of_shape in shapes.items():
+        if session.late():
+            say(f"{n} x {k}: no time left")
+            session.failures += 1
+        else:
+            time_shape(session, n, k, of_shape)
+    say()
+    say(f"{session.failures} failures" if session.failures else "all kernels are right")
+
+
+def self_test(session, modules):
+    """Whether of the kernels of harness/SelfTest.cu exactly one passes."""
+    session.describe_device()
+    module = modules[0]
+    verify_module(session, module)
+    entries = {row["entry"] for row in module["rows"]}
+    right = entries - {entry for _, entry in session.wrong}
+    good = len(entries) > 1 and right == {"right"}
+    say("the check tells right from wrong" if good else f"the check passes {sorted(right)}")
+    session.failures = 0 if good else 1
+    time_shape(session, module["n"], module["k"], [module])
+
+
+def chosen_modules(args, manifest, capability):
+    modules = [module for module in manifest["modules"] if runs_on(module["chip"], capability)]
+    if not modules:
+        chips = sorted({module["chip"] for module in manifest["modules"]})
+        fail(f"the bundle has kernels for {', '.join(chips)}, and the GPU is of compute "
+             f"capability {capability / 10}")
+    if args.only:
+        modules = [module for module in modules if re.search(args.only, module["id"])]
+        if not modules:
+            fail(f"no module of the bundle matches {args.only}")
+    if args.quick:
+        # The first chip that fits, the first scheme, and some of the odd shapes.
+        first = modules[0]
+        modules = [module for module in modules if module["variant"] or "archive" in module or
+                   module["chip"] == first["chip"] and
+                   (args.only or module.get("scheme") == first.get("scheme") and
+                    module.get("activations") == first.get("activations"))]
+    # Small ones first: what is wrong shows early. (sorted keeps their order.)
+    return sorted(modules, key=lambda module: module["timed"])
+
+
+def main(description):
+    parser = argparse.ArgumentParser(description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--quick", action="store_true",
+                        help="only the first scheme, M as it is dispatched")
+    parser.add_argument("--only", metavar="REGEX", help="modules whose name matches")
+    parser.add_argument("--out", type=Path, help="JSON lines")
+    parser.add_argument("--every-kernel", action="store_true",
+                        help="also time the kernels that are not chosen for an M")
+    parser.add_argument("--budget", type=float, help="seconds after which nothing new begins")
+    parser.add_argument("--patience", type=float, default=15, metavar="SECONDS",
+                        help="after which a kernel hangs (%(default)s)")
+    parser.add_argument("--worker", metavar="COMMAND",
+                        help="a program in place of the harness, which is not built then")
+    parser.add_argument("--jit", action="store_true", help="let the driver assemble, not ptxas")
+    parser.add_argument("--build-only", metavar="CHIP",
+                        help="make everything for a GPU such as sm_90, to run elsewhere")
+    parser.add_argument("--cache", type=Path, default=cache_directory(),
+                        help="where what is built is kept (%(default)s)")
+    parser.add_argument("--self-test", action="store_true", help="check the check")
+    parser.add_argument("--under", metavar="COMMAND",
+                        help="run the worker under this, such as compute-sanitizer")
+    args = parser.parse_args()
+    args.budget = args.budget or (80 if args.quick else 440)
+    bundle = args.bundle = args.bundle.resolve()
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    begin = time.monotonic()
+    capability = int(args.build_only.rstrip("af")[3:]) if args.build_only else compute_capability()
+    modules = [] if args.self_test else chosen_modules(args, manifest, capability)
+    environment = dict(os.environ)
+    builder = Builder(bundle, capability, args.cache)
+    if args.self_test:
+        modules = [{"id": "self-test", "chip": f"sm_{capability}", "variant": "", "timed": True,
+                    "image": builder.self_test()}]
+    for module in modules:
+        module.setdefault("image", bundle / module.get("file", ""))
+    if args.worker:
+        command = args.worker.split()
+    else:
+        command = [str(builder.worker())]
+        environment["LD_LIBRARY_PATH"] = ":".join(filter(None, [
+            environment.get("LD_LIBRARY_PATH"), str(builder.toolkit().cublas.parent)]))
+        say(f"harness ready after {time.monotonic() - begin:.1f} s")
+        if not args.jit:
+            made = builder.assemble(modules)
+            say(f"{made} of {len(modules)} modules assembled, after {time.monotonic() - begin:.1f} s")
+    if args.build_only:
+        builder.put_into_bundle()
+        return 0
+    out = args.out.open("a") if args.out else None
+
+    def record(line):
+        if out:
+            out.write(json.dumps(line) + "\n")
+            out.flush()
+
+    worker = Worker([*(args.under or "").split(), *command], environment, args.patience)
+    session = Session(args, worker, record)
+    try:
+        (self_test if args.self_test else run)(session, modules)
+    finally:
+        worker.stop()
+    say(f"{time.monotonic() - begin:.0f} s")
+    return 1 if session.failures else 0
