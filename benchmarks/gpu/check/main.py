@@ -84,7 +84,7 @@ def main(description):
     parser.add_argument("--every-kernel", action="store_true",
                         help="also time the kernels that are not chosen for an M")
     parser.add_argument("--budget", type=float, help="seconds after which nothing new begins")
-    parser.add_argument("--patience", type=float, default=15, metavar="SECONDS",
+    parser.add_argument("--patience", type=float, default=6, metavar="SECONDS",
                         help="after which a kernel hangs (%(default)s)")
     parser.add_argument("--worker", metavar="COMMAND",
                         help="a program in place of the harness, which is not built then")

@@ -26,7 +26,8 @@ class Worker:
             self.pending = b""
             self.process = subprocess.Popen(self.command, env=self.environment,
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        seconds = self.patience * PATIENCE[text.split()[0]]
+        what = text.split()[0]
+        seconds = self.patience * PATIENCE[what]
         try:
             self.process.stdin.write(text.encode() + b"\n")
             self.process.stdin.flush()
@@ -40,6 +41,8 @@ class Worker:
             if not chunk:
                 error = ("it crashed" if ready else f"no answer in {seconds:g} s: it hangs")
                 self.stop()
+                if not ready and what == "verify":  # others probably hang too
+                    self.patience = min(self.patience, 3)
                 return {"ok": False, "broken": True, "error": error}
             self.pending += chunk
         line, _, self.pending = self.pending.partition(b"\n")
