@@ -21,6 +21,9 @@ config.environment["PATH"] = os.pathsep.join(
 )
 config.substitutions.append(("%source", config.qopt_source_dir))
 config.substitutions.append(("%build", config.qopt_binary_dir))
+config.substitutions.append(
+    ("%plugin", os.path.join(config.qopt_binary_dir, "lib", "qopt-plugin.so"))
+)
 config.substitutions.append(("%models", os.path.join(config.qopt_source_dir, "models")))
 config.substitutions.append(
     ("%fixtures", os.path.join(config.test_source_root, "Fixtures"))

@@ -7,12 +7,9 @@
 #include "Emit.h"
 #include "Nesting.h"
 
-#include "qopt/Codegen/CPU/Passes.h"
-#include "qopt/Codegen/NVPTX/Passes.h"
-#include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
 #include "qopt/IO/AtomicFile.h"
-#include "qopt/Transforms/Passes.h"
+#include "qopt/Init/InitAll.h"
 #include "qopt/Weights/QuantizationContext.h"
 
 #include "mlir/InitAllDialects.h"
@@ -29,10 +26,9 @@ using namespace mlir;
 using namespace qopt;
 
 void qopt::registerDialects(DialectRegistry &registry) {
-  registerAllDialects(registry);
+  mlir::registerAllDialects(registry);
   registerAllExtensions(registry);
-  nvptx::registerNVPTXTranslations(registry);
-  registry.insert<QOptDialect, llm::LLMDialect>();
+  qopt::registerAllDialects(registry);
 }
 
 namespace {
@@ -163,10 +159,8 @@ Status drive(const DriverFlags &flags, const std::string &input,
 int qopt::runDriver(int argc, char **argv) {
   DialectRegistry registry;
   registerDialects(registry);
-  registerAllPasses();
-  registerQOptPasses();
-  cpu::registerCPUCodegen();
-  nvptx::registerNVPTXPasses();
+  mlir::registerAllPasses();
+  qopt::registerAllPasses();
 
   DriverFlags flags;
   auto [input, output] = registerAndParseCLIOptions(
