@@ -122,6 +122,15 @@ def HessianCalibrate : QOpt_Pass<"hessian-calibrate">, QOpt_CalibrationOptions {
   ]);
 }
 
+def PrintScaleFolds : QOpt_Pass<"print-scale-folds"> {
+  let summary = "Say which scales of linear inputs can be folded into weights";
+  let description = [{
+    A remark at every linear that is the first to read some value: which weights
+    would be divided and multiplied if the channels of that value were scaled
+    (as awq-scale-fold does), or why that cannot be.
+  }];
+}
+
 def PackWeights : QOpt_Pass<"pack-weights"> {
   let summary = "Bring quantized weights into the order in which kernels read them";
   let description = [{

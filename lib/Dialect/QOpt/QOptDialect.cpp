@@ -22,6 +22,7 @@ void QOptDialect::initialize() {
 #define GET_OP_LIST
 #include "qopt/Dialect/QOpt/QOptOps.cpp.inc"
       >();
+  attachElementwiseScales(*getContext());
 }
 
 /// The extern reference inside a global's value, looking through views.

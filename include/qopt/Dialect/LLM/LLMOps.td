@@ -11,6 +11,7 @@ include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "qopt/Dialect/LLM/LLMEnums.td"
 include "qopt/Dialect/QOpt/QOptTypes.td"
+include "qopt/Dialect/QOpt/ScaleInterface.td"
 
 def LLM_Dialect : Dialect {
   let name = "llm";
@@ -129,12 +130,16 @@ def LLM_LongRopeAttr : LLM_RopeScaling<"LongRope", "long_rope"> {
 
 class LLM_Op<string mnemonic, list<Trait> traits = []> : Op<LLM_Dialect, mnemonic, traits>;
 
+/// An op that lets scales of channels through (LLMScales.cpp).
+class LLM_ScaledOp<string mnemonic, list<Trait> traits = []>
+    : LLM_Op<mnemonic, !listconcat(traits, [DeclareOpInterfaceMethods<QOpt_ChannelScaleInterface>])>;
+
 /// [tokens, channels]
 def LLM_Hidden : 2DTensorOf<[F32]>;
 /// [tokens]
 def LLM_Indices : 1DTensorOf<[I32]>;
 
-def LLM_EmbeddingOp : LLM_Op<"embedding", [Pure]> {
+def LLM_EmbeddingOp : LLM_ScaledOp<"embedding", [Pure]> {
   let summary = "rows of a table";
   let description = [{
     Row `tokens[i]` of the table [vocabulary, channels] becomes row i, times
@@ -151,7 +156,7 @@ def LLM_EmbeddingOp : LLM_Op<"embedding", [Pure]> {
   let hasVerifier = 1;
 }
 
-def LLM_RmsNormOp : LLM_Op<"rms_norm", [Pure, AllTypesMatch<["input", "output"]>]> {
+def LLM_RmsNormOp : LLM_ScaledOp<"rms_norm", [Pure, AllTypesMatch<["input", "output"]>]> {
   let summary = "x / sqrt(mean(x²) + eps) · (offset + weight)";
   let description = [{
     The mean runs over consecutive runs of as many channels as the weight is
@@ -200,7 +205,7 @@ def LLM_RopeOp : LLM_Op<"rope", [Pure, AllTypesMatch<["input", "output"]>]> {
   }];
 }
 
-def LLM_AttentionOp : LLM_Op<"attention"> {
+def LLM_AttentionOp : LLM_ScaledOp<"attention"> {
   let summary = "causal attention over the cache and the tokens of this call";
   let description = [{
     Appends keys and values to layer `layer` of the cache; then each query of
@@ -227,7 +232,7 @@ def LLM_AttentionOp : LLM_Op<"attention"> {
   let hasVerifier = 1;
 }
 
-def LLM_GatedOp : LLM_Op<"gated", [Pure, AllTypesMatch<["gate", "up", "output"]>]> {
+def LLM_GatedOp : LLM_ScaledOp<"gated", [Pure, AllTypesMatch<["gate", "up", "output"]>]> {
   let summary = "activation(gate) · up";
   let description = [{
     Example:
@@ -254,7 +259,7 @@ def LLM_SoftcapOp : LLM_Op<"softcap", [Pure, AllTypesMatch<["input", "output"]>]
   let hasVerifier = 1;
 }
 
-def LLM_SliceOp : LLM_Op<"slice", [Pure]> {
+def LLM_SliceOp : LLM_ScaledOp<"slice", [Pure]> {
   let summary = "some consecutive channels of every row";
   let description = [{
     Channels from `offset` on, as many as the result has. Takes apart what a
@@ -297,7 +302,7 @@ def LLM_RouteOp : LLM_Op<"route", [Pure, AllTypesMatch<["logits", "weights"]>]> 
   let hasVerifier = 1;
 }
 
-def LLM_DispatchOp : LLM_Op<"dispatch", [Pure]> {
+def LLM_DispatchOp : LLM_ScaledOp<"dispatch", [Pure]> {
   let summary = "the rows of the tokens that go to one expert";
   let description = [{
     The rows of the input whose weight for `expert` is not 0, in their order.
@@ -314,7 +319,7 @@ def LLM_DispatchOp : LLM_Op<"dispatch", [Pure]> {
   let hasVerifier = 1;
 }
 
-def LLM_CombineOp : LLM_Op<"combine", [Pure]> {
+def LLM_CombineOp : LLM_ScaledOp<"combine", [Pure]> {
   let summary = "the weighted sum of what the experts made of each token";
   let description = [{
     Output e holds the rows of the tokens that `llm.dispatch` sends to expert e.

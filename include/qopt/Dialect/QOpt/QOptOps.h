@@ -11,6 +11,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/Dialect/QOpt/QOptTypes.h"
+#include "qopt/Dialect/QOpt/ScaleInterface.h"
 
 #define GET_OP_CLASSES
 #include "qopt/Dialect/QOpt/QOptOps.h.inc"

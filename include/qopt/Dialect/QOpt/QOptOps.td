@@ -9,11 +9,13 @@
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "qopt/Dialect/QOpt/QOptTypes.td"
+include "qopt/Dialect/QOpt/ScaleInterface.td"
 
 class QOpt_Op<string mnemonic, list<Trait> traits = []>
     : Op<QOpt_Dialect, mnemonic, traits>;
 
-def QOpt_LinearOp : QOpt_Op<"linear", [Pure]> {
+def QOpt_LinearOp : QOpt_Op<"linear", [Pure,
+    DeclareOpInterfaceMethods<QOpt_ChannelScaleInterface, ["getScaleCompensation"]>]> {
   let summary = "y = x · Wᵀ + b with a weight in any state";
   let description = [{
     x is [..., K], W is [N, K] and y is [..., N]; leading dimensions are equal.

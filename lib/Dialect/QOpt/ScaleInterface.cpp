@@ -1,0 +1,91 @@
+//===- ScaleInterface.cpp - moving scales of channels through ops --------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/Dialect/QOpt/ScaleInterface.h"
+#include "qopt/Dialect/QOpt/QOptOps.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace qopt;
+
+#include "qopt/Dialect/QOpt/ScaleInterface.cpp.inc"
+
+int64_t qopt::channelCount(Value value) {
+  return cast<ShapedType>(value.getType()).getShape().back();
+}
+
+ScaledOperand qopt::sameChannels(OpOperand &operand, int64_t count,
+                                 ScaleAxis axis, int64_t repeat) {
+  ScaledOperand scaled{&operand, axis, {}};
+  for (int64_t c = 0; c < count; ++c)
+    scaled.channels.push_back(repeat ? c % repeat : c);
+  return scaled;
+}
+
+//===----------------------------------------------------------------------===//
+// qopt.linear
+//===----------------------------------------------------------------------===//
+
+SmallVector<ScaleWay> LinearOp::getScaleWays() {
+  ScaleWay way{
+      sameChannels(getWeightMutable(), getOutputSize(), ScaleAxis::Rows)};
+  for (OpOperand &bias : getBiasMutable())
+    way.push_back(sameChannels(bias, getOutputSize(), ScaleAxis::Columns));
+  return {way};
+}
+
+std::optional<ScaledOperand>
+LinearOp::getScaleCompensation(OpOperand &operand) {
+  if (&operand != &getInputMutable())
+    return std::nullopt;
+  return sameChannels(getWeightMutable(), getInputSize(), ScaleAxis::Columns);
+}
+
+//===----------------------------------------------------------------------===//
+// arith
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// A sum is scaled with all of its operands, a product with any one; the
+/// dividend of a quotient is its first operand.
+enum class Operands { All, Any, First };
+
+template <typename OpTy, Operands which>
+struct ElementwiseScale
+    : ChannelScaleInterface::ExternalModel<ElementwiseScale<OpTy, which>,
+                                           OpTy> {
+  SmallVector<ScaleWay> getScaleWays(Operation *op) const {
+    auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+    if (!type || type.getRank() == 0 ||
+        ShapedType::isDynamic(channelCount(op->getResult(0))))
+      return {};
+    SmallVector<ScaleWay> ways;
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (ways.empty() || which == Operands::Any)
+        ways.emplace_back();
+      if (which != Operands::First || operand.getOperandNumber() == 0)
+        ways.back().push_back(
+            sameChannels(operand, channelCount(op->getResult(0))));
+    }
+    return ways;
+  }
+};
+
+} // namespace
+
+void qopt::attachElementwiseScales(MLIRContext &context) {
+  arith::AddFOp::attachInterface<
+      ElementwiseScale<arith::AddFOp, Operands::All>>(context);
+  arith::SubFOp::attachInterface<
+      ElementwiseScale<arith::SubFOp, Operands::All>>(context);
+  arith::MulFOp::attachInterface<
+      ElementwiseScale<arith::MulFOp, Operands::Any>>(context);
+  arith::DivFOp::attachInterface<
+      ElementwiseScale<arith::DivFOp, Operands::First>>(context);
+  arith::NegFOp::attachInterface<
+      ElementwiseScale<arith::NegFOp, Operands::First>>(context);
+}
