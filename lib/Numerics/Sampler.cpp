@@ -14,21 +14,25 @@
 using namespace qopt;
 
 int32_t Sampler::sample(std::span<const float> logits) {
+  return sampleToken(logits, options.temperature, options.topP, random);
+}
+
+int32_t qopt::sampleToken(std::span<const float> logits, double temperature,
+                          double topP, Random &random) {
   const int64_t best = argmax(logits);
-  if (options.temperature <= 0)
+  if (temperature <= 0)
     return int32_t(best);
   std::vector<double> mass(logits.size());
   for (size_t i = 0; i < logits.size(); ++i)
-    mass[i] =
-        std::exp((double(logits[i]) - logits[best]) / options.temperature);
+    mass[i] = std::exp((double(logits[i]) - logits[best]) / temperature);
   std::vector<int32_t> kept(logits.size());
   std::iota(kept.begin(), kept.end(), 0);
   double total = std::accumulate(mass.begin(), mass.end(), 0.);
-  if (options.topP < 1) {
+  if (topP < 1) {
     std::sort(kept.begin(), kept.end(), [&](int32_t a, int32_t b) {
       return mass[a] != mass[b] ? mass[a] > mass[b] : a < b;
     });
-    const double wanted = options.topP * total;
+    const double wanted = topP * total;
     double reached = 0;
     size_t count = 0;
     do

@@ -33,6 +33,10 @@ private:
   Random random;
 };
 
+/// One token for a row of logits, with the random numbers of the caller.
+int32_t sampleToken(std::span<const float> logits, double temperature,
+                    double topP, Random &random);
+
 } // namespace qopt
 
 #endif // QOPT_NUMERICS_SAMPLER_H

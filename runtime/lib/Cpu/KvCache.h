@@ -1,0 +1,79 @@
+//===- KvCache.h - keys and values of one sequence --------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// As attention reads them, for each key/value head:
+//
+//     keys     [position / 16][headDim][position % 16]   16 scores at a time
+//     values   [position][valueStride]                   in runs of 16 channels
+//
+// in f16 or f32. valueStride is headDim rounded up to 16, the rest is zero.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_RUNTIME_CPU_KVCACHE_H
+#define QOPT_RUNTIME_CPU_KVCACHE_H
+
+#include <cstdint>
+#include <memory>
+
+namespace qopt::runtime {
+
+enum class CacheType : uint8_t { F16, F32 };
+
+struct CacheShape {
+  int64_t kvHeads = 0, headDim = 0;
+  int64_t window = 0; // positions that a query sees; 0: all
+
+  bool operator==(const CacheShape &) const = default;
+};
+
+/// The cache of one layer.
+class KvCache {
+public:
+  static constexpr int64_t lanes = 16;
+  /// Attention reads so many positions at once, seen or not.
+  static constexpr int64_t tile = 64;
+
+  KvCache() = default;
+  /// Room for `positions`. False if there is no memory.
+  bool allocate(const CacheShape &shape, CacheType type, int64_t positions);
+
+  /// Stores the keys and values [kvHeads * headDim] of one position. Different
+  /// positions may be stored by different threads.
+  void store(int64_t position, const float *key, const float *value);
+
+  const void *keys(int64_t head) const { return at(head * headKeys); }
+  const void *values(int64_t head) const {
+    return at(layout.kvHeads * headKeys + head * headValues);
+  }
+  const CacheShape &shape() const { return layout; }
+  CacheType type() const { return elements; }
+  int64_t valueStride() const { return stride; }
+  int64_t bytes() const {
+    return layout.kvHeads * (headKeys + headValues) * elementBytes();
+  }
+
+private:
+  int64_t elementBytes() const { return elements == CacheType::F16 ? 2 : 4; }
+  const void *at(int64_t element) const {
+    return memory.get() + element * elementBytes();
+  }
+  template <typename T, typename Convert>
+  void storeAs(int64_t position, const float *key, const float *value,
+               Convert convert);
+
+  struct Unmap {
+    int64_t bytes;
+    void operator()(uint8_t *memory) const;
+  };
+  CacheShape layout;
+  CacheType elements = CacheType::F16;
+  int64_t stride = 0, headKeys = 0, headValues = 0; // in elements
+  std::unique_ptr<uint8_t, Unmap> memory;
+};
+
+} // namespace qopt::runtime
+
+#endif // QOPT_RUNTIME_CPU_KVCACHE_H
