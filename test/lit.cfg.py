@@ -24,6 +24,9 @@ config.substitutions.append(("%build", config.qopt_binary_dir))
 config.substitutions.append(
     ("%plugin", os.path.join(config.qopt_binary_dir, "lib", "qopt-plugin.so"))
 )
+config.substitutions.append(
+    ("%llvm_lib", os.path.join(os.path.dirname(config.llvm_tools_dir), "lib"))
+)
 config.substitutions.append(("%models", os.path.join(config.qopt_source_dir, "models")))
 config.substitutions.append(
     ("%fixtures", os.path.join(config.test_source_root, "Fixtures"))

@@ -203,4 +203,33 @@ def GgufPack : QOpt_Pass<"gguf-pack"> {
   let statistics = [Statistic<"packedWeights", "weights", "Weights packed">];
 }
 
+def LowerQOptToLinalg : QOpt_Pass<"lower-qopt-to-linalg"> {
+  let summary = "Lower qopt ops to linalg, arith and tensor";
+  let description = [{
+    A reference lowering for compilers without the kernels of qopt: nothing of
+    the `qopt` dialect is left where weights are constants of the module. A
+    linear becomes one `linalg.generic` that dequantizes as it reads, for every
+    scheme and layout (a layout is undone first). Weights become
+    `arith.constant`s; those in files become resources over the mapped file.
+
+    ```mlir
+    %y = qopt.linear %x, %w : tensor<?x64xf32>, !qopt.quant<32x64xf16, #qopt.grouped<bits = 4, group = 32>> -> tensor<?x32xf32>
+    // becomes
+    %y = linalg.generic {indexing_maps = [(m, n, k) -> (m, k), (n, k floordiv 2), (n, k floordiv 32), …]}
+           ins(%x, %codes, %scales, %zeros) outs(%zero) { … x * s * (q - z) … }
+    ```
+
+    With `quant-types`, grouped weights whose groups divide the rows go through
+    `quant.dcast` of a `!quant.uniform` type instead.
+  }];
+  let options = [
+    Option<"quantTypes", "quant-types", "bool", "false", "Use the types of the quant dialect where they can say it">,
+  ];
+  let dependentDialects = [
+    "::qopt::QOptDialect", "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::quant::QuantDialect", "::mlir::tensor::TensorDialect",
+  ];
+}
+
 #endif // QOPT_TRANSFORMS_PASSES_TD
