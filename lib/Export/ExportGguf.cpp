@@ -84,6 +84,17 @@ static void writeFileType(ModuleOp module,
   }
 }
 
+/// What weighted the errors, as llama-quantize tells it.
+static void writeImportance(const ImportanceMatrix &importance,
+                            GgufMetadata &metadata) {
+  metadata.setString("quantize.imatrix.file", importance.path());
+  if (!importance.datasets.empty())
+    metadata.setString("quantize.imatrix.dataset", importance.datasets.back());
+  metadata.setU32("quantize.imatrix.entries_count",
+                  uint32_t(importance.entries().size()));
+  metadata.setU32("quantize.imatrix.chunks_count", importance.chunks);
+}
+
 namespace {
 /// Where the time of an export goes.
 struct ExportTimes {
@@ -116,6 +127,7 @@ static void prefetch(const std::vector<GgufWeight> &weights, size_t index,
 }
 
 static Status writeTensors(const std::vector<GgufWeight> &weights,
+                           const ImportanceMatrix *importance,
                            QuantizationContext &services, GgufOutput &output,
                            ExportTimes &times) {
   constexpr int64_t megabyte = 1000000;
@@ -133,7 +145,8 @@ static Status writeTensors(const std::vector<GgufWeight> &weights,
       return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
     prefetch(weights, index + 1, services.files());
     QOPT_ASSIGN(GgufBytes tensor, times.encoding.measure([&] {
-      return tensorBytes(weight, services.files(), services.compute().pool);
+      return tensorBytes(weight, importance, services.files(),
+                         services.compute().pool);
     }));
     QOPT_CHECK(times.writing.measure(
         [&] { return output.write(index, tensor.bytes); }));
@@ -198,6 +211,8 @@ Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
   GgufMetadata metadata;
   model.writeKeys(metadata);
   writeFileType(module, weights, metadata);
+  if (options.importance)
+    writeImportance(*options.importance, metadata);
   QOPT_CHECK(writeTokenizer(module, services.files(), model, metadata));
 
   std::vector<float> factors = model.ropeFactors();
@@ -205,7 +220,8 @@ Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
               GgufOutput::create(path, metadata, declare(weights, factors),
                                  options.parts, options.overwrite));
   ExportTimes times;
-  QOPT_CHECK(writeTensors(weights, services, output, times));
+  QOPT_CHECK(
+      writeTensors(weights, options.importance, services, output, times));
   if (!factors.empty())
     QOPT_CHECK(output.write(weights.size(),
                             {reinterpret_cast<const uint8_t *>(factors.data()),

@@ -155,7 +155,10 @@ static std::vector<uint8_t> reorderHeads(const std::vector<uint8_t> &rows,
 }
 
 static Result<GgufBytes> naturalBytes(const WeightSource &source,
-                                      GgufType target, ThreadPool &pool) {
+                                      const GgufDeclaration &tensor,
+                                      const ImportanceMatrix *importance,
+                                      ThreadPool &pool) {
+  const GgufType target = tensor.type;
   ShapedType type = source.type();
   SchemeAttrInterface scheme = weightScheme(type);
   bool stored = isa_and_nonnull<GgufAttr>(scheme) ||
@@ -170,23 +173,30 @@ static Result<GgufBytes> naturalBytes(const WeightSource &source,
     QOPT_ASSIGN(GroupedBlocks packed, packGroupedBlocks(matrix));
     return GgufBytes{std::move(packed.blocks), packed.largestError};
   }
+  std::vector<float> columnWeights;
+  if (importance) {
+    int64_t matrices = tensor.dims.size() > 2 ? tensor.dims[2] : 1;
+    QOPT_ASSIGN(columnWeights,
+                importance->weightsOf(tensor.name, source.columns(), matrices));
+  }
   QOPT_ASSIGN(std::vector<uint8_t> bytes,
               encodeBlocks(
                   *findFormat(target), source.rows(), source.columns(),
                   [&](int64_t first, MutableMatrix rows) {
                     return source.readRows(first, rows);
                   },
-                  pool));
+                  pool, columnWeights));
   return GgufBytes{std::move(bytes)};
 }
 
 Result<GgufBytes> qopt::detail::tensorBytes(const GgufWeight &weight,
+                                            const ImportanceMatrix *importance,
                                             SourceFiles &files,
                                             ThreadPool &pool) {
   auto source = WeightSource::open(weight.global, files);
   if (!source)
     return at(weight.global, source.error());
-  auto result = naturalBytes(*source, weight.declaration.type, pool);
+  auto result = naturalBytes(*source, weight.declaration, importance, pool);
   if (!result)
     return at(weight.global, result.error());
   source->release();

@@ -10,6 +10,7 @@
 #include "GgufModel.h"
 
 #include "qopt/IO/Gguf.h"
+#include "qopt/IO/ImportanceMatrix.h"
 #include "qopt/Support/ThreadPool.h"
 #include "qopt/Weights/WeightSource.h"
 
@@ -37,9 +38,11 @@ struct GgufBytes {
   float largestError = 0; // of rounded minima, see packGroupedBlocks
 };
 
-/// The bytes of a tensor. Errors name the global.
-Result<GgufBytes> tensorBytes(const GgufWeight &weight, SourceFiles &files,
-                              ThreadPool &pool);
+/// The bytes of a tensor. Floats are encoded with the weights that `importance`
+/// has for them; null for none. Errors name the global.
+Result<GgufBytes> tensorBytes(const GgufWeight &weight,
+                              const ImportanceMatrix *importance,
+                              SourceFiles &files, ThreadPool &pool);
 
 } // namespace qopt::detail
 

@@ -25,9 +25,26 @@ static Status checkF16Range(int64_t row, const float *weights,
   return {};
 }
 
+namespace {
+/// The importance of the columns, for each row.
+struct RowImportance {
+  std::span<const float> values; // [matrices, columns], or empty
+  int64_t rowsOfMatrix, columns;
+
+  const float *of(int64_t row) const {
+    return values.empty() ? nullptr
+                          : values.data() + row / rowsOfMatrix * columns;
+  }
+  /// Rows from `row` on that share it, up to `end`.
+  int64_t run(int64_t row, int64_t end) const {
+    return std::min(end, (row / rowsOfMatrix + 1) * rowsOfMatrix) - row;
+  }
+};
+} // namespace
+
 static Status encodeTask(const FormatRow &format, int64_t first,
                          MutableMatrix weights, const RowsReader &read,
-                         uint8_t *target) {
+                         const RowImportance &importance, uint8_t *target) {
   QOPT_CHECK(read(first, weights));
   for (int64_t row = 0; row < weights.rows; ++row) {
     for (int64_t column = 0; column < weights.columns; ++column)
@@ -38,18 +55,29 @@ static Status encodeTask(const FormatRow &format, int64_t first,
     if (format.type == GgufType::F16)
       QOPT_CHECK(checkF16Range(first + row, weights.row(row), weights.columns));
   }
-  format.encodeRows(weights.data, nullptr, target, weights.rows,
-                    weights.columns);
+  for (int64_t row = 0, count; row < weights.rows; row += count) {
+    count = importance.run(first + row, first + weights.rows);
+    format.encodeRows(weights.row(row), importance.of(first + row),
+                      target + row * format.rowBytes(weights.columns), count,
+                      weights.columns);
+  }
   return {};
 }
 
-Result<std::vector<uint8_t>> qopt::encodeBlocks(const FormatRow &format,
-                                                int64_t rows, int64_t columns,
-                                                const RowsReader &read,
-                                                ThreadPool &pool) {
+Result<std::vector<uint8_t>>
+qopt::encodeBlocks(const FormatRow &format, int64_t rows, int64_t columns,
+                   const RowsReader &read, ThreadPool &pool,
+                   std::span<const float> importance) {
   if (columns % format.blockElements != 0)
     return badInput("rows of ", columns, " weights are not whole blocks of ",
                     format.ggmlName, ", which hold ", format.blockElements);
+  const int64_t matrices =
+      std::max<int64_t>(1, int64_t(importance.size()) / columns);
+  if (int64_t(importance.size()) % columns != 0 || rows % matrices != 0)
+    return internalError("importance of ", importance.size(), " numbers for ",
+                         rows, " rows of ", columns);
+  const RowImportance importanceOf{
+      importance, std::max<int64_t>(1, rows / matrices), columns};
   std::vector<uint8_t> blocks(rows * format.rowBytes(columns));
   int64_t tasks = (rows + kTaskRows - 1) / kTaskRows;
   std::vector<Status> outcomes(tasks);
@@ -57,9 +85,9 @@ Result<std::vector<uint8_t>> qopt::encodeBlocks(const FormatRow &format,
     int64_t first = task * kTaskRows;
     int64_t count = std::min(kTaskRows, rows - first);
     std::vector<float> weights(count * columns);
-    outcomes[task] =
-        encodeTask(format, first, MutableMatrix(weights.data(), count, columns),
-                   read, blocks.data() + first * format.rowBytes(columns));
+    outcomes[task] = encodeTask(
+        format, first, MutableMatrix(weights.data(), count, columns), read,
+        importanceOf, blocks.data() + first * format.rowBytes(columns));
   });
   for (Status &outcome : outcomes)
     QOPT_CHECK(std::move(outcome));

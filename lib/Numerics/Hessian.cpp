@@ -28,8 +28,9 @@ HessianStatistics HessianStatistics::identity(int64_t columns) {
   return result;
 }
 
-HessianAccumulator::HessianAccumulator(int64_t columns)
-    : columns(columns), sums(columns * columns), sumAbsolute(columns),
+HessianAccumulator::HessianAccumulator(int64_t columns, bool products)
+    : columns(columns), products(products),
+      sums(products ? columns * columns : 0), sumAbsolute(columns),
       sumSquares(columns), maxAbsolute(columns) {}
 
 Status HessianAccumulator::add(const ComputeContext &context,
@@ -51,7 +52,8 @@ Status HessianAccumulator::add(const ComputeContext &context,
 
 void HessianAccumulator::flush(const ComputeContext &context) {
   ConstMatrix piece(buffer.data(), buffered, columns);
-  syrk(context, piece, {sums.data(), columns, columns});
+  if (products)
+    syrk(context, piece, {sums.data(), columns, columns});
   const int64_t tasks = (columns + columnsPerTask - 1) / columnsPerTask;
   context.pool.parallelFor(tasks, [&](int64_t task) {
     const int64_t begin = task * columnsPerTask;
@@ -80,12 +82,14 @@ HessianStatistics HessianAccumulator::finish(const ComputeContext &context) {
   if (count > 0) {
     for (double &value : result.meanAbsolute)
       value /= double(count);
+  }
+  if (count > 0 && products) {
     context.pool.parallelFor(columns, [&](int64_t row) {
       for (int64_t k = row; k < columns; ++k)
         result.hessian[row * columns + k] *= 2. / double(count);
     });
     mirrorUpper(context, {result.hessian.data(), columns, columns});
   }
-  *this = HessianAccumulator(columns);
+  *this = HessianAccumulator(columns, products);
   return result;
 }

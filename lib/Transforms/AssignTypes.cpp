@@ -16,6 +16,7 @@
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
 #include "qopt/Formats/Mix.h"
 #include "qopt/Import/Architecture.h"
+#include "qopt/Transforms/Importance.h"
 #include "qopt/Transforms/Passes.h"
 
 namespace qopt {
@@ -49,10 +50,7 @@ std::vector<Candidate> matrices(ModuleOp module) {
     auto type = dyn_cast<ShapedType>(global.getType());
     if (!type || !type.hasStaticShape() || type.getRank() != 2)
       continue;
-    std::string symbol = global.getSymName().str();
-    std::optional<WeightId> weight = findWeight(symbol);
-    found.push_back(
-        {global, weight ? weight->gguf() : symbol, type.getDimSize(1)});
+    found.push_back({global, tensorName(global), type.getDimSize(1)});
   }
   return found;
 }

@@ -77,5 +77,5 @@ qopt::makeStatsProvider(const QuantizationPlan &plan, Interpreter &interpreter,
   }
   QOPT_ASSIGN(std::vector<std::vector<int32_t>> samples,
               calibrationSamples(interpreter, options));
-  return liveStats(interpreter, plan, std::move(samples), options.sequential);
+  return liveStats(interpreter, plan, std::move(samples), options);
 }

@@ -27,7 +27,7 @@ public:
                       "; calibrate this model again");
     HessianStatistics result;
     int64_t columns = result.columns = group.columns();
-    QOPT_ASSIGN(result.samples, sampleCount(*saved));
+    QOPT_ASSIGN(result.samples, savedSamples(*saved));
     QOPT_ASSIGN(std::vector<float> hessian,
                 read(*saved + ".hessian", {columns, columns}));
     result.hessian.assign(hessian.begin(), hessian.end());
@@ -48,7 +48,7 @@ private:
     return nullptr;
   }
 
-  Result<int64_t> sampleCount(const std::string &group) const {
+  Result<int64_t> savedSamples(const std::string &group) const {
     const std::string *text = metadata(group + ".samples");
     int64_t count = 0;
     if (!text ||
@@ -92,18 +92,44 @@ qopt::fileStats(const std::string &path) {
   return std::make_unique<FileStats>(std::move(file));
 }
 
-Status qopt::writeStats(const QuantizationPlan &plan, StatsProvider &provider,
-                        const std::string &path, Progress &progress) {
-  // Every group sees the same number of rows. It is known after the first one,
-  // which is when the header can be written.
-  std::vector<SafetensorsDeclaration> declarations;
-  StringPairs metadata;
+/// Everything that a plan measures: its blocks, and the tail if it has groups.
+static std::vector<const PlannedBlock *>
+measuredBlocks(const QuantizationPlan &plan) {
   std::vector<const PlannedBlock *> blocks;
   for (const PlannedBlock &block : plan.blocks)
     blocks.push_back(&block);
   if (!plan.tail.groups.empty())
     blocks.push_back(&plan.tail);
-  for (const PlannedBlock *block : blocks)
+  return blocks;
+}
+
+Status qopt::measureGroups(
+    const QuantizationPlan &plan, StatsProvider &provider, Progress &progress,
+    llvm::function_ref<Status(const WeightGroup &, const HessianStatistics &)>
+        use) {
+  std::vector<const PlannedBlock *> blocks = measuredBlocks(plan);
+  if (plan.weightCount() == 0)
+    return badInput("the module has no float linear to calibrate");
+  progress.begin("calibrating blocks", blocks.size());
+  for (const PlannedBlock *block : blocks) {
+    for (const WeightGroup &group : block->groups) {
+      QOPT_ASSIGN(HessianStatistics statistics,
+                  provider.statistics(*block, group));
+      QOPT_CHECK(use(group, statistics));
+    }
+    QOPT_CHECK(provider.finishBlock(*block));
+    progress.advance();
+  }
+  progress.end();
+  return {};
+}
+
+/// Every group sees the same number of rows. It is known after the first one,
+/// which is when the header can be written.
+Status StatsWriter::begin(int64_t samples) {
+  std::vector<SafetensorsDeclaration> declarations;
+  StringPairs metadata;
+  for (const PlannedBlock *block : measuredBlocks(plan))
     for (const WeightGroup &group : block->groups) {
       int64_t columns = group.columns();
       declarations.push_back(
@@ -112,38 +138,23 @@ Status qopt::writeStats(const QuantizationPlan &plan, StatsProvider &provider,
         declarations.push_back({group.name() + suffix, DType::F32, {columns}});
       for (ml_program::GlobalOp weight : group.weights)
         metadata.emplace_back(weight.getSymName().str(), group.name());
+      metadata.emplace_back(group.name() + ".samples", std::to_string(samples));
     }
-
-  std::optional<SafetensorsWriter> writer;
-  progress.begin("calibrating blocks", blocks.size());
-  for (const PlannedBlock *block : blocks) {
-    for (const WeightGroup &group : block->groups) {
-      QOPT_ASSIGN(HessianStatistics statistics,
-                  provider.statistics(*block, group));
-      if (!writer) {
-        for (const SafetensorsDeclaration &declaration : declarations)
-          if (std::string_view(declaration.name).ends_with(".hessian"))
-            metadata.emplace_back(
-                declaration.name.substr(0, declaration.name.size() - 8) +
-                    ".samples",
-                std::to_string(statistics.samples));
-        QOPT_ASSIGN(writer, SafetensorsWriter::create(path, declarations,
-                                                      metadata, true));
-      }
-      std::string name = group.name();
-      QOPT_CHECK(writeFloats(*writer, name + ".hessian", statistics.hessian));
-      QOPT_CHECK(
-          writeFloats(*writer, name + ".mean_abs", statistics.meanAbsolute));
-      QOPT_CHECK(
-          writeFloats(*writer, name + ".sum_squares", statistics.sumSquares));
-      QOPT_CHECK(
-          writeFloats(*writer, name + ".max_abs", statistics.maxAbsolute));
-    }
-    QOPT_CHECK(provider.finishBlock(*block));
-    progress.advance();
-  }
-  progress.end();
-  if (!writer)
-    return badInput("the module has no float linear to calibrate");
-  return writer->finish();
+  QOPT_ASSIGN(writer,
+              SafetensorsWriter::create(path, declarations, metadata, true));
+  return {};
 }
+
+Status StatsWriter::add(const WeightGroup &group,
+                        const HessianStatistics &statistics) {
+  if (!writer)
+    QOPT_CHECK(begin(statistics.samples));
+  std::string name = group.name();
+  QOPT_CHECK(writeFloats(*writer, name + ".hessian", statistics.hessian));
+  QOPT_CHECK(writeFloats(*writer, name + ".mean_abs", statistics.meanAbsolute));
+  QOPT_CHECK(
+      writeFloats(*writer, name + ".sum_squares", statistics.sumSquares));
+  return writeFloats(*writer, name + ".max_abs", statistics.maxAbsolute);
+}
+
+Status StatsWriter::finish() { return writer->finish(); }

@@ -12,6 +12,7 @@
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Numerics/GgufEncode.h"
+#include "qopt/Transforms/Importance.h"
 #include "qopt/Transforms/Passes.h"
 
 namespace qopt {
@@ -44,15 +45,21 @@ private:
                 schemedWeights(getOperation(), head,
                                GgufAttr::get(&getContext(), format->type),
                                llvm::IsaPred<GgufAttr>));
-    auto encode = [&](const WeightSource &source,
+    ImportanceMatrix importance;
+    if (!imatrix.empty()) {
+      QOPT_ASSIGN(importance, ImportanceMatrix::open(imatrix));
+    }
+    auto encode = [&](ml_program::GlobalOp global, const WeightSource &source,
                       SchemeAttrInterface scheme) -> Result<WeightBytes> {
+      QOPT_ASSIGN(std::vector<float> columnWeights,
+                  importance.weightsOf(tensorName(global), source.columns()));
       auto read = [&](int64_t first, MutableMatrix target) {
         return source.readRows(first, target);
       };
       QOPT_ASSIGN(std::vector<uint8_t> blocks,
                   encodeBlocks(cast<GgufAttr>(scheme).getRow(), source.rows(),
-                               source.columns(), read,
-                               services->compute().pool));
+                               source.columns(), read, services->compute().pool,
+                               columnWeights));
       return WeightBytes{std::move(blocks)};
     };
     encodedWeights += weights.size();

@@ -20,9 +20,10 @@ public:
 
 class LiveStats : public StatsProvider {
 public:
-  LiveStats(Interpreter &interpreter, BlockRunner runner, bool sequential)
+  LiveStats(Interpreter &interpreter, BlockRunner runner,
+            const CalibrationOptions &options)
       : interpreter(interpreter), runner(std::move(runner)),
-        sequential(sequential) {}
+        sequential(options.sequential), products(options.products) {}
 
   Result<HessianStatistics> statistics(const PlannedBlock &block,
                                        const WeightGroup &group) override {
@@ -42,6 +43,8 @@ public:
                                          std::move(numbers));
   }
 
+  int64_t sampleCount() const override { return runner.sampleCount(); }
+
   Status finishBlock(const PlannedBlock &block) override {
     if (runner.position() < runner.blockCount())
       return runner.run(runner.position(), {}, /*keepOutput=*/true);
@@ -55,7 +58,7 @@ private:
                  std::span<const WeightGroup> groups) {
     DenseMap<Operation *, HessianAccumulator> accumulators;
     for (const WeightGroup &group : groups)
-      accumulators.try_emplace(group.firstLinear, group.columns());
+      accumulators.try_emplace(group.firstLinear, group.columns(), products);
     RunOptions options;
     ComputeContext compute = interpreter.services().compute();
     options.observer = [&](LinearOp linear, ConstMatrix input) -> Status {
@@ -78,7 +81,7 @@ private:
 
   Interpreter &interpreter;
   BlockRunner runner;
-  bool sequential;
+  bool sequential, products;
   DenseMap<Operation *, HessianStatistics> collected;
 };
 
@@ -90,10 +93,10 @@ std::unique_ptr<StatsProvider> qopt::identityStats() {
 
 Result<std::unique_ptr<StatsProvider>>
 qopt::liveStats(Interpreter &interpreter, const QuantizationPlan &plan,
-                std::vector<std::vector<int32_t>> samples, bool sequential) {
+                std::vector<std::vector<int32_t>> samples,
+                const CalibrationOptions &options) {
   QOPT_ASSIGN(BlockRunner runner,
               BlockRunner::create(interpreter, plan.structure));
   QOPT_CHECK(runner.start(std::move(samples)));
-  return std::make_unique<LiveStats>(interpreter, std::move(runner),
-                                     sequential);
+  return std::make_unique<LiveStats>(interpreter, std::move(runner), options);
 }

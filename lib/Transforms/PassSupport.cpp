@@ -72,8 +72,8 @@ Result<WeightSink> qopt::createSink(ModuleOp module,
 Status qopt::quantizeEachWeight(
     ModuleOp module, ArrayRef<SchemedWeight> weights, StringRef archive,
     QuantizationContext &services,
-    llvm::function_ref<Result<WeightBytes>(const WeightSource &,
-                                           SchemeAttrInterface)>
+    llvm::function_ref<Result<WeightBytes>(
+        ml_program::GlobalOp, const WeightSource &, SchemeAttrInterface)>
         quantize) {
   if (weights.empty())
     return {};
@@ -85,7 +85,7 @@ Status qopt::quantizeEachWeight(
       return makeError(ErrorKind::Interrupted, "stopped");
     QOPT_ASSIGN(WeightSource source,
                 WeightSource::open(global, services.files()));
-    Result<WeightBytes> bytes = quantize(source, scheme);
+    Result<WeightBytes> bytes = quantize(global, source, scheme);
     if (!bytes)
       return makeError(bytes.error().kind, "@", global.getSymName().str(), ": ",
                        bytes.error().message);

@@ -48,12 +48,12 @@ Result<WeightSink> createSink(mlir::ModuleOp module,
 /// Quantizes every weight by itself: `quantize` makes the components of its
 /// scheme from a float weight. Shows progress, stops between weights when the
 /// user asks, names the weight in errors.
-Status
-quantizeEachWeight(mlir::ModuleOp module, llvm::ArrayRef<SchemedWeight> weights,
-                   llvm::StringRef archive, QuantizationContext &services,
-                   llvm::function_ref<Result<WeightBytes>(const WeightSource &,
-                                                          SchemeAttrInterface)>
-                       quantize);
+Status quantizeEachWeight(
+    mlir::ModuleOp module, llvm::ArrayRef<SchemedWeight> weights,
+    llvm::StringRef archive, QuantizationContext &services,
+    llvm::function_ref<Result<WeightBytes>(
+        mlir::ml_program::GlobalOp, const WeightSource &, SchemeAttrInterface)>
+        quantize);
 
 } // namespace qopt
 

@@ -57,6 +57,7 @@ void qopt::buildQuantizePipeline(OpPassManager &manager,
     return;
   GgufQuantizeOptions encode;
   encode.archive = recipe.archive;
+  encode.imatrix = recipe.imatrix;
   manager.addPass(createGgufQuantize(encode));
   // GPTQ finds the codes of a GGUF grid as grouped ones.
   if (recipe.method == QuantizeMethod::Gptq && ggufBase(recipe.types.type)) {

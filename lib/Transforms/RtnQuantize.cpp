@@ -41,7 +41,7 @@ private:
                 schemedWeights(getOperation(), head,
                                GroupedAttr::get(&getContext(), scheme),
                                llvm::IsaPred<GroupedAttr>));
-    auto nearest = [&](const WeightSource &source,
+    auto nearest = [&](ml_program::GlobalOp, const WeightSource &source,
                        SchemeAttrInterface scheme) -> Result<WeightBytes> {
       QOPT_ASSIGN(std::vector<float> weights, source.readAll());
       QOPT_ASSIGN(GroupedMatrix matrix,

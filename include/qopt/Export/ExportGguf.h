@@ -21,6 +21,7 @@
 #define QOPT_EXPORT_EXPORTGGUF_H
 
 #include "qopt/Formats/FormatTable.h"
+#include "qopt/IO/ImportanceMatrix.h"
 #include "qopt/Transforms/WeightTable.h"
 #include "qopt/Weights/QuantizationContext.h"
 
@@ -37,6 +38,9 @@ struct ExportGgufOptions {
   /// NAME-00001-of-0000N.gguf and so on, of about equal size.
   int64_t parts = 1;
   bool overwrite = false;
+  /// Weights the errors of float weights that are encoded; null for none. Its
+  /// path and texts go into the file, as llama-quantize does it.
+  const ImportanceMatrix *importance = nullptr;
 };
 
 /// The tensors that exportGguf would write, in file order.

@@ -17,7 +17,7 @@ namespace qopt {
 struct HessianStatistics {
   int64_t columns = 0;              // K
   int64_t samples = 0;              // n: rows (token positions) seen
-  std::vector<double> hessian;      // [K, K] symmetric: 2/n Σ x xᵀ
+  std::vector<double> hessian;      // [K, K] symmetric: 2/n Σ x xᵀ; or empty
   std::vector<double> meanAbsolute; // [K]: mean |x|
   std::vector<double> sumSquares;   // [K]: Σ x²
   std::vector<float> maxAbsolute;   // [K]: max |x|
@@ -31,7 +31,8 @@ struct HessianStatistics {
 /// were cut into batches.
 class HessianAccumulator {
 public:
-  explicit HessianAccumulator(int64_t columns);
+  /// Without `products` the Hessian stays empty; the rest is cheap.
+  explicit HessianAccumulator(int64_t columns, bool products = true);
 
   /// Adds activations [rows, K]. A value that is not finite is an error naming
   /// its place, and nothing of the batch is added.
@@ -46,6 +47,7 @@ private:
   void flush(const ComputeContext &context);
 
   int64_t columns, count = 0, buffered = 0;
+  bool products;
   std::vector<double> sums; // [K, K], upper triangle
   std::vector<double> sumAbsolute, sumSquares;
   std::vector<float> maxAbsolute;

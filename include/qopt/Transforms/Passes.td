@@ -114,10 +114,12 @@ def HessianCalibrate : QOpt_Pass<"hessian-calibrate">, QOpt_CalibrationOptions {
   let description = [{
     Runs the model block by block on samples and saves, for each group of
     linears that read the same value, H = 2/n Σ x xᵀ, mean |x|, Σ x² and
-    max |x|. The module is not changed.
+    max |x|. With `imatrix`, also what llama.cpp calls an importance matrix: Σ x²
+    for each weight, under the name of its GGUF tensor. The module is not changed.
   }];
   let options = !listconcat(calibrationOptions, [
     Option<"stats", "stats", "std::string", "\"\"", "The safetensors file to write">,
+    Option<"imatrix", "imatrix", "std::string", "\"\"", "The importance matrix to write, a GGUF file; alone, it needs no H">,
     Option<"head", "head", "bool", "false", "Also measure the linears outside of the blocks">,
   ]);
 }
@@ -157,8 +159,9 @@ def GgufQuantize : QOpt_Pass<"gguf-quantize"> {
   let summary = "Encode float weights as a GGUF type";
   let description = [{
     Rounds every float weight of a linear in a block to the blocks of a GGUF
-    type, bit for bit as llama.cpp does it without an importance matrix. A weight
-    with a `qopt.scheme` becomes what that says, wherever it is used.
+    type, bit for bit as llama.cpp does it, with or without an importance matrix
+    (llama.cpp's, or that of hessian-calibrate). A weight with a `qopt.scheme`
+    becomes what that says, wherever it is used.
 
     ```mlir
     ml_program.global private @w(#qopt.extern<ckpt, "w">) : tensor<256x256xf16>
@@ -168,6 +171,7 @@ def GgufQuantize : QOpt_Pass<"gguf-quantize"> {
   }];
   let options = [
     Option<"type", "type", "std::string", "\"q8_0\"", "A quantized GGUF type in lower case, as q8_0, q4_k or iq4_nl">,
+    Option<"imatrix", "imatrix", "std::string", "\"\"", "An importance matrix, GGUF or .dat, to weight errors by">,
     Option<"head", "head", "bool", "false", "Also encode the linears outside of the blocks">,
     Option<"archive", "archive", "std::string", "\"\"",
            "Where weights go that came from a file; default: <stem of -o>.weights.safetensors">,

@@ -31,6 +31,7 @@ struct QuantizeRecipe {
   double damp = 0.01;        // of GPTQ
   bool mse = false;          // of GPTQ
   CalibrationOptions calibration;
+  std::string imatrix; // file of an importance matrix, for GGUF types
   std::string archive; // see the pass option
   /// An exporter follows that encodes what no method has quantized: nothing is
   /// written twice.

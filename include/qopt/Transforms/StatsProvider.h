@@ -6,7 +6,9 @@
 #ifndef QOPT_TRANSFORMS_STATSPROVIDER_H
 #define QOPT_TRANSFORMS_STATSPROVIDER_H
 
+#include "qopt/IO/Safetensors.h"
 #include "qopt/Numerics/Hessian.h"
+#include "qopt/Support/Progress.h"
 #include "qopt/Transforms/QuantizationPlan.h"
 
 namespace qopt {
@@ -18,6 +20,7 @@ struct CalibrationOptions {
   int64_t context = 0;    // tokens per sample; 0: min(2048, what the model has)
   std::string stats;      // saved statistics to use instead
   bool sequential = true; // measure behind the weights quantized so far
+  bool products = true;   // measure H, not only its diagonal
 };
 
 /// Answers a quantizer that works through a plan in order.
@@ -31,6 +34,8 @@ public:
   virtual Status replaced(mlir::ml_program::GlobalOp weight, Tensor numbers) {
     return {};
   }
+  /// Samples that it measures on, of one length.
+  virtual int64_t sampleCount() const { return 1; }
   /// All groups of the block are done.
   virtual Status finishBlock(const PlannedBlock &block) { return {}; }
 };
@@ -47,7 +52,8 @@ Result<std::unique_ptr<StatsProvider>> fileStats(const std::string &path);
 /// which takes one more run of the block per group.
 Result<std::unique_ptr<StatsProvider>>
 liveStats(Interpreter &interpreter, const QuantizationPlan &plan,
-          std::vector<std::vector<int32_t>> samples, bool sequential);
+          std::vector<std::vector<int32_t>> samples,
+          const CalibrationOptions &options);
 
 /// The provider that options ask for: saved statistics, else live ones on the
 /// text, else live ones on text that the model samples from itself (with a
@@ -57,11 +63,30 @@ Result<std::unique_ptr<StatsProvider>>
 makeStatsProvider(const QuantizationPlan &plan, Interpreter &interpreter,
                   const CalibrationOptions &options);
 
-/// Saves what a provider says about every group of a plan, as a safetensors
-/// file: `<group>.hessian` F32 [K, K], `<group>.mean_abs`, `.sum_squares`,
+/// Asks a provider about every group of a plan, in order. BadInput if there is
+/// none.
+Status measureGroups(
+    const QuantizationPlan &plan, StatsProvider &provider, Progress &progress,
+    llvm::function_ref<Status(const WeightGroup &, const HessianStatistics &)>
+        use);
+
+/// Saves statistics of the groups of a plan as a safetensors file:
+/// `<group>.hessian` F32 [K, K], `<group>.mean_abs`, `.sum_squares`,
 /// `.max_abs` F32 [K]; metadata `<weight>` = its group, `<group>.samples` = n.
-Status writeStats(const QuantizationPlan &plan, StatsProvider &provider,
-                  const std::string &path, Progress &progress);
+class StatsWriter {
+public:
+  /// `plan` must outlive the writer.
+  StatsWriter(const QuantizationPlan &plan, std::string path)
+      : plan(plan), path(std::move(path)) {}
+  Status add(const WeightGroup &group, const HessianStatistics &statistics);
+  Status finish();
+
+private:
+  Status begin(int64_t samples);
+  const QuantizationPlan &plan;
+  std::string path;
+  std::optional<SafetensorsWriter> writer;
+};
 
 } // namespace qopt
 

@@ -22,7 +22,8 @@ struct EncodedMatrix : testing::Test {
     for (size_t i = 0; i < weights.size(); ++i)
       weights[i] = std::sin(float(i));
   }
-  Result<std::vector<uint8_t>> encode(GgufType type, unsigned threads) {
+  Result<std::vector<uint8_t>> encode(GgufType type, unsigned threads,
+                                      std::span<const float> importance = {}) {
     ThreadPool pool(threads);
     return encodeBlocks(
         *findFormat(type), rows, columns,
@@ -31,7 +32,7 @@ struct EncodedMatrix : testing::Test {
                       target.rows * columns * sizeof(float));
           return {};
         },
-        pool);
+        pool, importance);
   }
 };
 } // namespace
@@ -63,4 +64,19 @@ TEST_F(EncodedMatrix, RefusesWeightsThatF16CannotHold) {
   ASSERT_FALSE(result);
   EXPECT_NE(result.error().message.find("row 1, column 2"), std::string::npos);
   EXPECT_TRUE(encode(GgufType::BF16, 1));
+}
+
+TEST_F(EncodedMatrix, WeightsErrorsByTheImportanceOfEachMatrixOfAStack) {
+  const FormatRow &format = *findFormat(GgufType::Q4_0);
+  std::vector<float> importance(2 * columns);
+  for (size_t i = 0; i < importance.size(); ++i)
+    importance[i] = i % 7 + i / columns;
+  std::vector<uint8_t> expected(rows * format.rowBytes(columns));
+  for (int64_t row = 0; row < rows; ++row)
+    format.encode(weights.data() + row * columns,
+                  importance.data() + row / (rows / 2) * columns,
+                  expected.data() + row * format.rowBytes(columns), columns);
+  EXPECT_EQ(*encode(GgufType::Q4_0, 1, importance), expected);
+  EXPECT_EQ(*encode(GgufType::Q4_0, 3, importance), expected);
+  EXPECT_NE(*encode(GgufType::Q4_0, 1), expected);
 }

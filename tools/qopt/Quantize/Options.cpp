@@ -73,6 +73,10 @@ void QuantizeOptions::declareCalibration(Arguments &arguments) {
                    "text for gptq; default: the model writes its own",
                    calibration.text);
   declareSampleOptions(arguments, calibration.samples, calibration.context);
+  arguments.option("--imatrix", "FILE",
+                   "importance matrix of qopt calibrate or llama-imatrix that "
+                   "weights the errors of GGUF types",
+                   recipe.imatrix);
   arguments.option("--stats", "FILE", "saved statistics instead of a text",
                    calibration.stats);
 }

@@ -9,6 +9,7 @@
 #include "Model.h"
 #include "Quantize/OutputFormat.h"
 
+#include "qopt/IO/ImportanceMatrix.h"
 #include "qopt/Transforms/QuantizeRecipe.h"
 
 namespace qopt {
@@ -19,6 +20,8 @@ struct QuantizeOptions {
   std::string model, output;
   size_t formatIndex = 0;
   QuantizeRecipe recipe; // complete but for `archive`
+  /// Of recipe.imatrix, once it is read.
+  std::optional<ImportanceMatrix> importance;
   bool allowRequantize = false;
   MachineOptions machine;
   bool keepSplit = false;

@@ -31,6 +31,7 @@ static Status writeGguf(Model &model, const QuantizeOptions &options,
   ExportGgufOptions gguf;
   gguf.parts = options.outputs(sources).size();
   gguf.overwrite = options.overwrite;
+  gguf.importance = options.importance ? &*options.importance : nullptr;
   return exportGguf(*model.module, *model.services, options.output, gguf);
 }
 

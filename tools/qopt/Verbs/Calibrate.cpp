@@ -25,8 +25,12 @@ Status qopt::runCalibrate(std::span<char *> words) {
                                    "on a text and saves the statistics.");
   arguments.positional(
       "MODEL", "a checkpoint directory, .gguf, .mlir or .mlirbc", source);
-  arguments.required("-o,--output", "STATS.safetensors",
-                     "the file for qopt quantize --stats", output);
+  arguments.option("-o,--output", "STATS.safetensors",
+                   "the file for qopt quantize --stats", output);
+  arguments.option("--imatrix", "OUT.gguf",
+                   "the importance matrix of llama.cpp, for --imatrix of qopt "
+                   "quantize and llama-quantize; without -o it is cheap",
+                   options.imatrix);
   arguments.option("--text", "TEXT",
                    "what to run the model on; default: it writes its own",
                    options.text);
@@ -38,7 +42,11 @@ Status qopt::runCalibrate(std::span<char *> words) {
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   if (!proceed)
     return {};
-  QOPT_CHECK(checkOutput(output, overwrite));
+  if (output.empty() && options.imatrix.empty())
+    return usageError("name a file to write with -o or --imatrix");
+  for (const std::string &file : {output, options.imatrix})
+    if (!file.empty())
+      QOPT_CHECK(checkOutput(file, overwrite));
 
   StderrProgress progress;
   catchInterrupts();
@@ -47,6 +55,9 @@ Status qopt::runCalibrate(std::span<char *> words) {
   mlir::PassManager manager(model.context.get());
   manager.addPass(createHessianCalibrate(options));
   QOPT_CHECK(runPasses(model, manager));
-  std::printf("%-12s %s\n", "statistics", output.c_str());
+  if (!output.empty())
+    std::printf("%-12s %s\n", "statistics", output.c_str());
+  if (!options.imatrix.empty())
+    std::printf("%-12s %s\n", "importance", options.imatrix.c_str());
   return {};
 }

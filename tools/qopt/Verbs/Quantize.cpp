@@ -14,6 +14,7 @@
 
 #include "qopt/IO/AtomicFile.h"
 #include "qopt/Support/Stopwatch.h"
+#include "qopt/Transforms/Importance.h"
 #include "qopt/Transforms/Requantize.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -74,9 +75,20 @@ static Status quantize(Model &model, QuantizeOptions &options) {
   recipe.archive =
       relativePath(options.archive(), model.services->options().baseDirectory);
   QOPT_CHECK(checkRecipe(recipe));
+  if (!recipe.imatrix.empty()) {
+    QOPT_ASSIGN(options.importance, ImportanceMatrix::open(recipe.imatrix));
+    recipe.types.importance = true;
+  }
   QOPT_ASSIGN(AssignedTypes assigned, assignTypes(*model.module, recipe.types));
   for (const std::string &note : assigned.notes)
     model.services->progress().note(note);
+  if (options.importance) {
+    QOPT_ASSIGN(std::string unknown,
+                checkImportance(*model.module, *options.importance));
+    if (!unknown.empty())
+      model.services->progress().note(
+          str(recipe.imatrix, ": weights without importance: ", unknown));
+  }
   QOPT_CHECK(prepareRequantization(*model.module, options.allowRequantize));
   mlir::PassManager manager(model.context.get());
   buildQuantizePipeline(manager, recipe);
