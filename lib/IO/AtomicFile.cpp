@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/IO/AtomicFile.h"
+#include "FileSystem.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -13,33 +14,9 @@
 #include <utility>
 
 using namespace qopt;
+using namespace qopt::detail;
 
 namespace {
-tl::unexpected<Error> systemError(const std::string &path,
-                                  std::string_view action) {
-  int code = errno;
-  return ioError(path, ": cannot ", action, ": ", std::strerror(code));
-}
-
-tl::unexpected<Error> existsError(const std::string &path) {
-  return usageError(path, ": exists already; say --overwrite to replace it");
-}
-
-Status flushDirectory(const std::string &directory) {
-  int descriptor =
-      ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0)
-    return systemError(directory, "open");
-  // Some file systems cannot flush directories, and say EINVAL.
-  bool failed = ::fsync(descriptor) != 0 && errno != EINVAL;
-  int code = errno;
-  ::close(descriptor);
-  errno = code;
-  if (failed)
-    return systemError(directory, "flush");
-  return {};
-}
-
 std::string descriptorPath(int descriptor) {
   return str("/proc/self/fd/", descriptor);
 }
@@ -57,12 +34,6 @@ int openUnnamed(const std::string &directory) {
 
 constexpr int kAttempts = 1000;
 
-std::string directoryOf(const std::string &path) {
-  size_t slash = path.rfind('/');
-  if (slash == std::string::npos)
-    return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 } // namespace
 
 Result<AtomicFile> AtomicFile::create(std::string path, bool overwrite) {
@@ -232,10 +203,7 @@ Status qopt::checkOutput(const std::string &path, bool overwrite) {
   struct stat status;
   if (::stat(path.c_str(), &status) == 0 && !overwrite)
     return existsError(path);
-  size_t slash = path.rfind('/');
-  std::string directory = slash == std::string::npos ? "."
-                          : slash == 0               ? "/"
-                                                     : path.substr(0, slash);
+  std::string directory = directoryOf(path);
   if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
     return ioError(path, ": there is no directory ", directory,
                    "; make it first");
