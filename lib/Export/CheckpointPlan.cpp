@@ -108,8 +108,7 @@ Status Planner::addQuantized(CheckpointWeight &weight,
   if (Status status =
           kind.supports(*weight.scheme, weight.rows, weight.columns);
       !status)
-    return makeError(status.error().kind, symbol, ": ",
-                     status.error().message);
+    return makeError(status.error().kind, symbol, ": ", status.error().message);
   for (const Component &component :
        weight.layout.components(scheme, weight.rows, weight.columns))
     weight.tensors.push_back(

@@ -4,11 +4,15 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Transforms/QuantizeRecipe.h"
+#include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/Formats/GroupedBlocks.h"
 #include "qopt/Formats/Mix.h"
 #include "qopt/Transforms/Passes.h"
 
+#include "mlir/IR/Builders.h"
 #include "mlir/Pass/PassManager.h"
+
+#include <filesystem>
 
 using namespace mlir;
 using namespace qopt;
@@ -65,4 +69,40 @@ void qopt::buildQuantizePipeline(OpPassManager &manager,
     pack.archive = recipe.archive;
     manager.addPass(createGgufPack(pack));
   }
+}
+
+void qopt::recordRecipe(ModuleOp module, const QuantizeRecipe &recipe) {
+  Builder builder(module.getContext());
+  NamedAttrList entries;
+  auto text = [&](StringRef key, const std::string &value) {
+    entries.set(key, builder.getStringAttr(value));
+  };
+  auto count = [&](StringRef key, int64_t value) {
+    entries.set(key, builder.getI64IntegerAttr(value));
+  };
+  bool gptq = recipe.method == QuantizeMethod::Gptq;
+  text("method", gptq ? "gptq" : "rtn");
+  text("type", recipe.types.type);
+  if (gptq) {
+    text("order", recipe.order);
+    entries.set("damp", builder.getF64FloatAttr(recipe.damp));
+    entries.set("mse", builder.getBoolAttr(recipe.mse));
+    // Names of files say what a stranger can use; directories are private.
+    auto name = [](const std::string &path) {
+      return std::filesystem::path(path).filename().string();
+    };
+    const CalibrationOptions &calibration = recipe.calibration;
+    if (!calibration.stats.empty()) {
+      text("statistics", name(calibration.stats));
+    } else if (calibration.text.empty()) {
+      text("calibration", "text that the model wrote itself");
+    } else {
+      text("calibration", name(calibration.text));
+      count("samples", calibration.samples);
+      if (calibration.context > 0)
+        count("context", calibration.context);
+    }
+  }
+  module->setAttr(QOptDialect::kRecipe,
+                  entries.getDictionary(module.getContext()));
 }

@@ -45,6 +45,9 @@ Status checkRecipe(const QuantizeRecipe &recipe);
 void buildQuantizePipeline(mlir::OpPassManager &manager,
                            const QuantizeRecipe &recipe);
 
+/// Writes into the module, as `qopt.recipe`, how it has been quantized.
+void recordRecipe(mlir::ModuleOp module, const QuantizeRecipe &recipe);
+
 } // namespace qopt
 
 #endif // QOPT_TRANSFORMS_QUANTIZERECIPE_H

@@ -84,6 +84,12 @@ LogicalResult QOptDialect::verifyOperationAttribute(Operation *op,
     return op->emitOpError()
            << "'" << kMix << "' must be the name of a mix, on a module";
   }
+  if (attribute.getName() == kRecipe || attribute.getName() == kQuality) {
+    if (isa<ModuleOp>(op) && isa<DictionaryAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError() << "'" << attribute.getName().getValue()
+                             << "' must be a dictionary on a module";
+  }
   return op->emitOpError() << "has an unknown attribute '"
                            << attribute.getName().getValue() << "'";
 }

@@ -2,14 +2,15 @@
 
     interrupt.py OUTPUT[,OUTPUT]... COMMAND...
 
-Runs COMMAND once to the end, which must write the OUTPUTs, files of one
-directory that holds nothing else. Then, for SIGINT, SIGTERM and SIGKILL in turn,
+Runs COMMAND once to the end, which must write the OUTPUTs, files or directories
+of files, in one directory that holds nothing else. Then, for SIGINT, SIGTERM and SIGKILL in turn,
 starts it and stops it after a growing part of the time it took: each OUTPUT must
 be absent or complete, and nothing else may be in the directory, except hidden
 files after SIGKILL.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +20,17 @@ MOMENTS = 8
 
 
 def read(path):
+    if os.path.isdir(path):
+        return {name: read(os.path.join(path, name)) for name in os.listdir(path)}
     with open(path, "rb") as file:
         return file.read()
+
+
+def remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        os.remove(path)
 
 
 def run(command):
@@ -41,7 +51,7 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
     for moment in range(MOMENTS):
         for path in outputs:
             if os.path.exists(path):
-                os.remove(path)
+                remove(path)
         process = run(command)
         time.sleep(duration * (moment + 0.5) / MOMENTS)
         process.send_signal(number)
@@ -55,7 +65,7 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
                 continue
             if number != signal.SIGKILL or not name.startswith("."):
                 sys.exit(f"{number.name} leaves {path}")
-            os.remove(path)
+            remove(path)
 if not stopped:
     sys.exit("no run was stopped before its end")
 print(f"stopped {stopped} of {3 * MOMENTS} runs")

@@ -31,7 +31,8 @@ void QuantizeOptions::declareWhat(Arguments &arguments) {
   for (const OutputFormat &format : outputFormats())
     names.push_back(format.name);
   arguments.choice("--format", names,
-                   "a module with its archive (default), or a GGUF file",
+                   "a module with its archive (default), a GGUF file, or a "
+                   "checkpoint directory",
                    formatIndex);
 }
 
@@ -44,9 +45,11 @@ void QuantizeOptions::declareTypes(Arguments &arguments) {
   arguments.option("--group", "N",
                    "int types: columns per scale, -1: a row; default 128",
                    types.group);
-  arguments.flag("--symmetric", "int types: no zero points", types.symmetric,
-                 true);
-  arguments.flag("--asymmetric", "int types: zero points (default)",
+  arguments.flag("--symmetric",
+                 "int types: no zero points; default for --format gptq",
+                 types.symmetric, true);
+  arguments.flag("--asymmetric",
+                 "int types: zero points; default for other formats",
                  types.symmetric, false);
   arguments.flag("--head",
                  "int types: also quantize the linears outside of the blocks",
@@ -94,6 +97,7 @@ void QuantizeOptions::declareOutput(Arguments &arguments) {
       "--keep-split",
       "gguf: as many files as the model has, OUT-00001-of-0000N.gguf",
       keepSplit);
+  checkpoint.declare(arguments);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
   arguments.flag("--json", "print one JSON object at the end", json);
@@ -110,8 +114,13 @@ Result<bool> QuantizeOptions::parse(std::span<char *> words) {
   recipe.method = methods[methodIndex].second;
   recipe.types.type = type.value_or(std::string(format().defaultType));
   recipe.encodesOnExport = format().encodes;
-  if (keepSplit && format().keepsArchive)
+  if (keepSplit && (format().keepsArchive || format().directory))
     return usageError("--keep-split goes with --format gguf");
+  if (format().symmetric && recipe.types.type.starts_with("int") &&
+      !recipe.types.symmetric)
+    recipe.types.symmetric = true;
+  while (format().directory && output.size() > 1 && output.ends_with('/'))
+    output.pop_back();
   return proceed;
 }
 

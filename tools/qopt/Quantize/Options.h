@@ -6,6 +6,7 @@
 #ifndef QOPT_TOOLS_QUANTIZE_OPTIONS_H
 #define QOPT_TOOLS_QUANTIZE_OPTIONS_H
 
+#include "CheckpointOptions.h"
 #include "Model.h"
 #include "Quantize/OutputFormat.h"
 
@@ -25,6 +26,7 @@ struct QuantizeOptions {
   bool allowRequantize = false;
   MachineOptions machine;
   bool keepSplit = false;
+  CheckpointOptions checkpoint;
   bool overwrite = false, json = false;
 
   /// Usage errors name the flag. False if help was printed instead.

@@ -5,13 +5,15 @@
 //===----------------------------------------------------------------------===//
 #include "Quantize/Options.h"
 
+#include "qopt/Export/ExportCheckpoint.h"
 #include "qopt/Export/ExportGguf.h"
 
 #include <filesystem>
 
 using namespace qopt;
 
-static Result<std::vector<WeightRow>> planMlir(Model &model) {
+static Result<std::vector<WeightRow>> planMlir(Model &model,
+                                               const QuantizeOptions &) {
   return weightTable(*model.module);
 }
 
@@ -22,7 +24,8 @@ static Status writeMlir(Model &model, const QuantizeOptions &options, int64_t) {
   return writeModule(*model.module, options.output, options.overwrite);
 }
 
-static Result<std::vector<WeightRow>> planGguf(Model &model) {
+static Result<std::vector<WeightRow>> planGguf(Model &model,
+                                               const QuantizeOptions &) {
   return ggufTable(*model.module, {});
 }
 
@@ -35,19 +38,57 @@ static Status writeGguf(Model &model, const QuantizeOptions &options,
   return exportGguf(*model.module, *model.services, options.output, gguf);
 }
 
+template <CheckpointFormat format>
+static Result<std::vector<WeightRow>>
+planCheckpoint(Model &model, const QuantizeOptions &options) {
+  QOPT_ASSIGN(ExportCheckpointOptions checkpoint,
+              options.checkpoint.forFormat(format, options.overwrite));
+  return checkpointTable(*model.module, checkpoint);
+}
+
+template <CheckpointFormat format>
+static Status writeCheckpoint(Model &model, const QuantizeOptions &options,
+                              int64_t) {
+  QOPT_ASSIGN(ExportCheckpointOptions checkpoint,
+              options.checkpoint.forFormat(format, options.overwrite));
+  return exportCheckpoint(*model.module, *model.services, options.output,
+                          checkpoint);
+}
+
+template <CheckpointFormat format>
+static constexpr OutputFormat checkpointFormat(std::string_view name,
+                                               bool symmetric) {
+  return {.name = name,
+          .defaultType = "int4",
+          .symmetric = symmetric,
+          .encodes = false,
+          .keepsArchive = false,
+          .directory = true,
+          .plan = planCheckpoint<format>,
+          .write = writeCheckpoint<format>};
+}
+
 static constexpr OutputFormat formats[] = {
     {.name = "mlir",
      .defaultType = "int4",
+     .symmetric = false,
      .encodes = false,
      .keepsArchive = true,
+     .directory = false,
      .plan = planMlir,
      .write = writeMlir},
     {.name = "gguf",
      .defaultType = "q4_0",
+     .symmetric = false,
      .encodes = true,
      .keepsArchive = false,
+     .directory = false,
      .plan = planGguf,
      .write = writeGguf},
+    checkpointFormat<CheckpointFormat::Gptq>("gptq", true),
+    checkpointFormat<CheckpointFormat::Awq>("awq", false),
+    checkpointFormat<CheckpointFormat::CompressedTensors>("compressed-tensors",
+                                                          false),
 };
 
 std::span<const OutputFormat> qopt::outputFormats() { return formats; }

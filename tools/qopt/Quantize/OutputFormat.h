@@ -21,12 +21,18 @@ struct QuantizeOptions;
 struct OutputFormat {
   std::string_view name;
   std::string_view defaultType;
+  /// Whether grouped types have no zero points unless the user wants them.
+  bool symmetric;
   /// Whether writing also encodes the GGUF types that weights are to have.
   bool encodes;
   /// Whether the archive of quantized weights is a part of the output.
   bool keepsArchive;
-  /// The tensors that `write` writes.
-  Result<std::vector<WeightRow>> (*plan)(Model &model);
+  /// Whether the output is a directory.
+  bool directory;
+  /// The tensors that `write` writes. Before the model is quantized: those that
+  /// it is going to write, or why it will not.
+  Result<std::vector<WeightRow>> (*plan)(Model &model,
+                                         const QuantizeOptions &options);
   /// Writes the quantized model to options.output; before it was quantized it
   /// lay in `sources` files.
   Status (*write)(Model &model, const QuantizeOptions &options,

@@ -4,44 +4,63 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
+#include "CheckpointOptions.h"
 #include "Model.h"
 #include "Verbs.h"
 
 #include "qopt/Export/ExportGguf.h"
 #include "qopt/IO/AtomicFile.h"
+#include "qopt/Support/Progress.h"
 
 using namespace qopt;
+
+/// --format, in the order of CheckpointFormat; GGUF comes first.
+static constexpr std::string_view formats[] = {"gguf", "gptq", "awq",
+                                               "compressed-tensors"};
 
 Status qopt::runExport(std::span<char *> words) {
   std::string source, output;
   size_t format = 0, type = 0;
   bool keepSplit = false, overwrite = false;
+  CheckpointOptions checkpoint;
   MachineOptions machine;
   Arguments arguments("export", "Writes a model, quantized or not, as files of "
                                 "other programs. Nothing is quantized.");
   arguments.positional(
       "MODEL", "a checkpoint directory, .gguf, .mlir or .mlirbc", source);
-  arguments.required("-o,--output", "OUT", "the file to write", output);
-  arguments.choice("--format", {"gguf"}, "what to write", format);
+  arguments.required("-o,--output", "OUT", "the file or directory to write",
+                     output);
+  arguments.choice("--format", {std::begin(formats), std::end(formats)},
+                   "a GGUF file (default), or a checkpoint directory", format);
   arguments.choice("--type", {"f16", "f32", "bf16", "keep"},
-                   "how float matrices are stored: f16 (default), f32, bf16, "
-                   "or as the model has them",
+                   "gguf: how float matrices are stored: f16 (default), f32, "
+                   "bf16, or as the model has them",
                    type);
-  arguments.flag("--keep-split",
-                 "as many files as the model has, OUT-00001-of-0000N.gguf",
-                 keepSplit);
+  arguments.flag(
+      "--keep-split",
+      "gguf: as many files as the model has, OUT-00001-of-0000N.gguf",
+      keepSplit);
+  checkpoint.declare(arguments);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   if (!proceed)
     return {};
+  if (format > 0 && (keepSplit || type > 0))
+    return usageError("--keep-split and --type go with --format gguf");
 
-  static constexpr std::optional<GgufType> types[] = {
-      GgufType::F16, GgufType::F32, GgufType::BF16, std::nullopt};
   StderrProgress progress;
+  catchInterrupts();
   QOPT_ASSIGN(Model model, openModel(source, machine, progress));
   const std::string inputs[] = {source};
   QOPT_CHECK(checkOutputIsNoInput(output, inputs));
+  if (format > 0) {
+    QOPT_ASSIGN(ExportCheckpointOptions options,
+                checkpoint.forFormat(CheckpointFormat(format - 1), overwrite));
+    return exportCheckpoint(*model.module, *model.services, output, options);
+  }
+  static constexpr std::optional<GgufType> types[] = {
+      GgufType::F16, GgufType::F32, GgufType::BF16, std::nullopt};
   return exportGguf(*model.module, *model.services, output,
                     {.floatType = types[type],
                      .parts = keepSplit ? sourceCount(*model.module) : 1,

@@ -12,6 +12,7 @@
 #include "Quantize/Summary.h"
 #include "Verbs.h"
 
+#include "qopt/IO/AtomicDirectory.h"
 #include "qopt/IO/AtomicFile.h"
 #include "qopt/Support/Stopwatch.h"
 #include "qopt/Transforms/Importance.h"
@@ -43,7 +44,9 @@ private:
 } // namespace
 
 static Status refuseToReplace(const QuantizeOptions &options) {
-  if (!options.keepSplit)
+  if (options.format().directory)
+    QOPT_CHECK(checkOutputDirectory(options.output, options.overwrite));
+  else if (!options.keepSplit)
     QOPT_CHECK(checkOutput(options.output, options.overwrite));
   // What a killed run left under the hidden name is nobody's.
   return checkOutput(options.archive(),
@@ -90,6 +93,8 @@ static Status quantize(Model &model, QuantizeOptions &options) {
           str(recipe.imatrix, ": weights without importance: ", unknown));
   }
   QOPT_CHECK(prepareRequantization(*model.module, options.allowRequantize));
+  // What cannot be written is known before hours of work.
+  QOPT_CHECK(options.format().plan(model, options));
   mlir::PassManager manager(model.context.get());
   buildQuantizePipeline(manager, recipe);
   return runPasses(model, manager);
@@ -106,8 +111,10 @@ static Result<QuantizeSummary> run(QuantizeOptions &options) {
   WeightTotal before(weightTable(*model.module));
   TemporaryArchive archive(options);
   QOPT_CHECK(quantize(model, options));
+  recordRecipe(*model.module, options.recipe);
   QOPT_CHECK(options.format().write(model, options, sources));
-  QOPT_ASSIGN(std::vector<WeightRow> written, options.format().plan(model));
+  QOPT_ASSIGN(std::vector<WeightRow> written,
+              options.format().plan(model, options));
   return QuantizeSummary{options.outputs(sources), before,
                          WeightTotal(written)};
 }

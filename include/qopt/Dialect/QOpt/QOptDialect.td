@@ -39,6 +39,10 @@ def QOpt_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kScheme = "qopt.scheme";
     /// On a module, the name of the mix that its schemes follow.
     static constexpr ::llvm::StringLiteral kMix = "qopt.mix";
+    /// Dictionaries on a module, for model cards: how it was quantized, and
+    /// what was measured of it.
+    static constexpr ::llvm::StringLiteral kRecipe = "qopt.recipe";
+    static constexpr ::llvm::StringLiteral kQuality = "qopt.quality";
   }];
 }
 

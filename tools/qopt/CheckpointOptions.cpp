@@ -1,0 +1,31 @@
+//===- CheckpointOptions.cpp - flags of checkpoints that are written ------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "CheckpointOptions.h"
+
+using namespace qopt;
+
+void CheckpointOptions::declare(Arguments &arguments) {
+  arguments.choice("--gptq-zeros", {"auto", "v1", "v2"},
+                   "gptq: how zero points are stored; auto (default): as v1 if "
+                   "it can hold them",
+                   zeros);
+  arguments.option("--shard-size", "MB",
+                   "checkpoints: weights of one file, at most; default 5000",
+                   shardMegabytes);
+}
+
+Result<ExportCheckpointOptions>
+CheckpointOptions::forFormat(CheckpointFormat format, bool overwrite) const {
+  if (shardMegabytes < 1 || shardMegabytes > 1'000'000'000)
+    return usageError("--shard-size must lie between 1 and 1000000000");
+  ExportCheckpointOptions options;
+  options.format = format;
+  if (zeros > 0)
+    options.zeros = zeros == 1 ? GptqZeros::V1 : GptqZeros::V2;
+  options.shardBytes = shardMegabytes * 1'000'000;
+  options.overwrite = overwrite;
+  return options;
+}
