@@ -207,6 +207,36 @@ def GgufPack : QOpt_Pass<"gguf-pack"> {
   let statistics = [Statistic<"packedWeights", "weights", "Weights packed">];
 }
 
+def RaiseToQOpt : QOpt_Pass<"raise-to-qopt"> {
+  let summary = "Find linears in the IR of other front ends";
+  let description = [{
+    A contraction of floats with a constant weight becomes a `qopt.linear`, and
+    the weight an `ml_program.global` that quantizing passes can rewrite. Taken
+    are linalg ops of any name and any indexing maps whose body sums products,
+    `tosa.matmul`, and `tosa.conv2d` with a kernel of one pixel. Between the
+    constant and the contraction may stand transposes, slices, reshapes,
+    repetition along a batch, and conversions to wider floats; together they
+    become a `#qopt.view`. A vector added to every row becomes the bias.
+
+    Sums are then formed in f32, whatever type the contraction had. What is not
+    raised stays as it is, with a remark that says why.
+
+    ```mlir
+    %wt = linalg.transpose ins(%w : tensor<32x64xf32>) outs(%e : tensor<64x32xf32>) permutation = [1, 0]
+    %y = linalg.matmul ins(%x, %wt : tensor<?x64xf32>, tensor<64x32xf32>) outs(%zero : tensor<?x32xf32>) -> tensor<?x32xf32>
+    // becomes
+    %w = ml_program.global_load_const @weight : tensor<32x64xf32>
+    %y = qopt.linear %x, %w : tensor<?x64xf32>, tensor<32x64xf32> -> tensor<?x32xf32>
+    ```
+  }];
+  let statistics = [Statistic<"raisedLinears", "linears", "Linears found">];
+  let dependentDialects = [
+    "::qopt::QOptDialect", "::mlir::ml_program::MLProgramDialect",
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect",
+  ];
+}
+
 def LowerQOptToLinalg : QOpt_Pass<"lower-qopt-to-linalg"> {
   let summary = "Lower qopt ops to linalg, arith and tensor";
   let description = [{

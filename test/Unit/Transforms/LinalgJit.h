@@ -11,6 +11,7 @@
 #define QOPT_TEST_UNIT_TRANSFORMS_LINALGJIT_H
 
 #include "qopt/Interp/Tensor.h"
+#include "qopt/Transforms/Passes.h"
 
 #include "mlir/ExecutionEngine/CRunnerUtils.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
@@ -28,7 +29,7 @@
 
 namespace qopt::test {
 
-/// Everything upstream.
+/// Everything upstream, and the passes of qopt.
 inline void registerUpstream(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
@@ -36,6 +37,7 @@ inline void registerUpstream(mlir::DialectRegistry &registry) {
   mlir::registerLLVMDialectTranslation(registry);
   static const bool once = [] {
     mlir::registerAllPasses();
+    registerQOptPasses();
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
     return true;
@@ -59,6 +61,7 @@ public:
     });
     EXPECT_TRUE(runPipeline(
         module,
+        "func.func(convert-elementwise-to-linalg),"
         "one-shot-bufferize{bufferize-function-boundaries "
         "function-boundary-type-conversion=identity-layout-map},"
         "convert-linalg-to-loops,lower-affine,convert-scf-to-cf,"

@@ -49,8 +49,6 @@ protected:
     mlir::DialectRegistry registry;
     registerUpstream(registry);
     registry.insert<QOptDialect, llm::LLMDialect>();
-    static const bool once = (registerQOptPasses(), true);
-    (void)once;
     return registry;
   }
 

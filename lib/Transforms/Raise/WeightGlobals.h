@@ -1,0 +1,46 @@
+//===- WeightGlobals.h - strided constants as weights of linears -*- C++
+//-*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_TRANSFORMS_RAISE_WEIGHTGLOBALS_H
+#define QOPT_LIB_TRANSFORMS_RAISE_WEIGHTGLOBALS_H
+
+#include "WeightTrace.h"
+
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace qopt {
+
+/// Makes an `ml_program.global` of each weight matrix; a matrix that is used
+/// twice exists once. No number is copied: what is not the constant itself is a
+/// `#qopt.view` of it.
+class WeightGlobals {
+public:
+  explicit WeightGlobals(mlir::ModuleOp module) : symbols(module) {}
+
+  /// The matrix W[n, k] = base[offset + n · rows.stride + k · columns.stride]
+  /// loaded at the builder; null if it is no slice or transpose of a matrix.
+  mlir::Value load(mlir::ImplicitLocOpBuilder &builder,
+                   const StridedWeight &weight, StridedWeight::Dimension rows,
+                   StridedWeight::Dimension columns);
+
+private:
+  mlir::ml_program::GlobalOp global(mlir::Location location,
+                                    const StridedWeight &weight,
+                                    mlir::Attribute value,
+                                    mlir::RankedTensorType type);
+
+  mlir::SymbolTable symbols;
+  llvm::DenseMap<std::pair<mlir::Attribute, mlir::Type>,
+                 mlir::ml_program::GlobalOp>
+      made;
+};
+
+} // namespace qopt
+
+#endif // QOPT_LIB_TRANSFORMS_RAISE_WEIGHTGLOBALS_H
