@@ -126,6 +126,24 @@ static void prefetch(const std::vector<GgufWeight> &weights, size_t index,
     source->prefetch();
 }
 
+/// Says what became of codes that were found for another file or grid.
+static void noteGroupedCodes(const std::vector<GgufWeight> &weights,
+                             float largestError, Progress &progress) {
+  std::map<GgufType, int64_t> counts;
+  for (const GgufWeight &weight : weights) {
+    ml_program::GlobalOp global = weight.global;
+    if (isa_and_nonnull<GroupedAttr>(weightScheme(global.getType())))
+      ++counts[weight.declaration.type];
+  }
+  for (auto [type, count] : counts)
+    progress.note(str(count, " weights keep their codes, as ",
+                      findFormat(type)->ggmlName,
+                      type == GgufType::Q4_1 ? "" : ", and their scales"));
+  if (largestError > 0)
+    progress.note(str("minima of Q4_1 blocks are rounded to f16, by at most ",
+                      largestError));
+}
+
 static Status writeTensors(const std::vector<GgufWeight> &weights,
                            const ImportanceMatrix *importance,
                            QuantizationContext &services, GgufOutput &output,
@@ -158,10 +176,7 @@ static Status writeTensors(const std::vector<GgufWeight> &weights,
     services.progress().advance(done / megabyte - before);
   }
   services.progress().end();
-  if (largestError > 0)
-    services.progress().note(str("minima of Q4_1 blocks are rounded to f16, by "
-                                 "at most ",
-                                 largestError));
+  noteGroupedCodes(weights, largestError, services.progress());
   return {};
 }
 

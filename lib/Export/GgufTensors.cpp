@@ -47,6 +47,12 @@ Result<GgufType> tensorType(ml_program::GlobalOp global,
   if (!scheme) {
     if (std::optional<GgufType> assigned = assignedGgufType(global))
       return *assigned;
+    auto view = dyn_cast_or_null<ViewAttr>(global.getValueAttr());
+    if (view && weightScheme(view.getOf()))
+      return badInput("its groups are scattered over the columns (act-order, "
+                      "g_idx), and the blocks of no GGUF type hold such "
+                      "groups; quantize the float model, or quantize this one "
+                      "again with qopt quantize --allow-requantize");
     return floats.value_or(floatTypeOf(type.getElementType()));
   }
   if (auto gguf = dyn_cast<GgufAttr>(scheme))

@@ -3,6 +3,7 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
+#include "QuantizedTensors.h"
 #include "qopt/IO/TensorIndex.h"
 #include "qopt/Import/BuildModule.h"
 #include "qopt/Import/HfConfig.h"
@@ -16,6 +17,7 @@
 
 using namespace mlir;
 using namespace qopt;
+using namespace qopt::detail;
 namespace fs = std::filesystem;
 
 namespace {
@@ -23,8 +25,11 @@ namespace {
 /// The weights of a TensorIndex under their Hugging Face names.
 class TensorIndexDirectory final : public WeightDirectory {
 public:
-  TensorIndexDirectory(MLIRContext &context, const TensorIndex &index)
-      : context(context), index(index) {}
+  /// `quantized` is null if the checkpoint is not.
+  TensorIndexDirectory(MLIRContext &context, const TensorIndex &index,
+                       const ModelConfig &config,
+                       const QuantizedTensors *quantized)
+      : context(context), index(index), config(config), quantized(quantized) {}
 
   Result<StoredWeight> get(const WeightId &id) override;
 
@@ -44,15 +49,49 @@ public:
   }
 
 private:
+  Result<StoredWeight> getQuantized(const WeightId &id,
+                                    const std::string &module);
+
   MLIRContext &context;
   const TensorIndex &index;
+  const ModelConfig &config;
+  const QuantizedTensors *quantized;
   std::set<std::string> used;
 };
 
 } // namespace
 
+/// The tensors of a quantized weight; act-order becomes a view.
+Result<StoredWeight>
+TensorIndexDirectory::getQuantized(const WeightId &id,
+                                   const std::string &module) {
+  std::vector<int64_t> shape = config.shapeOf(id.role);
+  QOPT_ASSIGN(QuantizedTensor weight,
+              quantized->get(module, shape[0], shape[1]));
+  for (const TensorEntry *tensor : weight.tensors)
+    used.insert(tensor->name);
+  size_t file = weight.tensors.front()->file;
+  StoredWeight result{ExternAttr::get(&context, sourceName(file), module),
+                      weight.type,
+                      str(index.files()[file].path, ": weight '", module, "'")};
+  if (weight.columnOrder.empty())
+    return result;
+  Builder builder(&context);
+  Attribute permute =
+      PermuteAttr::get(&context, Axis::Columns,
+                       builder.getDenseI64ArrayAttr(weight.columnOrder));
+  result.value = ViewAttr::get(&context, result.value, weight.type,
+                               builder.getArrayAttr({permute}));
+  result.type = RankedTensorType::get(shape, weight.type.getElementType());
+  return result;
+}
+
 Result<StoredWeight> TensorIndexDirectory::get(const WeightId &id) {
-  QOPT_ASSIGN(const TensorEntry *entry, index.get(id.huggingFace()));
+  std::string name = id.huggingFace();
+  if (quantized && !index.find(name) && name.ends_with(".weight") &&
+      config.shapeOf(id.role).size() == 2)
+    return getQuantized(id, name.substr(0, name.size() - 7));
+  QOPT_ASSIGN(const TensorEntry *entry, index.get(name));
   used.insert(entry->name);
   std::string place =
       str(index.files()[entry->file].path, ": tensor '", entry->name, "'");
@@ -91,10 +130,21 @@ Result<ImportedModel> qopt::importCheckpoint(MLIRContext &context,
   QOPT_ASSIGN(ModelConfig config, readHfConfig(directory));
   QOPT_ASSIGN(TensorIndex index, TensorIndex::open(directory));
   ImportedModel result;
-  for (const char *name : {"config.json", "generation_config.json",
-                           "model.safetensors.index.json"})
+  for (const char *name :
+       {"config.json", "generation_config.json", "quantize_config.json",
+        "model.safetensors.index.json"})
     result.inputs.push_back((fs::path(directory) / name).string());
-  TensorIndexDirectory weights(context, index);
+  QOPT_ASSIGN(std::optional<QuantizationConfig> quantization,
+              readQuantizationConfig(directory));
+  std::optional<QuantizedTensors> quantized;
+  if (quantization) {
+    QOPT_ASSIGN(QuantizedTensors opened,
+                QuantizedTensors::open(context, index, *quantization));
+    quantized.emplace(std::move(opened));
+    result.remarks = quantized->remarks();
+  }
+  TensorIndexDirectory weights(context, index, config,
+                               quantized ? &*quantized : nullptr);
   QOPT_ASSIGN(result.module, buildModule(context, config, weights));
 
   Builder builder(&context);

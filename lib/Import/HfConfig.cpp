@@ -80,10 +80,6 @@ static Status checkNeutral(JsonValue root) {
   } refused[] = {
       {"auto_map", "the model needs Python code from its repository, which is "
                    "never run"},
-      {"quantization_config",
-       "the weights are already quantized; import the float checkpoint"},
-      {"compression_config",
-       "the weights are already quantized; import the float checkpoint"},
       {"num_experts", "mixtures of experts are not supported"},
       {"num_local_experts", "mixtures of experts are not supported"},
       {"attn_logit_softcapping", "capped logits are not supported"},

@@ -25,7 +25,14 @@ using namespace qopt;
 
 namespace {
 
-/// Packs the stored components of a weight.
+/// Whether a weight lies as a checkpoint has it, in which no kernel reads it.
+bool isInCheckpointLayout(ShapedType type) {
+  auto packed = dyn_cast<PackedType>(type);
+  return packed &&
+         isa<GptqAttr, AwqAttr, PackQuantizedAttr>(packed.getLayout());
+}
+
+/// Packs the components of a weight's scheme.
 Status packWeight(ml_program::GlobalOp global, PackedType packed,
                   QuantizationContext &services, WeightSink &sink) {
   QOPT_ASSIGN(WeightSource source,
@@ -35,7 +42,8 @@ Status packWeight(ml_program::GlobalOp global, PackedType packed,
     bytes.emplace_back(component.bytes());
   std::vector<std::span<uint8_t>> target(bytes.begin(), bytes.end());
   packed.getLayout().pack(packed.getScheme(), packed.getRows(),
-                          packed.getColumns(), source.components(), target);
+                          packed.getColumns(), source.schemeComponents(),
+                          target);
   return sink.store(global, std::move(bytes));
 }
 
@@ -78,20 +86,20 @@ Status PackWeightsPass::packAll() {
   QOPT_ASSIGN(LayoutAttrInterface chosen, chooseLayout());
   std::vector<PlannedWeight> weights;
   for (auto global : getOperation().getOps<ml_program::GlobalOp>()) {
-    auto type = dyn_cast<QuantType>(global.getType());
-    if (!type)
+    auto type = dyn_cast<ShapedType>(global.getType());
+    if (!type || (!isa<QuantType>(type) && !isInCheckpointLayout(type)))
       continue;
+    SchemeAttrInterface scheme = weightScheme(type);
     auto explain = [&] { return emitRemark(global.getLoc(), "not packed: "); };
-    if (failed(chosen.verifyLayout(explain, type.getScheme(), type.getRows(),
-                                   type.getColumns())))
+    if (failed(chosen.verifyLayout(explain, scheme, type.getDimSize(0),
+                                   type.getDimSize(1))))
       continue;
     QOPT_ASSIGN(WeightSource source,
                 WeightSource::open(global, services->files()));
-    weights.push_back(
-        {global,
-         PackedType::get(&getContext(), type.getShape(), type.getElementType(),
-                         type.getScheme(), chosen),
-         source.isInline()});
+    weights.push_back({global,
+                       PackedType::get(&getContext(), type.getShape(),
+                                       type.getElementType(), scheme, chosen),
+                       source.isInline()});
   }
   QOPT_ASSIGN(WeightSink sink,
               WeightSink::create(getOperation(), weights,

@@ -35,10 +35,13 @@ static void viewAsFloat(ml_program::GlobalOp global, ModuleOp module) {
 
 Status qopt::prepareRequantization(ModuleOp module, bool allow) {
   for (auto global : module.getOps<ml_program::GlobalOp>()) {
-    SchemeAttrInterface scheme = weightScheme(global.getType());
+    // A view can make a float weight of a quantized one.
+    auto view = dyn_cast_or_null<ViewAttr>(global.getValueAttr());
+    SchemeAttrInterface scheme =
+        weightScheme(view ? Type(view.getOf()) : global.getType());
     if (!scheme || !hasAssignment(global))
       continue;
-    if (scheme == assignedScheme(global)) {
+    if (!view && scheme == assignedScheme(global)) {
       global->removeAttr(QOptDialect::kScheme);
       continue;
     }
@@ -48,7 +51,8 @@ Status qopt::prepareRequantization(ModuleOp module, bool allow) {
                         "), and quantizing it again adds the errors of both; "
                         "start from the float model, or give "
                         "--allow-requantize");
-    viewAsFloat(global, module);
+    if (!view)
+      viewAsFloat(global, module);
   }
   return {};
 }

@@ -83,6 +83,21 @@ template <typename Range> std::string shapeText(const Range &shape) {
   return text;
 }
 
+/// A component of a weight. Shards of a checkpoint end anywhere, also between
+/// the components of a weight.
+Result<StoredTensor> findInShards(SourceFiles &files, DictionaryAttr sources,
+                                  FileAttr file, const std::string &name) {
+  Result<StoredTensor> tensor = files.find(file, name);
+  if (tensor)
+    return tensor;
+  for (NamedAttribute source : sources)
+    if (auto other = dyn_cast<FileAttr>(source.getValue());
+        other && other != file && !other.getPath().ends_with(".gguf"))
+      if (Result<StoredTensor> elsewhere = files.find(other, name))
+        return elsewhere;
+  return tensor;
+}
+
 /// One component of a weight in a file.
 Result<ByteSpan> storedBytes(const Opening &opening, ExternAttr reference,
                              ShapedType type, const Component &component) {
@@ -99,7 +114,10 @@ Result<ByteSpan> storedBytes(const Opening &opening, ExternAttr reference,
   std::string name = reference.getTensor().str();
   if (!component.suffix.empty() && !gguf)
     name += "." + std::string(component.suffix);
-  QOPT_ASSIGN(StoredTensor tensor, opening.files.find(file, name));
+  QOPT_ASSIGN(StoredTensor tensor,
+              gguf || component.suffix.empty()
+                  ? opening.files.find(file, name)
+                  : findInShards(opening.files, sources, file, name));
   auto mismatch = [&](const auto &...parts) {
     return badInput(opening.files.resolve(file.getPath()), ": tensor '", name,
                     "' ", parts..., ", but ", opening.name(), " needs ",
