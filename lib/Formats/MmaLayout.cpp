@@ -39,22 +39,16 @@ std::vector<Component> MmaLayout::components() const {
 
 MmaLayout::Place MmaLayout::codePlace(int64_t row, int64_t column) const {
   int64_t tile = row / tileRows * tilesOfColumns() + column / tileColumns;
-  int64_t j = row % tileRows / 8, r = row % 8;
-  int64_t c = column % tileColumns / 8, e = column % 8;
-  int64_t nibble = e / 2 + 4 * (e % 2);
-  return {tile * tileBytes + (4 * r + c) * 16 + 4 * j + nibble / 2,
-          int(4 * (nibble % 2))};
+  int64_t g = row % 8, h = row % tileRows / 8;
+  int64_t s = column % tileColumns / 16, u = column % 16 / 8;
+  int64_t t = column % 8 / 2, e = column % 2;
+  int64_t bit = 4 * (h + 2 * u) + 16 * e;
+  return {tile * tileBytes + (4 * g + t) * 16 + 4 * s + bit / 8, int(bit % 8)};
 }
 
-int64_t MmaLayout::scaleIndex(int64_t row, int64_t group) const {
-  int64_t j = row % tileRows / 8, c = row % 8 / 2, b = row % 2;
-  return (row / tileRows * paddedGroups() + group) * tileRows + 8 * c + 2 * j +
-         b;
-}
-
-int64_t MmaLayout::zeroIndex(int64_t row, int64_t group) const {
-  int64_t j = row % tileRows / 8, r = row % 8;
-  return (row / tileRows * paddedGroups() + group) * tileRows + 4 * r + j;
+int64_t MmaLayout::parameterIndex(int64_t row, int64_t group) const {
+  return (row / tileRows * paddedGroups() + group) * tileRows + 2 * (row % 8) +
+         row % tileRows / 8;
 }
 
 void MmaLayout::pack(ConstBuffers source, MutableBuffers target) const {
@@ -70,10 +64,10 @@ void MmaLayout::pack(ConstBuffers source, MutableBuffers target) const {
       target[0][place.byte] |= codes[column] << place.shift;
     }
     for (int64_t group = 0; group < groups; ++group) {
-      std::memcpy(target[1].data() + 2 * scaleIndex(row, group),
+      std::memcpy(target[1].data() + 2 * parameterIndex(row, group),
                   source[1].data() + 2 * (row * groups + group), 2);
       if (!scheme.symmetric)
-        target[2][zeroIndex(row, group)] = source[2][row * groups + group];
+        target[2][parameterIndex(row, group)] = source[2][row * groups + group];
     }
   }
 }
@@ -90,9 +84,9 @@ void MmaLayout::unpack(ConstBuffers source, MutableBuffers target) const {
     packCodes(codes, 4, target[0].data() + row * rowBytes);
     for (int64_t group = 0; group < groups; ++group) {
       std::memcpy(target[1].data() + 2 * (row * groups + group),
-                  source[1].data() + 2 * scaleIndex(row, group), 2);
+                  source[1].data() + 2 * parameterIndex(row, group), 2);
       if (!scheme.symmetric)
-        target[2][row * groups + group] = source[2][zeroIndex(row, group)];
+        target[2][row * groups + group] = source[2][parameterIndex(row, group)];
     }
   }
 }

@@ -4,29 +4,27 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A tile is 32 rows (n) by 32 columns (k) of a weight W [N, K] and takes 512
+// A tile is 16 rows (n) by 64 columns (k) of a weight W [N, K] and takes 512
 // bytes, 16 for each lane of a warp, so that one 16-byte load per lane brings
-// the B operands of eight mma.sync.m16n8k16. With n and k inside the tile,
+// the A operands of four mma.sync.m16n8k16 (or of a warp's share of four
+// wgmma.m64nMk16): the weight is the left operand, and the rows of x are the
+// columns of the product, of which eight are enough. With n and k inside the
+// tile,
 //
-//     n = 8 j + r      j: which n8 block, r: the lane's fragment column
-//     k = 8 c + e      c: the lane's fragment row pair, e: 0 to 7
-//     lane = 4 r + c   as the PTX ISA assigns B fragments (groupID, thread in
-//                      group)
+//     n = 8 h + g          g: the lane's fragment row (groupID)
+//     k = 16 s + 8 u + 2 t + e
+//                          s: which mma, t: the lane's thread in group, e: 0, 1
+//     lane = 4 g + t       as the PTX ISA assigns A fragments
 //
-// word j of the lane's 16 bytes holds the eight codes e = 0 … 7 at nibbles
-// 0 4 1 5 2 6 3 7: codes 2p and 2p + 1 stand 16 bits apart, so that a mask and
-// a shift (lop3) leave them in the halves of a register, which is B register
-// p % 2 of the mma number p / 2 of the tile.
+// the code is in word s of the lane's 16 bytes at bit 4 (h + 2 u) + 16 e. So
+// codes of neighbouring columns stand 16 bits apart, where a mask and a shift
+// (lop3) leave them in the halves of a register, which is A register h + 2 u.
 //
-// An mma sums over k in any order, as long as A and B agree. Here lane c has
-// eight consecutive columns, so that it also reads its activations with one
-// 16-byte load per row.
-//
-// Tiles follow each other along k, then along n. Rows are padded to 32 and
-// columns to 128 (the unit of work of a warp); what is padded has scale 0.
-// Scales and zero points come per tile row and group: scales in the order of
-// the accumulator's columns (n = 8 j + 2 c + b at 8 c + 2 j + b), zero points
-// in the order of B's (n = 8 j + r at 4 r + j).
+// Tiles follow each other along k, then along n. Rows are padded to 64 (four
+// warps of a warpgroup) and columns to 128 (the unit of work of a warp); what
+// is padded has scale 0. Scales and zero points come per tile row and group,
+// those of rows g and g + 8 side by side (n = 8 h + g at 2 g + h): a lane needs
+// both.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_FORMATS_MMALAYOUT_H
@@ -39,8 +37,8 @@
 namespace qopt {
 
 struct MmaLayout {
-  static constexpr int64_t tileRows = 32, tileColumns = 32, tileBytes = 512;
-  static constexpr int64_t chunkColumns = 128;
+  static constexpr int64_t tileRows = 16, tileColumns = 64, tileBytes = 512;
+  static constexpr int64_t paddedRowsTo = 64, chunkColumns = 128;
 
   GroupedScheme scheme;
   int64_t rows, columns;
@@ -49,7 +47,11 @@ struct MmaLayout {
   static Status supports(const GroupedScheme &scheme, int64_t rows,
                          int64_t columns);
 
-  int64_t tilesOfRows() const { return (rows + tileRows - 1) / tileRows; }
+  /// N, padded.
+  int64_t paddedRows() const {
+    return (rows + paddedRowsTo - 1) / paddedRowsTo * paddedRowsTo;
+  }
+  int64_t tilesOfRows() const { return paddedRows() / tileRows; }
   /// K, padded to whole chunks.
   int64_t paddedColumns() const {
     return (columns + chunkColumns - 1) / chunkColumns * chunkColumns;
@@ -59,7 +61,7 @@ struct MmaLayout {
   int64_t paddedGroups() const { return scheme.groups(paddedColumns()); }
 
   /// packed U8 [tiles of rows, tiles of columns, 512], scales F16 [tiles of
-  /// rows, groups, 32] and, unless symmetric, zeros U8 of the shape of scales.
+  /// rows, groups, 16] and, unless symmetric, zeros U8 of the shape of scales.
   std::vector<Component> components() const;
 
   /// Rearranges the components of the grouped scheme (codes, scales, zeros)
@@ -74,9 +76,8 @@ struct MmaLayout {
     int shift;
   };
   Place codePlace(int64_t row, int64_t column) const;
-  /// Index of a scale, and of a zero point, of a row and group.
-  int64_t scaleIndex(int64_t row, int64_t group) const;
-  int64_t zeroIndex(int64_t row, int64_t group) const;
+  /// Index of the scale and of the zero point of a row and group.
+  int64_t parameterIndex(int64_t row, int64_t group) const;
 };
 
 } // namespace qopt

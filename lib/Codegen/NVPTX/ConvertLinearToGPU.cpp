@@ -9,11 +9,12 @@
 //   %x16 = arith.truncf %x … ; %buffer = bufferization.to_buffer %x16
 //   %packed = qopt.component %w "packed" … ; %scales, %zeros likewise
 //   %out = memref.alloc(%m)
-//   gpu.launch_func @qopt_kernels::@qopt_linear_… args(pointers …, %m)
-//   %y16 = bufferization.to_tensor %out ; %y = arith.extf %y16
+//   scf.if %m <= 8 { gpu.launch_func @qopt_kernels::@qopt_linear_…_stream_m8
+//   } else { … }                           // the first kernel that takes M
+//   rows %y16 = bufferization.to_tensor %out ; %y = arith.extf %y16
 //
 //===----------------------------------------------------------------------===//
-#include "qopt/Codegen/NVPTX/LinearKernel.h"
+#include "DispatchTable.h"
 #include "qopt/Codegen/NVPTX/Passes.h"
 #include "qopt/Codegen/NVPTX/Targets.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
@@ -37,8 +38,8 @@ namespace qopt::nvptx {
 } // namespace qopt::nvptx
 
 /// The kernel that a linear needs; nothing, with a remark, if there is none.
-static std::optional<LinearKernelSpec> specOf(LinearOp op,
-                                              ActivationType activation) {
+static std::optional<LinearSpec> specOf(LinearOp op,
+                                        ActivationType activation) {
   Type type = op.getWeight().getType();
   auto packed = dyn_cast<PackedType>(type);
   if (!packed) {
@@ -54,10 +55,9 @@ static std::optional<LinearKernelSpec> specOf(LinearOp op,
     return std::nullopt;
   }
   auto scheme = cast<GroupedAttr>(packed.getScheme());
-  return LinearKernelSpec{
-      {scheme.getScheme(), packed.getRows(), packed.getColumns()},
-      scheme.mnemonicName(),
-      activation};
+  return LinearSpec{{scheme.getScheme(), packed.getRows(), packed.getColumns()},
+                    scheme.mnemonicName(),
+                    activation};
 }
 
 /// [[0, …, rank - 2], [rank - 1]]
@@ -70,19 +70,23 @@ namespace {
 /// Writes the host code of one linear.
 class LaunchBuilder {
 public:
-  LaunchBuilder(LinearOp op, const LinearKernelSpec &spec)
-      : op(op), spec(spec), b(op.getLoc(), op) {
+  LaunchBuilder(LinearOp op, const LinearSpec &spec, const Target &target)
+      : op(op), spec(spec), target(target), b(op.getLoc(), op) {
     activation = spec.activation == ActivationType::F16 ? Type(b.getF16Type())
                                                         : b.getBF16Type();
   }
-  /// Replaces the linear by a launch of `kernel`.
-  void build(SymbolRefAttr kernel);
+  /// Replaces the linear by launches of its kernels in `module`.
+  void build(StringAttr module, ArrayRef<KernelPlan> plans);
 
 private:
   Value toMatrix(Value x);
   Value fromMatrix(Value y);
   Value addBias(Value y);
   Value pointer(Value buffer);
+  void launch(StringAttr module, ArrayRef<KernelPlan> plans,
+              ValueRange arguments);
+  void launch(SymbolRefAttr kernel, const LaunchShape &shape,
+              ValueRange arguments);
   Value index(int64_t value) {
     return arith::ConstantIndexOp::create(b, value);
   }
@@ -95,7 +99,8 @@ private:
   }
 
   LinearOp op;
-  const LinearKernelSpec &spec;
+  const LinearSpec &spec;
+  const Target &target;
   ImplicitLocOpBuilder b;
   Type activation;
   int64_t rows = 0; // M, or dynamic
@@ -151,7 +156,49 @@ Value LaunchBuilder::pointer(Value buffer) {
                                   bits);
 }
 
-void LaunchBuilder::build(SymbolRefAttr kernel) {
+/// The first kernel that takes M rows: decided here if M is known.
+void LaunchBuilder::launch(StringAttr module, ArrayRef<KernelPlan> plans,
+                           ValueRange arguments) {
+  const KernelPlan &plan = plans.front();
+  int64_t most = plan.launch.maxRows;
+  auto kernel = SymbolRefAttr::get(
+      module, FlatSymbolRefAttr::get(b.getContext(), plan.entry));
+  if (most == 0 || (!ShapedType::isDynamic(rows) && rows <= most))
+    return launch(kernel, plan.launch, arguments);
+  if (!ShapedType::isDynamic(rows))
+    return launch(module, plans.drop_front(), arguments);
+  Value few = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, rowCount,
+                                    index(most));
+  auto branch = scf::IfOp::create(b, few, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  launch(kernel, plan.launch, arguments);
+  b.setInsertionPointToStart(branch.elseBlock());
+  launch(module, plans.drop_front(), arguments);
+}
+
+void LaunchBuilder::launch(SymbolRefAttr kernel, const LaunchShape &shape,
+                           ValueRange arguments) {
+  // Blocks stride over M, so any grid.y is right; hardware allows 1 to 65535.
+  Value tiles = arith::CeilDivUIOp::create(b, rowCount, index(shape.tileOfM));
+  tiles = arith::MinUIOp::create(b, arith::MaxUIOp::create(b, tiles, index(1)),
+                                 index(65535));
+  int64_t blocks = shape.tilesOfN;
+  if (shape.persistent)
+    blocks = std::min(blocks, target.processors);
+  Value shared = index(shape.shared);
+  if (shape.sharedPerRow)
+    shared = arith::AddIOp::create(
+        b, shared,
+        arith::MulIOp::create(b, rowCount, index(shape.sharedPerRow)));
+  shared = arith::IndexCastOp::create(b, b.getI32Type(), shared);
+  Value one = index(1);
+  gpu::LaunchFuncOp::create(
+      b, kernel, gpu::KernelDim3{index(blocks), tiles, one},
+      gpu::KernelDim3{index(shape.block), one, one}, shared, arguments);
+}
+
+void LaunchBuilder::build(StringAttr module, ArrayRef<KernelPlan> plans) {
   Value x = toMatrix(op.getInput());
   rows = cast<RankedTensorType>(x.getType()).getDimSize(0);
   rowCount = tensor::DimOp::create(b, x, 0).getResult();
@@ -174,19 +221,7 @@ void LaunchBuilder::build(SymbolRefAttr kernel) {
   arguments.push_back(pointer(output));
   arguments.push_back(arith::IndexCastOp::create(b, b.getI32Type(), rowCount));
 
-  // Blocks stride over M, so any grid.y is right; hardware allows 1 to 65535.
-  Value tiles = arith::DivUIOp::create(
-      b,
-      arith::AddIOp::create(b, rowCount,
-                            index(LinearKernelSpec::rowsOfTile - 1)),
-      index(LinearKernelSpec::rowsOfTile));
-  tiles = arith::MinUIOp::create(b, arith::MaxUIOp::create(b, tiles, index(1)),
-                                 index(65535));
-  Value one = index(1);
-  gpu::LaunchFuncOp::create(b, kernel,
-                            gpu::KernelDim3{index(spec.gridSize()), tiles, one},
-                            gpu::KernelDim3{index(spec.blockSize()), one, one},
-                            /*dynamicSharedMemorySize=*/Value(), arguments);
+  launch(module, plans, arguments);
 
   Value y = bufferization::ToTensorOp::create(
       b, matrixType(spec.rows(), activation), output, /*restrict=*/true);
@@ -225,18 +260,27 @@ struct ConvertLinearToGPU
     SmallVector<LinearOp> linears;
     getOperation().walk([&](LinearOp op) { linears.push_back(op); });
     gpu::GPUModuleOp kernels;
+    DispatchTable table(*target);
+    llvm::StringMap<std::vector<KernelPlan>> plans; // by the linear's name
     for (LinearOp op : linears) {
-      std::optional<LinearKernelSpec> spec = specOf(op, activations);
+      std::optional<LinearSpec> spec = specOf(op, activations);
       if (!spec)
         continue;
       if (!kernels)
         kernels = kernelModule(*target);
-      if (!kernels.lookupSymbol(spec->name()))
-        buildLinearKernel(kernels, op.getLoc(), *spec);
-      LaunchBuilder(op, *spec).build(SymbolRefAttr::get(
-          kernels.getSymNameAttr(),
-          FlatSymbolRefAttr::get(&getContext(), spec->name())));
+      auto [entry, isNew] = plans.try_emplace(spec->name());
+      if (isNew) {
+        entry->second = planKernels(*spec, *target);
+        for (const KernelPlan &plan : entry->second) {
+          buildKernel(kernels, op.getLoc(), *spec, *target, plan);
+          table.add(*spec, plan);
+        }
+      }
+      LaunchBuilder(op, *spec, *target)
+          .build(kernels.getSymNameAttr(), entry->second);
     }
+    if (kernels)
+      table.write(kernels);
   }
 };
 } // namespace

@@ -25,20 +25,23 @@ Value Dequantizer::splat(double value) {
 
 Dequantizer::Offset Dequantizer::constantOffset(int zero) {
   if (type == ActivationType::BF16)
-    return {splat(-(128 + zero)), Value()};
+    return {splat(-(128 + zero)), splat(-(128 + zero))};
   return {splat(-(1024 + zero)), splat(-(64 + zero))};
 }
 
-Dequantizer::Offset Dequantizer::loadedOffset(Value zeros, int64_t index) {
+Dequantizer::Offset Dequantizer::loadedOffset(Value zeros, Value first) {
   // Bytes 0 to 3 are the zero points; byte 4 is the exponent with a sign.
   Value exponent = b.i32(type == ActivationType::F16 ? 0xe4 : 0xc3);
-  Value selector = b.i32(0x4040 | index | index << 8);
-  Value bits = NVVM::PermuteOp::create(b, b.getI32Type(), zeros, exponent,
-                                       selector, NVVM::PermuteMode::DEFAULT);
-  Value low = b.bitcast(pairType(), bits);
-  if (type == ActivationType::BF16)
-    return {low, Value()};
-  return {low, arith::AddFOp::create(b, low, splat(1024 - 64))};
+  auto negative = [&](int64_t row) {
+    Value selector = b.add(b.mul(first, 0x0101), 0x4040 + row * 0x0101);
+    return b.bitcast(pairType(), NVVM::PermuteOp::create(
+                                     b, b.getI32Type(), zeros, exponent,
+                                     selector, NVVM::PermuteMode::DEFAULT));
+  };
+  Value low = negative(0), high = negative(1);
+  if (type == ActivationType::F16)
+    high = arith::AddFOp::create(b, high, splat(1024 - 64));
+  return {low, high};
 }
 
 Value Dequantizer::maskedWithExponent(Value word, uint32_t mask) {
@@ -46,27 +49,23 @@ Value Dequantizer::maskedWithExponent(Value word, uint32_t mask) {
   std::string code = "lop3.b32 $0, $1, 0x" + llvm::utohexstr(mask) + ", 0x" +
                      (type == ActivationType::F16 ? "64006400" : "43004300") +
                      ", 0xea;";
-  return LLVM::InlineAsmOp::create(
-             b, b.getI32Type(), ValueRange{word}, code, "=r,r",
-             /*has_side_effects=*/false, /*is_align_stack=*/false,
-             LLVM::TailCallKind::None,
-             LLVM::AsmDialectAttr::get(b.getContext(),
-                                       LLVM::AsmDialect::AD_ATT),
-             ArrayAttr())
-      .getResult(0);
+  return b.purePtx(b.getI32Type(), code, "=r,r", word);
 }
 
-std::array<Value, 4> Dequantizer::pairs(Value word, const Offset &offset) {
+std::array<Value, 4> Dequantizer::fragment(Value word, const Offset &offset) {
   std::array<Value, 4> result;
-  for (int pair = 0; pair < 4; ++pair) {
-    bool high = type == ActivationType::F16 && pair % 2 == 1;
-    Value shifted = b.shiftRight(word, high ? 4 * pair - 4 : 4 * pair);
+  for (int i = 0; i < 4; ++i) {
+    bool row8 = i % 2 == 1;
+    bool high = row8 && type == ActivationType::F16;
+    Value shifted = b.shiftRight(word, high ? 4 * i - 4 : 4 * i);
     Value disguised = b.bitcast(
         pairType(), maskedWithExponent(shifted, high ? 0xf000f0 : 0xf000f));
-    result[pair] =
-        high ? Value(LLVM::FMAOp::create(b, disguised, splat(1.0 / 16),
-                                         offset.high))
-             : Value(arith::AddFOp::create(b, disguised, offset.low));
+    if (high)
+      result[i] =
+          LLVM::FMAOp::create(b, disguised, splat(1.0 / 16), offset.high);
+    else
+      result[i] =
+          arith::AddFOp::create(b, disguised, row8 ? offset.high : offset.low);
   }
   return result;
 }

@@ -32,18 +32,19 @@ public:
   /// f16x2 or bf16x2.
   mlir::VectorType pairType();
 
-  /// What is added to the disguised codes, in both halves.
+  /// What is added to the disguised codes of rows g and g + 8, in both halves.
+  /// Those of row g + 8 stand four bits higher.
   struct Offset {
-    Value low;  // -(1024 + z), or -(128 + z) for bf16
-    Value high; // -(64 + z); unused for bf16
+    Value low;  // row g: -(1024 + z), or -(128 + z) for bf16
+    Value high; // row g + 8: -(64 + z), or -(128 + z) for bf16
   };
   Offset constantOffset(int zero);
-  /// From byte `index` of a word of four zero points.
-  Offset loadedOffset(Value zeros, int64_t index);
+  /// From the bytes `first` (an i32, 0 or 2) and `first` + 1 of a word of zero
+  /// points.
+  Offset loadedOffset(Value zeros, Value first);
 
-  /// q - z for the eight codes of a word: pairs (0, 1), (2, 3), (4, 5), (6, 7)
-  /// in the order of MmaLayout.
-  std::array<Value, 4> pairs(Value word, const Offset &offset);
+  /// q - z of a lane's word: the four A registers of an mma (see MmaLayout).
+  std::array<Value, 4> fragment(Value word, const Offset &offset);
 
 private:
   Value splat(double value);

@@ -6,30 +6,46 @@
 
 // CHECK: module attributes {gpu.container_module}
 // BF16: gpu.module @qopt_kernels [#nvvm.target<O = 3, chip = "sm_90a", features = "+ptx80">]
-// CHECK: gpu.module @qopt_kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx70">]
+// CHECK: gpu.module @qopt_kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx74">]
 
-// One kernel for both linears of one shape and scheme; 48 outputs are two tiles
-// of 32, 256 columns two warps.
-// CHECK: gpu.func @qopt_linear_int4_g64_n48_k256(%{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias, llvm.readonly}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}, %{{.*}}: i32) workgroup(%{{.*}} : memref<1024xf32, #gpu.address_space<workgroup>>) kernel attributes {nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 64, 1, 1>}
-// CHECK: gpu.func @qopt_linear_int4_g128_sym_n48_k256(
+// The table says how each kernel is launched.
+// CHECK: llvm.mlir.global external constant @qopt_dispatch("{\22version\22:1,\22chip\22:\22sm_80\22,\22kernels\22:[{\22linear\22:\22qopt_linear_int4_g64_n48_k256\22
+// CHECK-SAME: \22entry\22:\22qopt_linear_int4_g64_n48_k256_stream_m8\22,\22max_m\22:8,\22block\22:64,
+// CHECK-SAME: \22n_tiles\22:3,\22m_tile\22:8,\22persistent\22:true,
+// CHECK-SAME: \22entry\22:\22qopt_linear_int4_g128_sym_n48_k256_tile_any\22,\22max_m\22:0,
+// CHECK-SAME: addr_space = 1
+
+// Kernels are shared by both linears of one shape and scheme.
+// CHECK: gpu.func @qopt_linear_int4_g64_n48_k256_stream_m8(%{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}, %{{.*}}: i32) kernel attributes {nvvm.minctasm = 2 : i32, nvvm.reqntid = array<i32: 64, 1, 1>}
+// CHECK: gpu.func @qopt_linear_int4_g64_n48_k256_tile_m16(
+// CHECK: gpu.func @qopt_linear_int4_g64_n48_k256_tile_m32(
+// CHECK: gpu.func @qopt_linear_int4_g64_n48_k256_tile_m64(
+// CHECK: gpu.func @qopt_linear_int4_g64_n48_k256_tile_any(
+// CHECK: gpu.func @qopt_linear_int4_g128_sym_n48_k256_stream_m8(
+// CHECK-COUNT-4: gpu.func @qopt_linear_int4_g128_sym_n48_k256_tile
 // CHECK-NOT: gpu.func
 
 // CHECK-LABEL: func.func @shared
 // CHECK-SAME: %[[X:.*]]: tensor<?x256xf32>, %[[W:.*]]: !qopt.packed
-// CHECK-DAG: %[[TILES:.*]] = arith.constant 2 : index
+// CHECK-DAG: %[[TILES:.*]] = arith.constant 3 : index
 // CHECK-DAG: %[[THREADS:.*]] = arith.constant 64 : index
+// CHECK-DAG: %[[EIGHT:.*]] = arith.constant 8 : index
 // CHECK: %[[M:.*]] = tensor.dim %[[X]]
 // CHECK: %[[NARROW:.*]] = arith.truncf %[[X]] : tensor<?x256xf32> to tensor<?x256xf16>
 // CHECK: %[[IN:.*]] = bufferization.to_buffer %[[NARROW]] read_only
 // CHECK: memref.extract_aligned_pointer_as_index %[[IN]]
-// CHECK: qopt.component %[[W]] "packed" : {{.*}} -> memref<2x8x512xi8>
-// CHECK: qopt.component %[[W]] "scales" : {{.*}} -> memref<2x4x32xf16>
-// CHECK: qopt.component %[[W]] "zeros" : {{.*}} -> memref<2x4x32xi8>
+// CHECK: qopt.component %[[W]] "packed" : {{.*}} -> memref<4x4x512xi8>
+// CHECK: qopt.component %[[W]] "scales" : {{.*}} -> memref<4x4x16xf16>
+// CHECK: qopt.component %[[W]] "zeros" : {{.*}} -> memref<4x4x16xi8>
 // CHECK: %[[OUT:.*]] = memref.alloc(%[[M]]) {{.*}} : memref<?x48xf16>
-// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256 blocks in (%[[TILES]], %{{.*}}, %{{.*}}) threads in (%[[THREADS]], %{{.*}}, %{{.*}}) args({{((%[^ ]+ : !llvm.ptr, ){5}%[^ ]+ : i32)}})
+// CHECK: %[[FEW:.*]] = arith.cmpi ule, %[[M]], %[[EIGHT]]
+// CHECK: scf.if %[[FEW]]
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_stream_m8 blocks in (%[[TILES]], %{{.*}}, %{{.*}}) threads in (%[[THREADS]], %{{.*}}, %{{.*}}) dynamic_shared_memory_size %{{.*}} args({{((%[^ ]+ : !llvm.ptr, ){5}%[^ ]+ : i32)}})
+// CHECK: } else {
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_tile_any
 // CHECK: %[[Y:.*]] = bufferization.to_tensor %[[OUT]]
 // CHECK: arith.extf %[[Y]] : tensor<?x48xf16> to tensor<?x48xf32>
-// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_stream_m8
 // CHECK: arith.addf
 // BF16: arith.truncf {{.*}} to tensor<?x256xbf16>
 func.func @shared(%x: tensor<?x256xf32>, %w: !w64) -> tensor<?x48xf32> {
@@ -43,7 +59,9 @@ func.func @shared(%x: tensor<?x256xf32>, %w: !w64) -> tensor<?x48xf32> {
 // CHECK-LABEL: func.func @bias
 // CHECK-SAME: %[[B:[a-z0-9]*]]: tensor<48xf16>
 // CHECK-NOT: "zeros"
-// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g128_sym_n48_k256 {{.*}} args({{((%[^ ]+ : !llvm.ptr, ){4}%[^ ]+ : i32)}})
+// Three rows are few enough for the first kernel.
+// CHECK-NOT: scf.if
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g128_sym_n48_k256_stream_m8 {{.*}} args({{((%[^ ]+ : !llvm.ptr, ){4}%[^ ]+ : i32)}})
 // CHECK: %[[Y:.*]] = arith.extf {{.*}} to tensor<3x48xf32>
 // CHECK: %[[WIDE:.*]] = arith.extf %[[B]] : tensor<48xf16> to tensor<48xf32>
 // CHECK: %[[ROWS:.*]] = linalg.broadcast ins(%[[WIDE]] : tensor<48xf32>) {{.*}} dimensions = [0]

@@ -2,17 +2,23 @@
 // RUN: qopt %s --lower-to-nvptx --emit=ptx -o %t.ptx
 // RUN: %ptxas -arch=sm_80 -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s
 // RUN: %ptxas -arch=sm_90 -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s
+// RUN: %ptxas -arch=sm_90 -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=REGISTERS
 // RUN: qopt %s --lower-to-nvptx="activations=bf16" --emit=ptx -o %t.ptx
-// RUN: %ptxas -arch=sm_80 -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s
+// RUN: %ptxas -arch=sm_80 -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=BF16
 // RUN: qopt %s --lower-to-nvptx="chip=sm_86" --emit=ptx | %ptxas -arch=sm_86 -o %t.cubin -
 // RUN: qopt %s --lower-to-nvptx="chip=sm_89" --emit=ptx | %ptxas -arch=sm_89 -o %t.cubin -
 // RUN: qopt %s --lower-to-nvptx="chip=sm_90 activations=bf16" --emit=ptx | %ptxas -arch=sm_90 -o %t.cubin -
 // RUN: qopt %s --lower-to-nvptx="chip=sm_90a" --emit=ptx | %ptxas -arch=sm_90a -o %t.cubin -
 // RUN: qopt %s --lower-to-nvptx="chip=sm_100" --emit=ptx | %ptxas -arch=sm_100 -o %t.cubin -
 
-// No kernel uses the stack or spills.
-// CHECK-COUNT-6: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+// No kernel uses the stack or spills, and two streaming kernels of 512 threads
+// share a processor (REGISTERS).
+// CHECK-COUNT-30: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 // CHECK-NOT: stack frame
+// BF16-COUNT-24: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+// BF16-NOT: stack frame
+// REGISTERS: Compiling entry function 'qopt_linear_int4_g128_sym_n4096_k2048_stream_m8'
+// REGISTERS: Used {{([1-5][0-9]|6[0-4])}} registers
 
 !g32 = !qopt.packed<4096x4096xf16, #qopt.grouped<bits = 4, group = 32>, #qopt.mma>
 !g64 = !qopt.packed<256x768xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma>

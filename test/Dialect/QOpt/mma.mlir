@@ -6,12 +6,12 @@ func.func private @f(!qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64
 // -----
 
 func.func @components(%w: !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma>) {
-  // CHECK: -> memref<2x12x512xi8>
-  %0 = qopt.component %w "packed" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<2x12x512xi8>
-  // CHECK: -> memref<2x6x32xf16>
-  %1 = qopt.component %w "scales" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<2x6x32xf16>
-  // CHECK: -> memref<2x6x32xi8>
-  %2 = qopt.component %w "zeros" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<2x6x32xi8>
+  // CHECK: -> memref<4x6x512xi8>
+  %0 = qopt.component %w "packed" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<4x6x512xi8>
+  // CHECK: -> memref<4x6x16xf16>
+  %1 = qopt.component %w "scales" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<4x6x16xf16>
+  // CHECK: -> memref<4x6x16xi8>
+  %2 = qopt.component %w "zeros" : !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma> -> memref<4x6x16xi8>
   return
 }
 

@@ -83,55 +83,49 @@ struct Mma {
   }
 };
 
-/// What the kernel does for one tile of 16 rows of x, with the words of the
-/// packed weight cut as lop3 cuts them.
+/// What a kernel does for 8 rows of x, with the words of the packed weight cut
+/// as lop3 cuts them: tiles of W are the left operands, x the right one.
 std::vector<double> runFragments(const Packed &p, const std::vector<float> &x) {
   const MmaLayout &layout = p.layout;
   int64_t rows = layout.rows, columns = layout.columns;
   int64_t groupLength = layout.scheme.groupLength(layout.paddedColumns());
-  std::vector<double> y(16 * rows);
+  std::vector<double> y(8 * rows);
   for (int64_t tile = 0; tile < layout.tilesOfRows(); ++tile)
-    for (int64_t step = 0; step < layout.tilesOfColumns(); ++step)
-      for (int j = 0; j < 4; ++j) {
-        int64_t group = step * 32 / groupLength;
-        int64_t parameters = (tile * layout.paddedGroups() + group) * 32;
-        for (int m = 0; m < 2; ++m) {
-          Mma mma;
-          for (int lane = 0; lane < 32; ++lane) {
-            int64_t tileIndex = tile * layout.tilesOfColumns() + step;
-            uint32_t q = word(p.packed[0], tileIndex * 512 + lane * 16 + 4 * j);
-            int zero = layout.scheme.symmetric
-                           ? 8
-                           : p.packed[2][parameters + 4 * (lane / 4) + j];
-            for (int reg = 0; reg < 2; ++reg) {
-              uint32_t pair = q >> (4 * (2 * m + reg)) & 0x000f000f;
-              mma.setB(lane, reg, 0, int(pair & 15) - zero);
-              mma.setB(lane, reg, 1, int(pair >> 16) - zero);
-            }
-            for (int reg = 0; reg < 4; ++reg)
-              for (int half = 0; half < 2; ++half) {
-                int64_t k =
-                    step * 32 + 8 * (lane % 4) + 4 * m + 2 * (reg / 2) + half;
-                int64_t row = lane / 4 + 8 * (reg % 2);
-                mma.setA(lane, reg, half,
-                         k < columns ? x[row * columns + k] : 0);
-              }
-          }
-          for (int lane = 0; lane < 32; ++lane)
-            for (int reg = 0; reg < 4; ++reg) {
-              int64_t n = tile * 32 + 8 * j + 2 * (lane % 4) + reg % 2;
-              uint16_t scale;
-              std::memcpy(
-                  &scale,
-                  p.packed[1].data() +
-                      2 * (parameters + 8 * (lane % 4) + 2 * j + reg % 2),
-                  2);
-              if (n < rows)
-                y[(lane / 4 + 8 * (reg / 2)) * rows + n] +=
-                    f16ToF32(scale) * mma.result(lane, reg);
-            }
+    for (int64_t step = 0; step < layout.paddedColumns() / 16; ++step) {
+      int64_t parameters =
+          (tile * layout.paddedGroups() + step * 16 / groupLength) * 16;
+      Mma mma;
+      for (int lane = 0; lane < 32; ++lane) {
+        int64_t place = tile * layout.tilesOfColumns() + step / 4;
+        uint32_t q =
+            word(p.packed[0], place * 512 + lane * 16 + 4 * (step % 4));
+        for (int reg = 0; reg < 4; ++reg) {
+          uint32_t pair = q >> 4 * reg & 0x000f000f;
+          int zero = layout.scheme.symmetric
+                         ? 8
+                         : p.packed[2][parameters + 2 * (lane / 4) + reg % 2];
+          mma.setA(lane, reg, 0, int(pair & 15) - zero);
+          mma.setA(lane, reg, 1, int(pair >> 16) - zero);
         }
+        for (int reg = 0; reg < 2; ++reg)
+          for (int half = 0; half < 2; ++half) {
+            int64_t k = 16 * step + 8 * reg + 2 * (lane % 4) + half;
+            mma.setB(lane, reg, half,
+                     k < columns ? x[lane / 4 * columns + k] : 0);
+          }
       }
+      for (int lane = 0; lane < 32; ++lane)
+        for (int reg = 0; reg < 4; ++reg) {
+          int64_t h = reg / 2, n = tile * 16 + 8 * h + lane / 4;
+          int64_t m = 2 * (lane % 4) + reg % 2;
+          uint16_t scale;
+          std::memcpy(
+              &scale,
+              p.packed[1].data() + 2 * (parameters + 2 * (lane / 4) + h), 2);
+          if (n < rows)
+            y[m * rows + n] += f16ToF32(scale) * mma.result(lane, reg);
+        }
+    }
   return y;
 }
 
@@ -155,20 +149,17 @@ TEST(MmaLayout, UnpackingIsTheExactInverseOfPacking) {
 
 TEST(MmaLayout, EveryPlaceIsUsedOnce) {
   MmaLayout layout{{4, 64, false}, 64, 256};
-  std::vector<int> codes(2 * 64 * 128), scales(64 * 4), zeros(64 * 4);
+  std::vector<int> codes(2 * 64 * 128), parameters(64 * 4);
   for (int64_t row = 0; row < 64; ++row) {
     for (int64_t column = 0; column < 256; ++column) {
       MmaLayout::Place place = layout.codePlace(row, column);
       ++codes.at(2 * place.byte + place.shift / 4);
     }
-    for (int64_t group = 0; group < 4; ++group) {
-      ++scales.at(layout.scaleIndex(row, group));
-      ++zeros.at(layout.zeroIndex(row, group));
-    }
+    for (int64_t group = 0; group < 4; ++group)
+      ++parameters.at(layout.parameterIndex(row, group));
   }
   EXPECT_EQ(codes, std::vector<int>(codes.size(), 1));
-  EXPECT_EQ(scales, std::vector<int>(scales.size(), 1));
-  EXPECT_EQ(zeros, std::vector<int>(zeros.size(), 1));
+  EXPECT_EQ(parameters, std::vector<int>(parameters.size(), 1));
 }
 
 TEST(MmaLayout, FragmentsOfMmaSyncReproduceTheProduct) {
@@ -177,13 +168,13 @@ TEST(MmaLayout, FragmentsOfMmaSyncReproduceTheProduct) {
   for (const GroupedScheme &scheme : schemes)
     for (auto [rows, columns] : {std::pair(32, 128), {40, 264}}) {
       Packed p = randomPacked(scheme, rows, columns);
-      std::vector<float> x(16 * columns), w(columns);
+      std::vector<float> x(8 * columns), w(columns);
       for (float &value : x)
         value = normal(random);
       std::vector<double> y = runFragments(p, x);
       for (int64_t n = 0; n < rows; ++n) {
         p.matrix.dequantizeRow(n, w.data());
-        for (int64_t m = 0; m < 16; ++m) {
+        for (int64_t m = 0; m < 8; ++m) {
           double expected = 0;
           for (int64_t k = 0; k < columns; ++k)
             expected += double(x[m * columns + k]) * w[k];

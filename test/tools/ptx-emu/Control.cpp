@@ -40,6 +40,12 @@ void decodeFence(Decoder &d) {
   d.finish(nothing);
 }
 
+void decodeDependency(Decoder &d) {
+  if (d.takeAny({"wait", "launch_dependents"}).empty())
+    d.fail("expected .wait or .launch_dependents");
+  d.finish(nothing);
+}
+
 void sleep(Warp &warp, const Instruction &, Lanes) { warp.yield(); }
 void decodeSleep(Decoder &d) {
   d.takeType();
@@ -124,5 +130,7 @@ void ptx::addControlOpcodes(OpcodeTable &table) {
   // Memory is sequentially consistent here, and caches do not exist.
   for (const char *name : {"membar", "fence"})
     table[name] = {decodeFence, Class::Synchronization};
+  // A grid runs alone.
+  table["griddepcontrol"] = {decodeDependency, Class::Synchronization};
   table["nanosleep"] = {decodeSleep, Class::Synchronization};
 }

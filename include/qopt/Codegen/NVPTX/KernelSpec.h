@@ -1,4 +1,4 @@
-//===- KernelSpec.h - what distinguishes one kernel -------------*- C++ -*-===//
+//===- KernelSpec.h - what kernels compute, how they are launched -*- C++ -*-=//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -6,6 +6,7 @@
 #ifndef QOPT_CODEGEN_NVPTX_KERNELSPEC_H
 #define QOPT_CODEGEN_NVPTX_KERNELSPEC_H
 
+#include "qopt/Codegen/NVPTX/ActivationType.h"
 #include "qopt/Formats/MmaLayout.h"
 
 #include <algorithm>
@@ -13,12 +14,9 @@
 
 namespace qopt::nvptx {
 
-/// Type of x and y in memory; sums are f32.
-enum class ActivationType { F16, BF16 };
-
-/// A kernel y = x · Wᵀ for all weights of one shape and scheme in the layout
-/// #qopt.mma. The number of rows of x is a run-time argument.
-struct LinearKernelSpec {
+/// y = x · Wᵀ for all weights of one shape and scheme in the layout #qopt.mma:
+/// x [M, K], W [N, K], y [M, N], M a run-time argument.
+struct LinearSpec {
   MmaLayout weight;       // N x K and the scheme
   std::string schemeName; // SchemeAttrInterface::mnemonicName()
   ActivationType activation = ActivationType::F16;
@@ -26,27 +24,42 @@ struct LinearKernelSpec {
   int64_t rows() const { return weight.rows; }       // N
   int64_t columns() const { return weight.columns; } // K
   bool hasZeros() const { return !weight.scheme.symmetric; }
-  /// The entry: "qopt_linear_int4_g64_n256_k256".
+  /// "qopt_linear_int4_g64_n256_k256"; its kernels add a suffix each.
   std::string name() const {
     return "qopt_linear_" + schemeName + "_n" + std::to_string(rows()) + "_k" +
            std::to_string(columns());
   }
 
-  /// Rows of x that a block works on at a time: m of mma.sync.
-  static constexpr int64_t rowsOfTile = 16;
-  /// Units of work along K.
+  /// Tiles of 16 rows that hold weights (the layout pads to whole 64).
+  int64_t tiles() const {
+    return (rows() + MmaLayout::tileRows - 1) / MmaLayout::tileRows;
+  }
+  /// Units of work along K: 128 columns of a tile.
   int64_t chunks() const {
     return weight.paddedColumns() / MmaLayout::chunkColumns;
   }
-  /// Warps of a block; they share the chunks of one tile of 32 outputs. Above
-  /// eight, a warp gets at least two chunks: of a single one the compiler keeps
-  /// the weights in registers for all tiles of x, and 16 warps have too few
-  /// registers for that.
-  int64_t warps() const {
-    return std::min(chunks(), std::clamp<int64_t>(chunks() / 2, 8, 16));
+  int64_t groupLength() const {
+    return weight.scheme.groupLength(weight.paddedColumns());
   }
-  int64_t blockSize() const { return 32 * warps(); }
-  int64_t gridSize() const { return weight.tilesOfRows(); }
+  /// Groups in a chunk, at least one: a longer group spans several.
+  int64_t groupsPerChunk() const {
+    return std::max<int64_t>(1, MmaLayout::chunkColumns / groupLength());
+  }
+};
+
+/// How a kernel is launched: a row of the table that the runtime reads
+/// (docs/nvptx.md, "The table of kernels").
+struct LaunchShape {
+  int64_t maxRows = 0; // the largest M; 0: any
+  int64_t block = 0;   // threads
+  // Dynamic shared memory: shared + sharedPerRow · M bytes.
+  int64_t shared = 0, sharedPerRow = 0;
+  int64_t tilesOfN = 0; // grid.x
+  int64_t tileOfM = 0;  // grid.y = ceil(M / tileOfM), at most 65535
+  /// Blocks stride over the tiles of N: no more than are resident at once.
+  bool persistent = false;
+  /// May begin before the kernel before it in the stream has ended.
+  bool overlap = false;
 };
 
 } // namespace qopt::nvptx

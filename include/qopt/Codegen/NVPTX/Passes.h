@@ -6,7 +6,7 @@
 #ifndef QOPT_CODEGEN_NVPTX_PASSES_H
 #define QOPT_CODEGEN_NVPTX_PASSES_H
 
-#include "qopt/Codegen/NVPTX/KernelSpec.h"
+#include "qopt/Codegen/NVPTX/ActivationType.h"
 #include "qopt/Support/Error.h"
 
 #include "mlir/IR/BuiltinOps.h"

@@ -9,15 +9,17 @@
 include "mlir/Pass/PassBase.td"
 
 def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
-  let summary = "outline one GPU kernel per shape and scheme, and launch it";
+  let summary = "outline GPU kernels per shape and scheme, and launch them";
   let description = [{
     A `qopt.linear` whose weight is in the layout `#qopt.mma` becomes a
-    `gpu.launch_func` of a kernel in `gpu.module @qopt_kernels`. All linears of
-    one (N, K, scheme) share the kernel `qopt_linear_<scheme>_n<N>_k<K>`, whose
-    parameters are x, packed, scales, zeros (none if symmetric), y and M. Around
-    the launch x is narrowed to the activation type and y widened to f32, the
-    leading dimensions of x become M, and a bias is added in f32. A linear that
-    no kernel covers stays, with a remark that says why.
+    `gpu.launch_func` of a kernel in `gpu.module @qopt_kernels`, chosen by M. All
+    linears of one (N, K, scheme) share the kernels
+    `qopt_linear_<scheme>_n<N>_k<K>_…`, whose parameters are x, packed, scales,
+    zeros (none if symmetric), y and M. How each is launched is also in the
+    global `qopt_dispatch`, for runtimes. Around the launch x is narrowed to the
+    activation type and y widened to f32, the leading dimensions of x become M,
+    and a bias is added in f32. A linear that no kernel covers stays, with a
+    remark that says why.
   }];
   let options = [
     Option<"chip", "chip", "std::string", "\"sm_80\"",

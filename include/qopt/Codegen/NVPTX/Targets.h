@@ -8,13 +8,17 @@
 
 #include "qopt/Support/Error.h"
 
+#include <cstdint>
 #include <string_view>
 
 namespace qopt::nvptx {
 
 struct Target {
   std::string_view chip;     // "sm_80"
-  std::string_view features; // the oldest PTX version that knows the chip
+  std::string_view features; // the oldest PTX version that has what is used
+  int64_t processors;        // of the largest product with this chip
+  int64_t sharedBytes;       // that a block can have
+  bool overlap; // griddepcontrol: a kernel may begin before another has ended
 };
 
 /// Usage error that lists the chips if this one is unknown. The back end aborts

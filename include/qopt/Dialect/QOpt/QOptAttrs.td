@@ -93,8 +93,8 @@ def QOpt_MmaAttr : QOpt_Attr<"Mma", "mma",
   let summary = "4-bit codes in the order of the operands of mma.sync";
   let description = [{
     Holds 4-bit grouped schemes with groups of 32, 64, multiples of 128 or whole
-    rows. Tiles of 32 x 32 codes take 512 bytes; the 16 bytes of a lane are its
-    B operands of eight mma.sync.m16n8k16 (qopt/Formats/MmaLayout.h has the
+    rows. Tiles of 16 x 64 codes take 512 bytes; the 16 bytes of a lane are its
+    A operands of four mma.sync.m16n8k16 (qopt/Formats/MmaLayout.h has the
     bits). Components: "packed" i8, "scales" f16, and "zeros" i8 unless the
     scheme is symmetric.
 

@@ -1,0 +1,72 @@
+//===- LinearKernels.h - the kernels of a linear ----------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// A linear gets one kernel for each range of M in which another use of the
+// machine is best:
+//
+//   streaming   M ≤ 8: memory-bound. Weights flow through shared memory in a
+//               queue that never drains between tiles; x stays there.
+//   tile        any M: x and weights flow in stages; a decoded weight serves
+//               16, 32 or 64 rows of x.
+//
+// Scales multiply f32 sums of exact products, so the only roundings are those
+// of f32 additions and the last one of y. The exception is f16 with more than
+// 64 rows, where a second set of sums would cost half of the tile: there the
+// scale multiplies the weight and is rounded to f16, as by a tool that stores
+// dequantized weights. (In bf16 that rounding would be as large as y's.)
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_CODEGEN_NVPTX_LINEARKERNELS_H
+#define QOPT_CODEGEN_NVPTX_LINEARKERNELS_H
+
+#include "qopt/Codegen/NVPTX/KernelSpec.h"
+#include "qopt/Codegen/NVPTX/Targets.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
+#include <variant>
+#include <vector>
+
+namespace qopt::nvptx {
+
+/// One block works on one tile of 16 outputs after the other; its warps share
+/// the columns.
+struct StreamingShape {
+  int64_t warps = 0; // share the chunks of a tile: warp w takes w, w + warps, …
+  int64_t queue = 0; // chunks per warp in shared memory, a power of two
+};
+
+/// One block computes a tile of y: 16 · tilesPerWarp · warpsOfN outputs for
+/// `inputRows` rows of x. Warps that share outputs split the columns.
+struct TileShape {
+  int64_t tilesPerWarp = 1, warpsOfN = 1, warpsOfK = 1;
+  int64_t inputRows = 16;    // a multiple of 16
+  int64_t stages = 2;        // of weights and x in shared memory
+  bool scaleWeights = false; // rather than sums
+};
+
+struct KernelPlan {
+  std::string entry;
+  LaunchShape launch;
+  std::variant<StreamingShape, TileShape> shape;
+};
+
+/// The kernels of a linear in the order in which they are tried: the first
+/// whose maxRows allows M is launched, and the last one takes any M.
+std::vector<KernelPlan> planKernels(const LinearSpec &spec,
+                                    const Target &target);
+
+/// Appends the kernel to `module`. Parameters: pointers to x, the components
+/// packed, scales and (unless symmetric) zeros of the weight, and y, all on the
+/// device and 16-byte aligned; then M as i32.
+mlir::gpu::GPUFuncOp buildKernel(mlir::gpu::GPUModuleOp module,
+                                 mlir::Location location,
+                                 const LinearSpec &spec, const Target &target,
+                                 const KernelPlan &plan);
+
+} // namespace qopt::nvptx
+
+#endif // QOPT_CODEGEN_NVPTX_LINEARKERNELS_H

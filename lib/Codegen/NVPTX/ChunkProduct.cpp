@@ -1,0 +1,92 @@
+//===- ChunkProduct.cpp - decode, multiply, scale -------------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "ChunkProduct.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::nvptx;
+
+std::array<Value, 2> ChunkProduct::pairsOf(const ChunkWords &tile,
+                                           int64_t group) {
+  std::array<Value, 2> result;
+  VectorType type = weights.decode.pairType();
+  Value both = b.bitcast(type, tile.scales[group]);
+  for (int64_t h = 0; h < 2; ++h)
+    result[h] = vector::ShuffleOp::create(b, both, both, {h, h});
+  return result;
+}
+
+void ChunkProduct::add(ArrayRef<ChunkWords> tiles,
+                       function_ref<SmallVector<InputFragment>(int64_t)> input,
+                       Sums &sums) {
+  constexpr int64_t steps = MmaLayout::chunkColumns / 16;
+  int64_t groups = spec.groupsPerChunk();
+  int64_t sumsOfTile = sums.size() / tiles.size();
+  SmallVector<std::array<Value, 4>> codes(tiles.size()); // of 64 columns
+  for (int64_t group = 0; group < groups; ++group) {
+    SmallVector<Dequantizer::Offset> offsets;
+    SmallVector<std::array<Value, 2>> scales;
+    for (const ChunkWords &tile : tiles) {
+      offsets.push_back(weights.offsetOf(tile, group));
+      scales.push_back(scaleWeights ? pairsOf(tile, group)
+                                    : weights.scalesOf(tile, group));
+    }
+    Sums ofGroup;
+    if (!scaleWeights)
+      ofGroup.assign(sums.size(), b.f32(0));
+    Sums &products = scaleWeights ? sums : ofGroup;
+    for (int64_t step = group * steps / groups;
+         step < (group + 1) * steps / groups; ++step) {
+      SmallVector<InputFragment> x = input(step);
+      for (auto [index, tile] : llvm::enumerate(tiles)) {
+        if (step % 4 == 0)
+          codes[index] = weights.codesOf(tile, step / 4);
+        std::array<Value, 4> weight =
+            weights.decode.fragment(codes[index][step % 4], offsets[index]);
+        if (scaleWeights)
+          for (int64_t i = 0; i < 4; ++i)
+            weight[i] =
+                arith::MulFOp::create(b, weight[i], scales[index][i % 2]);
+        for (auto [block, fragment] : llvm::enumerate(x))
+          multiply(weight, fragment,
+                   MutableArrayRef(products).slice(
+                       index * sumsOfTile + 4 * block, 4));
+      }
+    }
+    if (scaleWeights)
+      continue;
+    for (size_t index = 0; index < tiles.size(); ++index)
+      for (int64_t i = 0; i < sumsOfTile; ++i) {
+        int64_t place = index * sumsOfTile + i;
+        sums[place] = LLVM::FMAOp::create(b, scales[index][i % 4 / 2],
+                                          products[place], sums[place]);
+      }
+  }
+}
+
+void ChunkProduct::multiply(const std::array<Value, 4> &weight,
+                            const InputFragment &x,
+                            MutableArrayRef<Value> sums) {
+  // mma.sync takes bf16 operands as i32.
+  bool bf16 = spec.activation == ActivationType::BF16;
+  Type operand = bf16 ? Type(b.getI32Type()) : Type(weights.decode.pairType());
+  auto type = bf16 ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16;
+  SmallVector<Value> left, right;
+  for (Value value : weight)
+    left.push_back(b.bitcast(operand, value));
+  for (Value value : x)
+    right.push_back(b.bitcast(operand, value));
+  auto resultType = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(4, b.getF32Type()));
+  auto result = NVVM::MmaOp::create(
+      b, resultType, left, right, sums, ArrayRef<int64_t>{16, 8, 16},
+      std::nullopt, std::nullopt, std::array{type, type},
+      std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  for (int64_t i = 0; i < 4; ++i)
+    sums[i] = LLVM::ExtractValueOp::create(b, result.getRes(), i);
+}

@@ -1,0 +1,127 @@
+//===- LinearKernels.cpp - which kernels a linear gets --------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/Codegen/NVPTX/LinearKernels.h"
+#include "KernelFunction.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::nvptx;
+
+static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Up to 16 warps: as many as share the chunks of a row evenly, if those are at
+/// least half of that.
+static int64_t streamingWarps(int64_t chunks) {
+  constexpr int64_t most = 16;
+  if (chunks <= most)
+    return chunks;
+  for (int64_t warps = most; warps >= most / 2; --warps)
+    if (chunks % warps == 0)
+      return warps;
+  return most;
+}
+
+static std::optional<KernelPlan> planStreaming(const LinearSpec &spec,
+                                               const Target &target) {
+  StreamingShape shape;
+  shape.warps = streamingWarps(spec.chunks());
+  shape.queue = 4;
+  SharedBytes bytes = sharedBytes(spec, shape);
+  int64_t rows =
+      std::min<int64_t>(8, (target.sharedBytes - bytes.fixed) / bytes.perRow);
+  if (rows < 1)
+    return std::nullopt;
+  KernelPlan plan;
+  plan.entry = spec.name() + "_stream_m8";
+  plan.shape = shape;
+  plan.launch.maxRows = rows;
+  plan.launch.block = 32 * shape.warps;
+  plan.launch.shared = bytes.fixed;
+  plan.launch.sharedPerRow = bytes.perRow;
+  plan.launch.tilesOfN = spec.tiles();
+  plan.launch.tileOfM = 8;
+  plan.launch.persistent = true;
+  plan.launch.overlap = target.overlap;
+  return plan;
+}
+
+/// The split of a block's warps that lets the busiest processor read the fewest
+/// weights; of equal ones the one that reads x least often.
+static TileShape tileShape(const LinearSpec &spec, const Target &target,
+                           int64_t inputRows, bool many) {
+  TileShape best;
+  int64_t bestCost = std::numeric_limits<int64_t>::max();
+  for (int64_t warpsOfN : {8, 4, 2})
+    for (int64_t warpsOfK : {1, 2, 4}) {
+      int64_t warps = warpsOfN * warpsOfK;
+      if (warps > 8 || warps < 4 || warpsOfK > spec.chunks())
+        continue;
+      TileShape shape{many ? 2 : 1, warpsOfN, warpsOfK, inputRows, 4, many};
+      while (shape.stages > 2 &&
+             sharedBytes(spec, shape).fixed > target.sharedBytes)
+        --shape.stages;
+      if (sharedBytes(spec, shape).fixed > target.sharedBytes)
+        continue;
+      int64_t outputs = MmaLayout::tileRows * shape.tilesPerWarp * warpsOfN;
+      int64_t blocks = divideUp(spec.rows(), outputs);
+      int64_t cost = divideUp(blocks, target.processors) * outputs;
+      if (cost < bestCost) {
+        bestCost = cost;
+        best = shape;
+      }
+    }
+  return best;
+}
+
+static KernelPlan planTile(const LinearSpec &spec, const Target &target,
+                           int64_t inputRows, bool anyRows) {
+  bool many = anyRows && spec.activation == ActivationType::F16;
+  TileShape shape = tileShape(spec, target, inputRows, many);
+  KernelPlan plan;
+  plan.entry = spec.name() + "_tile_" +
+               (anyRows ? "any" : "m" + std::to_string(inputRows));
+  plan.shape = shape;
+  plan.launch.maxRows = anyRows ? 0 : inputRows;
+  plan.launch.block = 32 * shape.warpsOfN * shape.warpsOfK;
+  plan.launch.shared = sharedBytes(spec, shape).fixed;
+  plan.launch.tilesOfN = divideUp(
+      spec.rows(), MmaLayout::tileRows * shape.tilesPerWarp * shape.warpsOfN);
+  plan.launch.tileOfM = inputRows;
+  plan.launch.overlap = target.overlap;
+  return plan;
+}
+
+std::vector<KernelPlan> qopt::nvptx::planKernels(const LinearSpec &spec,
+                                                 const Target &target) {
+  std::vector<KernelPlan> plans;
+  if (std::optional<KernelPlan> streaming = planStreaming(spec, target))
+    plans.push_back(*streaming);
+  plans.push_back(planTile(spec, target, 16, false));
+  plans.push_back(planTile(spec, target, 32, false));
+  if (spec.activation == ActivationType::F16)
+    plans.push_back(planTile(spec, target, 64, false));
+  plans.push_back(planTile(spec, target, 64, true));
+  return plans;
+}
+
+gpu::GPUFuncOp qopt::nvptx::buildKernel(gpu::GPUModuleOp module,
+                                        Location location,
+                                        const LinearSpec &spec,
+                                        const Target &target,
+                                        const KernelPlan &plan) {
+  KernelBuilder b(location, module.getContext());
+  b.setInsertionPointToEnd(module.getBody());
+  bool streaming = std::holds_alternative<StreamingShape>(plan.shape);
+  // Two streaming kernels share a processor if x is short enough for both; so
+  // the next one of the stream fills its queue while this one ends.
+  int64_t resident = streaming ? 2 : 1;
+  KernelFrame frame = beginKernel(b, spec, plan, resident);
+  if (streaming)
+    buildStreamingKernel(b, spec, plan, frame);
+  else
+    buildTileKernel(b, spec, plan, frame);
+  return frame.function;
+}
