@@ -24,24 +24,10 @@ qopt::cutWindows(std::span<const int32_t> tokens, int64_t context,
   return windows;
 }
 
-/// Logits of all rows of some windows, each a sequence of its own.
-static Result<Tensor>
-runWindows(LanguageModel &model,
-           std::span<const std::vector<int32_t>> windows) {
-  std::vector<int32_t> tokens;
-  std::vector<int64_t> counts;
-  for (const std::vector<int32_t> &window : windows) {
-    tokens.insert(tokens.end(), window.begin(), window.end());
-    counts.push_back(window.size());
-  }
-  KvCache cache(counts.size());
-  return model.logits(std::move(tokens), cache, std::move(counts));
-}
-
-static Status checkOptions(const LanguageModel &model,
+static Status checkOptions(const TokenModel &model,
                            std::span<const int32_t> tokens,
                            const EvaluationOptions &options,
-                           const LanguageModel *reference) {
+                           const TokenModel *reference) {
   int64_t least = options.protocol == Protocol::Paper ? 2 : 4;
   if (options.context < least)
     return usageError("the context must have at least ", least, " tokens");
@@ -59,10 +45,10 @@ static Status checkOptions(const LanguageModel &model,
   return {};
 }
 
-Result<EvaluationResult> qopt::evaluate(LanguageModel &model,
+Result<EvaluationResult> qopt::evaluate(TokenModel &model,
                                         std::span<const int32_t> tokens,
                                         const EvaluationOptions &options,
-                                        LanguageModel *reference,
+                                        TokenModel *reference,
                                         Progress &progress) {
   QOPT_CHECK(checkOptions(model, tokens, options, reference));
   int64_t context = options.context;
@@ -80,7 +66,7 @@ Result<EvaluationResult> qopt::evaluate(LanguageModel &model,
   EvaluationResult result;
   std::vector<double> divergences;
   int64_t agreeing = 0;
-  ComputeContext compute = model.interpreter().services().compute();
+  ComputeContext compute = model.compute();
   int64_t batch = std::max<int64_t>(1, model.rowsPerBatch() / context);
   progress.begin("evaluating windows", windows.size());
   for (int64_t start = 0; start < int64_t(windows.size()); start += batch) {
@@ -89,10 +75,10 @@ Result<EvaluationResult> qopt::evaluate(LanguageModel &model,
                        windows.size(), " windows");
     auto part = std::span(windows).subspan(
         start, std::min<int64_t>(batch, windows.size() - start));
-    QOPT_ASSIGN(Tensor logits, runWindows(model, part));
+    QOPT_ASSIGN(Tensor logits, model.windowLogits(part));
     Tensor expected;
     if (reference) {
-      QOPT_ASSIGN(expected, runWindows(*reference, part));
+      QOPT_ASSIGN(expected, reference->windowLogits(part));
     }
     for (size_t i = 0; i < part.size(); ++i) {
       auto scored = [&](const Tensor &all) {

@@ -7,7 +7,7 @@
 
 using namespace qopt;
 
-Status qopt::generate(LanguageModel &model, std::span<const int32_t> prompt,
+Status qopt::generate(TokenModel &model, std::span<const int32_t> prompt,
                       int64_t count, const SamplerOptions &sampling,
                       const std::function<bool(int32_t)> &accept) {
   if (prompt.empty())
@@ -17,16 +17,14 @@ Status qopt::generate(LanguageModel &model, std::span<const int32_t> prompt,
     return badInput("the prompt has ", prompt.size(),
                     " tokens, but the context of the model ", limit);
   Sampler sampler(sampling);
-  KvCache cache;
   std::vector<int32_t> tokens(prompt.begin(), prompt.end());
   int64_t length = 0;
   for (int64_t i = 0; i < count; ++i) {
     length += tokens.size();
     if ((limit > 0 && length > limit) || interrupted())
       break;
-    int64_t rows = tokens.size();
-    QOPT_ASSIGN(Tensor logits, model.logits(std::move(tokens), cache, {rows}));
-    int32_t token = sampler.sample(logits.row(rows - 1));
+    QOPT_ASSIGN(std::vector<float> logits, model.append(tokens));
+    int32_t token = sampler.sample(logits);
     if (!accept(token))
       break;
     tokens = {token};

@@ -72,8 +72,28 @@ Result<Tensor> LanguageModel::logits(std::vector<int32_t> tokens,
       program, {makeIndices(std::move(tokens)), std::move(positions), &cache});
 }
 
-int64_t LanguageModel::rowsPerBatch() const {
+int64_t TokenModel::rowsPerBatch() const {
   constexpr int64_t logitBytes = int64_t(128) << 20, mostRows = 2048;
-  return std::clamp<int64_t>(logitBytes / (vocabulary * sizeof(float)), 1,
+  return std::clamp<int64_t>(logitBytes / (vocabularySize() * sizeof(float)), 1,
                              mostRows);
+}
+
+Result<Tensor>
+LanguageModel::windowLogits(std::span<const std::vector<int32_t>> windows) {
+  std::vector<int32_t> tokens;
+  std::vector<int64_t> counts;
+  for (const std::vector<int32_t> &window : windows) {
+    tokens.insert(tokens.end(), window.begin(), window.end());
+    counts.push_back(window.size());
+  }
+  KvCache cache(counts.size());
+  return logits(std::move(tokens), cache, std::move(counts));
+}
+
+Result<std::vector<float>>
+LanguageModel::append(std::span<const int32_t> tokens) {
+  QOPT_ASSIGN(Tensor all, logits({tokens.begin(), tokens.end()}, sequence,
+                                 {int64_t(tokens.size())}));
+  std::span<const float> last = all.row(all.rows() - 1);
+  return std::vector<float>(last.begin(), last.end());
 }

@@ -21,6 +21,7 @@ static constexpr Verb table[] = {
     {"calibrate", "statistics of a model's linears on a text", runCalibrate},
     {"quantize", "a model in fewer bits: a module or a GGUF file", runQuantize},
     {"export", "a model as a GGUF file", runExport},
+    {"compile", "a model as a shared object that runs it", runCompile},
     {"run", "continues a prompt", runRun},
     {"eval", "perplexity on a text, divergence from another model", runEval},
     {"help", "this list, or the flags of a verb", runHelp},

@@ -40,6 +40,7 @@ Status runExport(std::span<char *> words);
 Status runEval(std::span<char *> words);
 Status runCalibrate(std::span<char *> words);
 Status runQuantize(std::span<char *> words);
+Status runCompile(std::span<char *> words);
 Status runRun(std::span<char *> words);
 
 } // namespace qopt

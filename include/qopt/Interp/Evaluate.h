@@ -6,7 +6,8 @@
 #ifndef QOPT_INTERP_EVALUATE_H
 #define QOPT_INTERP_EVALUATE_H
 
-#include "qopt/Interp/LanguageModel.h"
+#include "qopt/Interp/TokenModel.h"
+#include "qopt/Support/Progress.h"
 
 #include <optional>
 
@@ -44,10 +45,10 @@ struct EvaluationResult {
 /// is not null. Memory: the logits of one batch. Usage errors: a context below
 /// 2, fewer tokens than one window; BadInput: vocabularies that differ, tokens
 /// outside of them, logits that are not numbers.
-Result<EvaluationResult> evaluate(LanguageModel &model,
+Result<EvaluationResult> evaluate(TokenModel &model,
                                   std::span<const int32_t> tokens,
                                   const EvaluationOptions &options,
-                                  LanguageModel *reference, Progress &progress);
+                                  TokenModel *reference, Progress &progress);
 
 /// Consecutive windows of `context` tokens, at most `maxWindows` (0: all).
 std::vector<std::vector<int32_t>> cutWindows(std::span<const int32_t> tokens,

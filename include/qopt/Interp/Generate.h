@@ -11,10 +11,11 @@
 
 namespace qopt {
 
-/// Continues a prompt of at least one token by at most `count` tokens, or until
+/// Appends a prompt of at least one token to the sequence of the model, and
+/// continues it by at most `count` tokens, or until
 /// the context of the model is full. Every token is given to `accept` as it
 /// comes, which ends the generation by returning false.
-Status generate(LanguageModel &model, std::span<const int32_t> prompt,
+Status generate(TokenModel &model, std::span<const int32_t> prompt,
                 int64_t count, const SamplerOptions &sampling,
                 const std::function<bool(int32_t)> &accept);
 

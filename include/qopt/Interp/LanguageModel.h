@@ -7,6 +7,7 @@
 #define QOPT_INTERP_LANGUAGEMODEL_H
 
 #include "qopt/Interp/Interpreter.h"
+#include "qopt/Interp/TokenModel.h"
 
 namespace qopt {
 
@@ -15,24 +16,25 @@ namespace qopt {
 Result<mlir::func::FuncOp> findEntry(mlir::ModuleOp module);
 
 /// The entry of a module, ready to run.
-class LanguageModel {
+class LanguageModel : public TokenModel {
 public:
   /// An error if the module has no entry. The interpreter must outlive the
   /// model.
   static Result<LanguageModel> create(Interpreter &interpreter);
 
-  /// V, the length of a row of logits.
-  int64_t vocabularySize() const { return vocabulary; }
-  /// `max_position_embeddings` of `llm.config`; 0 if it does not say.
-  int64_t contextLength() const { return context; }
+  int64_t vocabularySize() const override { return vocabulary; }
+  /// `max_position_embeddings` of `llm.config`.
+  int64_t contextLength() const override { return context; }
 
   /// Runs the next counts[i] tokens of each sequence i of the cache. `tokens`
   /// are those of sequence 0, then of sequence 1, …. Logits [tokens, V].
   Result<Tensor> logits(std::vector<int32_t> tokens, KvCache &cache,
                         std::vector<int64_t> counts);
 
-  /// A number of rows whose logits do not take too much memory.
-  int64_t rowsPerBatch() const;
+  Result<Tensor>
+  windowLogits(std::span<const std::vector<int32_t>> windows) override;
+  Result<std::vector<float>> append(std::span<const int32_t> tokens) override;
+  ComputeContext compute() override { return runner->services().compute(); }
 
   Interpreter &interpreter() { return *runner; }
 
@@ -40,6 +42,7 @@ private:
   Interpreter *runner = nullptr;
   const Program *program = nullptr;
   int64_t vocabulary = 0, context = 0;
+  KvCache sequence;
 };
 
 } // namespace qopt

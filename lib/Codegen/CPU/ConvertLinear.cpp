@@ -16,7 +16,7 @@
 //     %y = bufferization.to_tensor %yb restrict writable
 //
 //===----------------------------------------------------------------------===//
-#include "qopt/Codegen/CPU/LinearKernel.h"
+#include "KernelSpec.h"
 #include "qopt/Codegen/CPU/Passes.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
 
@@ -37,9 +37,7 @@ namespace qopt::cpu {
 #define GEN_PASS_DEF_CONVERTLINEARTOCPU
 #include "qopt/Codegen/CPU/Passes.h.inc"
 
-/// What to emit for a linear, or why nothing can be.
-static Result<LinearKernelSpec> kernelSpec(LinearOp linear) {
-  Type weight = linear.getWeight().getType();
+Result<LinearKernelSpec> kernelSpecOf(Type weight) {
   auto packed = dyn_cast<PackedType>(weight);
   if (!packed)
     return badInput("the weight is not packed");
@@ -236,7 +234,7 @@ struct ConvertLinearToCPU : impl::ConvertLinearToCPUBase<ConvertLinearToCPU> {
     SmallVector<LinearOp> linears;
     getOperation().walk([&](LinearOp linear) { linears.push_back(linear); });
     for (LinearOp linear : linears) {
-      Result<LinearKernelSpec> spec = kernelSpec(linear);
+      Result<LinearKernelSpec> spec = kernelSpecOf(linear.getWeight().getType());
       if (!spec) {
         emitRemark(linear.getLoc(), "stays, because ") << spec.error().message;
         continue;

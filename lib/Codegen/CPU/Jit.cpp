@@ -22,7 +22,7 @@ Jit::~Jit() = default;
 
 /// The JIT loads the same object that would go into a file, so that both ways
 /// run the same instructions.
-Result<Jit> Jit::compile(ModuleOp module) {
+Result<Jit> Jit::compile(ModuleOp module, Symbols symbols) {
   QOPT_ASSIGN(CpuTarget target, kernelTarget(module));
   if (std::string missing = target.missingOnHost(); !missing.empty())
     return usageError("the kernels are made for '", target.cpu(),
@@ -36,6 +36,16 @@ Result<Jit> Jit::compile(ModuleOp module) {
           llvm::MemoryBuffer::getMemBufferCopy(object, "qopt_cpu_kernels")))
     return internalError("cannot load the kernels: ",
                          llvm::toString(std::move(error)));
+  llvm::orc::SymbolMap known;
+  for (auto [name, address] : symbols)
+    known[(*engine)->mangleAndIntern(name)] = {
+        llvm::orc::ExecutorAddr::fromPtr(address),
+        llvm::JITSymbolFlags::Exported};
+  if (!known.empty())
+    if (llvm::Error error = (*engine)->getMainJITDylib().define(
+            llvm::orc::absoluteSymbols(std::move(known))))
+      return internalError("cannot load the kernels: ",
+                           llvm::toString(std::move(error)));
   return Jit(std::move(*engine));
 }
 

@@ -119,6 +119,12 @@ static Result<std::string> findLinker() {
 
 Result<std::string> qopt::cpu::emitSharedObject(ModuleOp module) {
   QOPT_ASSIGN(std::string object, emitObject(module));
+  return linkSharedObject(object, {});
+}
+
+Result<std::string>
+qopt::cpu::linkSharedObject(const std::string &object,
+                            llvm::ArrayRef<std::string> arguments) {
   QOPT_ASSIGN(std::string linker, findLinker());
   llvm::FileRemover removeInput, removeOutput;
   QOPT_ASSIGN(std::string input, temporaryFile("o", removeInput));
@@ -132,9 +138,9 @@ Result<std::string> qopt::cpu::emitSharedObject(ModuleOp module) {
     return ioError(input, ": cannot write the object");
   }
   std::string reason;
-  if (llvm::sys::ExecuteAndWait(linker,
-                                {linker, "-shared", "-o", output, input},
-                                std::nullopt, {}, 0, 0, &reason))
+  SmallVector<StringRef> words = {linker, "-shared", "-o", output, input};
+  words.append(arguments.begin(), arguments.end());
+  if (llvm::sys::ExecuteAndWait(linker, words, std::nullopt, {}, 0, 0, &reason))
     return internalError("ld.lld refused the kernels: ", reason);
   auto linked = llvm::MemoryBuffer::getFile(output);
   if (!linked)

@@ -3,8 +3,7 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "Arguments.h"
-#include "Model.h"
+#include "Engine/Engine.h"
 #include "Verbs.h"
 
 #include "qopt/IO/AtomicFile.h"
@@ -25,27 +24,10 @@ struct EvalOptions {
   size_t protocol = 0;
   bool json = false;
   MachineOptions machine;
-};
-
-/// A model that can compute logits.
-struct RunnableModel {
-  Model model;
-  std::unique_ptr<Interpreter> interpreter;
-  LanguageModel language;
+  EngineOptions engine;
 };
 
 } // namespace
-
-static Result<RunnableModel> openRunnable(const std::string &path,
-                                          const MachineOptions &machine,
-                                          Progress &progress) {
-  RunnableModel result;
-  QOPT_ASSIGN(result.model, openModel(path, machine, progress));
-  result.interpreter = std::make_unique<Interpreter>(*result.model.module,
-                                                     result.model.services);
-  QOPT_ASSIGN(result.language, LanguageModel::create(*result.interpreter));
-  return result;
-}
 
 static void print(const EvaluationResult &result, bool json) {
   if (json) {
@@ -75,7 +57,7 @@ static void print(const EvaluationResult &result, bool json) {
 }
 
 /// Writes the logits of every position of a given sequence of ids.
-static Status dumpLogits(const EvalOptions &options, LanguageModel &model) {
+static Status dumpLogits(const EvalOptions &options, TokenModel &model) {
   if (options.tokensFile.empty())
     return usageError("--dump-logits needs --tokens");
   QOPT_ASSIGN(JsonDocument document, JsonDocument::load(options.tokensFile));
@@ -91,12 +73,10 @@ static Status dumpLogits(const EvalOptions &options, LanguageModel &model) {
   if (tokens.empty())
     return badInput(options.tokensFile,
                     ": expected a list of at least one token id");
-  KvCache cache;
-  int64_t rows = tokens.size();
-  QOPT_ASSIGN(Tensor logits, model.logits(std::move(tokens), cache, {rows}));
+  QOPT_ASSIGN(Tensor logits, model.windowLogits({&tokens, 1}));
   JsonWriter out;
   out.beginArray();
-  for (int64_t row = 0; row < rows; ++row) {
+  for (int64_t row = 0; row < logits.rows(); ++row) {
     out.beginArray();
     for (float value : logits.row(row))
       out.value(double(value));
@@ -106,9 +86,9 @@ static Status dumpLogits(const EvalOptions &options, LanguageModel &model) {
   return writeTextFile(options.logitsFile, out.text(), /*overwrite=*/true);
 }
 
-static Status evaluateText(const EvalOptions &options, RunnableModel &model,
+static Status evaluateText(const EvalOptions &options, OpenedModel &model,
                            Progress &progress) {
-  LanguageModel &language = model.language;
+  TokenModel &language = *model.language;
   EvaluationOptions evaluation;
   int64_t longest = language.contextLength();
   evaluation.context = options.context.value_or(
@@ -122,18 +102,20 @@ static Status evaluateText(const EvalOptions &options, RunnableModel &model,
   evaluation.protocol = Protocol(options.protocol);
 
   QOPT_ASSIGN(std::string text, readTextFile(options.text));
-  QOPT_ASSIGN(Tokenizer tokenizer, model.model.tokenizer());
+  QOPT_ASSIGN(Tokenizer tokenizer, model.tokenizer());
   evaluation.bos = tokenizer.bos();
   std::vector<TokenId> tokens = tokenizer.encode(text, {.prependBos = true});
 
-  std::optional<RunnableModel> reference;
+  std::optional<OpenedModel> reference;
   if (!options.against.empty()) {
-    QOPT_ASSIGN(reference,
-                openRunnable(options.against, options.machine, progress));
+    QOPT_ASSIGN(reference, openForUse(options.against, options.machine,
+                                      EngineOptions{EngineOptions::Interpreter},
+                                      progress));
   }
   QOPT_ASSIGN(EvaluationResult result,
               evaluate(language, tokens, evaluation,
-                       reference ? &reference->language : nullptr, progress));
+                       reference ? reference->language.get() : nullptr,
+                       progress));
   print(result, options.json);
   return {};
 }
@@ -143,8 +125,9 @@ Status qopt::runEval(std::span<char *> words) {
   Arguments arguments(
       "eval", "Measures the perplexity of a model on a text, and how far its "
               "predictions are from those of another model.");
-  arguments.positional("MODEL", "checkpoint directory, .gguf, .mlir or .mlirbc",
-                       options.model);
+  arguments.positional(
+      "MODEL", "checkpoint directory, .gguf, .mlir, .mlirbc or compiled .so",
+      options.model);
   arguments.option("--text", "FILE", "the text", options.text);
   arguments.option("--ctx", "N",
                    "tokens per window (256, or the model's context)",
@@ -164,6 +147,7 @@ Status qopt::runEval(std::span<char *> words) {
                    options.logitsFile);
   arguments.option("--tokens", "IDS.json", "a list of ids for --dump-logits",
                    options.tokensFile);
+  options.engine.declare(arguments, EngineOptions::Interpreter);
   options.machine.declare(arguments);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   if (!proceed)
@@ -173,9 +157,9 @@ Status qopt::runEval(std::span<char *> words) {
 
   StderrProgress progress;
   catchInterrupts();
-  QOPT_ASSIGN(RunnableModel model,
-              openRunnable(options.model, options.machine, progress));
+  QOPT_ASSIGN(OpenedModel model, openForUse(options.model, options.machine,
+                                            options.engine, progress));
   if (!options.logitsFile.empty())
-    return dumpLogits(options, model.language);
+    return dumpLogits(options, *model.language);
   return evaluateText(options, model, progress);
 }

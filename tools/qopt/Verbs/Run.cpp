@@ -3,8 +3,7 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "Arguments.h"
-#include "Model.h"
+#include "Engine/Engine.h"
 #include "Verbs.h"
 
 #include "qopt/IO/Utf8Stream.h"
@@ -26,9 +25,11 @@ Status qopt::runRun(std::span<char *> words) {
   SamplerOptions sampling;
   bool printIds = false;
   MachineOptions machine;
+  EngineOptions engine;
   Arguments arguments("run", "Continues a prompt.");
-  arguments.positional("MODEL", "checkpoint directory, .gguf, .mlir or .mlirbc",
-                       path);
+  arguments.positional(
+      "MODEL", "checkpoint directory, .gguf, .mlir, .mlirbc or compiled .so",
+      path);
   arguments.required("-p,--prompt", "TEXT", "the text to continue", prompt);
   arguments.option("-n,--count", "N", "tokens to generate at most", count);
   arguments.option("--temp", "T", "temperature, 0: the likeliest token",
@@ -37,6 +38,7 @@ Status qopt::runRun(std::span<char *> words) {
                    sampling.topP);
   arguments.option("--seed", "S", "of the sampler", sampling.seed);
   arguments.flag("--ids", "print token ids instead of text", printIds);
+  engine.declare(arguments, EngineOptions::Auto);
   machine.declare(arguments);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   if (!proceed)
@@ -50,10 +52,8 @@ Status qopt::runRun(std::span<char *> words) {
 
   StderrProgress progress;
   catchInterrupts();
-  QOPT_ASSIGN(Model model, openModel(path, machine, progress));
+  QOPT_ASSIGN(OpenedModel model, openForUse(path, machine, engine, progress));
   QOPT_ASSIGN(Tokenizer tokenizer, model.tokenizer());
-  Interpreter interpreter(*model.module, model.services);
-  QOPT_ASSIGN(LanguageModel language, LanguageModel::create(interpreter));
   std::vector<TokenId> tokens = tokenizer.encode(prompt, {.prependBos = true});
 
   using Clock = std::chrono::steady_clock;
@@ -62,16 +62,17 @@ Status qopt::runRun(std::span<char *> words) {
   Utf8Stream stream;
   if (!printIds)
     printText(prompt);
-  QOPT_CHECK(generate(language, tokens, count, sampling, [&](int32_t token) {
-    last = Clock::now();
-    if (generated++ == 0)
-      first = last;
-    if (tokenizer.isStop(token))
-      return false;
-    printText(printIds ? (generated > 1 ? " " : "") + std::to_string(token)
-                       : stream.push(tokenizer.bytesOf(token)));
-    return true;
-  }));
+  QOPT_CHECK(
+      generate(*model.language, tokens, count, sampling, [&](int32_t token) {
+        last = Clock::now();
+        if (generated++ == 0)
+          first = last;
+        if (tokenizer.isStop(token))
+          return false;
+        printText(printIds ? (generated > 1 ? " " : "") + std::to_string(token)
+                           : stream.push(tokenizer.bytesOf(token)));
+        return true;
+      }));
   printText((printIds ? "" : stream.finish()) + "\n");
   // The first token also pays for reading the weights and the prompt.
   double seconds = std::chrono::duration<double>(last - first).count();

@@ -22,7 +22,9 @@ class Jit {
 public:
   /// Compiles the kernels of a module that `lower-to-llvm-cpu` made. Kernels
   /// for a CPU feature that this machine lacks are an error.
-  static Result<Jit> compile(mlir::ModuleOp module);
+  /// `symbols` are functions of this process that the code calls.
+  using Symbols = llvm::ArrayRef<std::pair<llvm::StringRef, void *>>;
+  static Result<Jit> compile(mlir::ModuleOp module, Symbols symbols = {});
   Jit(Jit &&);
   Jit &operator=(Jit &&);
   ~Jit();

@@ -37,6 +37,11 @@ Result<std::string> emitObject(mlir::ModuleOp module);
 /// The kernels as a shared object, linked by LLVM's ld.lld.
 Result<std::string> emitSharedObject(mlir::ModuleOp module);
 
+/// Links an object into a shared object; `arguments` follow it on ld.lld's
+/// command line.
+Result<std::string> linkSharedObject(const std::string &object,
+                                     llvm::ArrayRef<std::string> arguments);
+
 } // namespace qopt::cpu
 
 #endif // QOPT_CODEGEN_CPU_OBJECTFILE_H

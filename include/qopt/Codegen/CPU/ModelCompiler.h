@@ -1,0 +1,60 @@
+//===- ModelCompiler.h - a whole model as one function ----------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+//     entry and blocks ──flatten──▶ steps over planned buffers   (ModelProgram)
+//                                   │                    │
+//                    kernels, one per shape        weights, one per use
+//                 (func, scf, vector ▶ LLVM)      (packed or as stored)
+//                                   ▼                    ▼
+//         qopt_model_forward + description       archive or memory
+//
+// What the function calls is described in runtime/include/qopt_rt_abi.h.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_CODEGEN_CPU_MODELCOMPILER_H
+#define QOPT_CODEGEN_CPU_MODELCOMPILER_H
+
+#include "qopt/Codegen/CPU/ModelWeights.h"
+#include "qopt/Codegen/CPU/Target.h"
+
+#include "mlir/IR/OwningOpRef.h"
+
+namespace qopt::cpu {
+
+struct ModelCompilerOptions {
+  /// The function measures the time of each step.
+  bool profile = false;
+  /// Entered into the description; both may be empty.
+  std::string archive, tokenizer;
+};
+
+/// A model as code, and the weights that it wants.
+struct CompiledModel {
+  /// The module of kernels in the LLVM dialect, with `qopt_model_forward` and
+  /// `qopt_model_description`.
+  mlir::OwningOpRef<mlir::ModuleOp> code;
+  std::string description; // JSON
+  ModelWeights weights;
+  /// Linears whose weight no kernel reads as it is, so that they are decoded to
+  /// f32: "16 of q4_k".
+  std::vector<std::string> decoded;
+};
+
+inline constexpr llvm::StringLiteral modelForwardName = "qopt_model_forward";
+inline constexpr llvm::StringLiteral modelDescriptionName =
+    "qopt_model_description";
+
+/// Compiles the entry of the module. BadInput names the first op that is not
+/// covered and where it stands; such a model can still be interpreted. The
+/// module must outlive the result.
+Result<CompiledModel> compileModel(mlir::ModuleOp module,
+                                   QuantizationContext &services,
+                                   const CpuTarget &target,
+                                   const ModelCompilerOptions &options);
+
+} // namespace qopt::cpu
+
+#endif // QOPT_CODEGEN_CPU_MODELCOMPILER_H

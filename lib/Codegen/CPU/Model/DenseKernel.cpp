@@ -1,0 +1,143 @@
+//===- DenseKernel.cpp - products with a weight of floats -----------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// The weight lies as in its file: row after row of f32, f16 or bf16. Four rows
+// of it and up to four of x share what they load; lanes are added up once per
+// output. "Blocks" are 16 rows, as for packed weights.
+//
+//===----------------------------------------------------------------------===//
+#include "KernelEmitter.h"
+#include "ModelKernels.h"
+#include "qopt/Codegen/CPU/Decode.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+static constexpr int64_t blockRows = 16;
+
+namespace {
+class DenseEmitter {
+public:
+  DenseEmitter(KernelEmitter &e, const CpuTarget &target, GgufType type,
+               int64_t rows, int64_t columns)
+      : e(e), target(target), type(type), rows(rows), columns(columns),
+        x(e.buffer(0)), w(e.buffer(1)), y(e.buffer(2)) {}
+
+  void emit() {
+    Value m = e.count(0);
+    const bool wide = !target.isX86() || target.has("avx512f");
+    const int tile = wide ? 4 : 2;
+    Value tiled = e.times(arith::DivUIOp::create(e.b, m, e.index(tile)), tile);
+    e.loop(e.count(1), e.count(2), 1, [&](Value block) {
+      Value first = e.times(block, blockRows);
+      Value end = arith::MinUIOp::create(e.b, e.add(first, e.index(blockRows)),
+                                         e.index(rows));
+      Value length = arith::SubIOp::create(e.b, end, first);
+      Value fours = e.add(
+          first, e.times(arith::DivUIOp::create(e.b, length, e.index(4)), 4));
+      auto outputs = [&](Value row, int weightRows) {
+        e.loop(e.index(0), tiled, tile,
+               [&](Value i) { emitTile(i, tile, row, weightRows); });
+        e.loop(tiled, m, 1, [&](Value i) { emitTile(i, 1, row, weightRows); });
+      };
+      e.loop(first, fours, 4, [&](Value row) { outputs(row, 4); });
+      e.loop(fours, end, 1, [&](Value row) { outputs(row, 1); });
+    });
+  }
+
+private:
+  /// y of some rows of x and some of the weight.
+  void emitTile(Value inputRow, int inputs, Value weightRow, int weights) {
+    SmallVector<Value> xStart, wStart;
+    for (int i = 0; i < inputs; ++i)
+      xStart.push_back(e.times(e.add(inputRow, e.index(i)), columns));
+    for (int n = 0; n < weights; ++n)
+      wStart.push_back(e.times(e.add(weightRow, e.index(n)), columns));
+    // One row of x alone needs more sums than four to hide their latency.
+    const int64_t unroll = inputs == 1 ? 2 : 1, step = unroll * 16;
+    KernelEmitter::Values sums(inputs * weights * unroll, e.splat(0));
+    auto accumulate = [&](Value k, Value mask, int64_t part,
+                          KernelEmitter::Values &carried) {
+      SmallVector<Value> left;
+      for (int i = 0; i < inputs; ++i)
+        left.push_back(e.load(x, e.add(xStart[i], k), mask));
+      for (int n = 0; n < weights; ++n) {
+        Value weight = widen(e.load(w, e.add(wStart[n], k), mask));
+        for (int i = 0; i < inputs; ++i) {
+          Value &sum = carried[(part * weights + n) * inputs + i];
+          sum = e.fma(left[i], weight, sum);
+        }
+      }
+    };
+    const int64_t whole = columns / step * step;
+    sums =
+        e.loop(e.index(0), e.index(whole), step, sums,
+               [&](Value k, KernelEmitter::Values &carried) {
+                 for (int64_t part = 0; part < unroll; ++part)
+                   accumulate(e.add(k, e.index(16 * part)), {}, part, carried);
+               });
+    sums = e.vectors(e.index(whole), e.index(columns), sums,
+                     [&](Value k, Value mask, KernelEmitter::Values &carried) {
+                       accumulate(k, mask, 0, carried);
+                     });
+    for (int n = 0; n < weights; ++n)
+      for (int i = 0; i < inputs; ++i) {
+        Value total = sums[n * inputs + i];
+        for (int64_t part = 1; part < unroll; ++part)
+          total = arith::AddFOp::create(
+              e.b, total, sums[(part * weights + n) * inputs + i]);
+        Value at = e.add(e.times(e.add(inputRow, e.index(i)), rows),
+                         e.add(weightRow, e.index(n)));
+        memref::StoreOp::create(e.b, e.sum(total), y, ValueRange{at});
+      }
+  }
+
+  Value widen(Value vector) {
+    if (type == GgufType::F32)
+      return vector;
+    if (type == GgufType::F16)
+      return emitHalfToFloat(e.b, target, vector);
+    auto shape = cast<VectorType>(vector.getType()).getShape();
+    Type i16 = VectorType::get(shape, e.b.getI16Type());
+    Type i32 = VectorType::get(shape, e.b.getI32Type());
+    Value bits = arith::BitcastOp::create(e.b, i16, vector);
+    Value shift = arith::ConstantOp::create(
+        e.b, DenseElementsAttr::get(cast<ShapedType>(i32), int32_t(16)));
+    Value placed = arith::ShLIOp::create(
+        e.b, arith::ExtUIOp::create(e.b, i32, bits), shift);
+    return arith::BitcastOp::create(
+        e.b, VectorType::get(shape, e.b.getF32Type()), placed);
+  }
+
+  KernelEmitter &e;
+  const CpuTarget &target;
+  GgufType type;
+  int64_t rows, columns;
+  Value x, w, y;
+};
+} // namespace
+
+LinearKernel ModelKernels::denseLinear(Location location, GgufType type,
+                                       int64_t rows, int64_t columns) {
+  std::string name = str("qopt_linear_", findFormat(type)->name, "_n", rows,
+                         "_k", columns, "_blocks");
+  if (!has(name)) {
+    OpBuilder builder(module.getContext());
+    Type f32 = builder.getF32Type();
+    Type element = type == GgufType::F32   ? f32
+                   : type == GgufType::F16 ? Type(builder.getF16Type())
+                                           : Type(builder.getBF16Type());
+    KernelEmitter e(module, location, name, {f32, element, f32},
+                    /*counts=*/3);
+    DenseEmitter(e, target, type, rows, columns).emit();
+    e.finish();
+  }
+  return {name, 1, (rows + blockRows - 1) / blockRows};
+}

@@ -1,0 +1,273 @@
+//===- ForwardEmitter.cpp - the function that runs a program --------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// In the LLVM dialect, since it is all addresses and calls:
+//
+//     rows = call->rows
+//     qopt_rt_embedding(call, thread, weights[0], F16, 256, 1.0, arena + 0)
+//     qopt_rt_barrier(call, thread)
+//     qopt_rms_norm_n256(arena + 0, weights[1], arena + 256 * rows,
+//                        rows * thread / threads, rows * (thread + 1) /
+//                        threads)
+//     …
+//
+//===----------------------------------------------------------------------===//
+#include "ForwardEmitter.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+namespace {
+class Emitter {
+public:
+  Emitter(ModuleOp module, const ModelProgram &program)
+      : module(module), program(program),
+        b(module.getLoc(), module.getContext()),
+        pointer(LLVM::LLVMPointerType::get(module.getContext())),
+        i64(b.getI64Type()), f32(b.getF32Type()) {
+    b.setInsertionPointToEnd(module.getBody());
+  }
+
+  void emit(ArrayRef<PlannedStep> steps, bool profile);
+
+private:
+  /// The fields of QoptRtCall that compiled code reads.
+  enum Field { Weights, Arena, Logits, Rows, OutputRows, Threads };
+
+  Value constant(int64_t value) {
+    return LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(value));
+  }
+  Value constant(float value) {
+    return LLVM::ConstantOp::create(b, f32, b.getF32FloatAttr(value));
+  }
+  Value times(Value x, Value y) { return LLVM::MulOp::create(b, x, y); }
+  Value times(Value x, int64_t y) { return times(x, constant(y)); }
+  Value field(Field number, Type type) {
+    return LLVM::LoadOp::create(b, type,
+                                offset(call, constant(int64_t(8 * number))));
+  }
+  Value offset(Value base, Value bytes) {
+    return LLVM::GEPOp::create(b, pointer, b.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{bytes});
+  }
+  void runtime(StringRef name, ValueRange arguments);
+  void callKernel(StringRef name, ValueRange arguments) {
+    LLVM::CallOp::create(b, TypeRange{}, name, arguments);
+  }
+  LLVM::LLVMFuncOp adaptor(const LinearKernel &kernel);
+
+  Value addressOf(int value);
+  /// The rows of an input that a step reads.
+  Value input(const ModelStep &step, int number);
+  Value output(const ModelStep &step) { return addressOf(step.output); }
+  Value rowsOf(const ModelStep &step) {
+    return step.trimmed ? outputRows : rows;
+  }
+  int64_t columnsOf(const ModelStep &step, int number) {
+    return program.value(step.inputs[number]).columns;
+  }
+  Value weight(const WeightUse &use) {
+    return LLVM::LoadOp::create(b, pointer,
+                                offset(weights, constant(8 * use.firstTensor)));
+  }
+  /// The thread's part of `count` units.
+  std::pair<Value, Value> share(Value count);
+
+  void emitStep(const PlannedStep &planned);
+  void emitRowWise(const PlannedStep &planned, int64_t rowsPerToken);
+  void emitElementwise(const PlannedStep &planned);
+  void emitLinear(const PlannedStep &planned);
+
+  ModuleOp module;
+  const ModelProgram &program;
+  ImplicitLocOpBuilder b;
+  LLVM::LLVMPointerType pointer;
+  Type i64, f32;
+  Value call, thread, weights, arena, logits, rows, outputRows, threads;
+};
+} // namespace
+
+void Emitter::runtime(StringRef name, ValueRange arguments) {
+  if (!module.lookupSymbol(name)) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    SmallVector<Type> types(arguments.getTypes());
+    LLVM::LLVMFuncOp::create(
+        b, name,
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                    types));
+  }
+  LLVM::CallOp::create(b, TypeRange{}, name, arguments);
+}
+
+/// QoptRtKernel: loads the addresses of the components and calls the kernel.
+LLVM::LLVMFuncOp Emitter::adaptor(const LinearKernel &kernel) {
+  std::string name = kernel.symbol + "_call";
+  if (auto existing = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
+    return existing;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(module.getBody());
+  auto function = LLVM::LLVMFuncOp::create(
+      b, name,
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {pointer, pointer, pointer, i64, i64, i64}),
+      LLVM::Linkage::Internal);
+  b.setInsertionPointToStart(function.addEntryBlock(b));
+  SmallVector<Value> arguments = {function.getArgument(1)};
+  for (int i = 0; i < kernel.components; ++i)
+    arguments.push_back(LLVM::LoadOp::create(
+        b, pointer, offset(function.getArgument(0), constant(8 * int64_t(i)))));
+  for (int i = 2; i < 6; ++i)
+    arguments.push_back(function.getArgument(i));
+  callKernel(kernel.symbol, arguments);
+  LLVM::ReturnOp::create(b, ValueRange{});
+  return function;
+}
+
+Value Emitter::addressOf(int value) {
+  const ModelValue &held = program.value(value);
+  if (held.place < 0)
+    return logits;
+  return offset(arena, times(rows, held.place * int64_t(sizeof(float))));
+}
+
+Value Emitter::input(const ModelStep &step, int number) {
+  const ModelValue &value = program.value(step.inputs[number]);
+  Value address = addressOf(step.inputs[number]);
+  if (value.trimmed || !step.trimmed)
+    return address;
+  Value skipped = LLVM::SubOp::create(b, rows, outputRows);
+  return offset(address,
+                times(skipped, value.columns * int64_t(sizeof(float))));
+}
+
+std::pair<Value, Value> Emitter::share(Value count) {
+  Value next = LLVM::AddOp::create(b, thread, constant(int64_t(1)));
+  return {LLVM::UDivOp::create(b, times(count, thread), threads),
+          LLVM::UDivOp::create(b, times(count, next), threads)};
+}
+
+/// Kernels (x, [w,] y, firstRow, endRow).
+void Emitter::emitRowWise(const PlannedStep &planned, int64_t rowsPerToken) {
+  const ModelStep &step = *planned.step;
+  auto [first, end] = share(times(rowsOf(step), rowsPerToken));
+  SmallVector<Value> arguments = {input(step, 0)};
+  for (const WeightUse &use : planned.weights)
+    arguments.push_back(weight(use));
+  arguments.append({output(step), first, end});
+  callKernel(planned.kernel, arguments);
+}
+
+/// Kernels (x, [z,] y, firstElement, endElement); threads meet at multiples of
+/// 16 elements.
+void Emitter::emitElementwise(const PlannedStep &planned) {
+  const ModelStep &step = *planned.step;
+  Value count = times(rowsOf(step), program.value(step.output).columns);
+  Value vectors = LLVM::UDivOp::create(
+      b, LLVM::AddOp::create(b, count, constant(int64_t(15))),
+      constant(int64_t(16)));
+  auto [first, end] = share(vectors);
+  SmallVector<Value> arguments;
+  for (size_t i = 0; i < step.inputs.size(); ++i)
+    arguments.push_back(input(step, i));
+  arguments.append({output(step), times(first, 16),
+                    LLVM::UMinOp::create(b, times(end, 16), count)});
+  callKernel(planned.kernel, arguments);
+}
+
+void Emitter::emitLinear(const PlannedStep &planned) {
+  const ModelStep &step = *planned.step;
+  const LinearKernel &kernel = planned.linear;
+  Value function = LLVM::AddressOfOp::create(b, adaptor(kernel));
+  Value components =
+      offset(weights, constant(8 * planned.weights[0].firstTensor));
+  runtime("qopt_rt_linear",
+          {call, thread, function, components, input(step, 0), output(step),
+           rowsOf(step), constant(kernel.blocks), constant(planned.number)});
+}
+
+void Emitter::emitStep(const PlannedStep &planned) {
+  const ModelStep &step = *planned.step;
+  if (step.isBias)
+    return emitRowWise(planned, 1);
+  if (isa<LinearOp>(step.op))
+    return emitLinear(planned);
+  if (auto norm = dyn_cast<llm::RmsNormOp>(step.op)) {
+    int64_t length = norm.getWeight().getType().getDimSize(0);
+    return emitRowWise(planned, columnsOf(step, 0) / length);
+  }
+  if (isa<llm::SliceOp>(step.op))
+    return emitRowWise(planned, 1);
+  if (auto embedding = dyn_cast<llm::EmbeddingOp>(step.op)) {
+    const WeightUse &table = planned.weights[0];
+    float scale =
+        embedding.getScale() ? embedding.getScale()->convertToFloat() : 1.f;
+    return runtime("qopt_rt_embedding",
+                   {call, thread, weight(table),
+                    constant(int64_t(table.rowType)),
+                    constant(program.value(step.output).columns),
+                    constant(scale), output(step)});
+  }
+  if (auto rope = dyn_cast<llm::RopeOp>(step.op))
+    return runtime("qopt_rt_rope",
+                   {call, thread, constant(planned.number), input(step, 0),
+                    output(step), constant(columnsOf(step, 0)),
+                    constant(int64_t(rope.getHeadDim()))});
+  if (auto attention = dyn_cast<llm::AttentionOp>(step.op))
+    return runtime("qopt_rt_attention",
+                   {call, thread, constant(planned.number), input(step, 0),
+                    input(step, 1), input(step, 2), output(step),
+                    constant(int64_t(attention.getHeads())),
+                    constant(attention.getScale().convertToFloat()),
+                    constant(attention.getSoftcap()
+                                 ? attention.getSoftcap()->convertToFloat()
+                                 : 0.f)});
+  emitElementwise(planned);
+}
+
+void Emitter::emit(ArrayRef<PlannedStep> steps, bool profile) {
+  auto function = LLVM::LLVMFuncOp::create(
+      b, modelForwardName,
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {pointer, i64}));
+  b.setInsertionPointToStart(function.addEntryBlock(b));
+  call = function.getArgument(0);
+  thread = function.getArgument(1);
+  weights = field(Weights, pointer);
+  arena = field(Arena, pointer);
+  logits = field(Logits, pointer);
+  rows = field(Rows, i64);
+  outputRows = field(OutputRows, i64);
+  threads = field(Threads, i64);
+  for (auto [index, planned] : llvm::enumerate(steps)) {
+    b.setLoc(planned.step->op->getLoc());
+    if (planned.step->barrierBefore && !profile)
+      runtime("qopt_rt_barrier", {call, thread});
+    emitStep(planned);
+    if (profile) // has a barrier of its own
+      runtime("qopt_rt_mark", {call, thread, constant(int64_t(index))});
+  }
+  LLVM::ReturnOp::create(b, ValueRange{});
+}
+
+void qopt::cpu::emitForward(ModuleOp kernels, const ModelProgram &program,
+                            ArrayRef<PlannedStep> steps, bool profile) {
+  Emitter(kernels, program).emit(steps, profile);
+}
+
+void qopt::cpu::emitDescription(ModuleOp kernels, StringRef text) {
+  OpBuilder b = OpBuilder::atBlockEnd(kernels.getBody());
+  std::string terminated = text.str() + '\0';
+  LLVM::GlobalOp::create(
+      b, kernels.getLoc(),
+      LLVM::LLVMArrayType::get(b.getI8Type(), terminated.size()),
+      /*isConstant=*/true, LLVM::Linkage::External, modelDescriptionName,
+      b.getStringAttr(terminated));
+}

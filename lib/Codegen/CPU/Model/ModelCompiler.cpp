@@ -1,0 +1,278 @@
+//===- ModelCompiler.cpp - a whole model as one function ------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "qopt/Codegen/CPU/ModelCompiler.h"
+#include "../KernelSpec.h"
+#include "ForwardEmitter.h"
+
+#include "qopt/Codegen/CPU/Passes.h"
+#include "qopt/Dialect/LLM/RopeScalingAttr.h"
+#include "qopt/Dialect/QOpt/QOptOps.h"
+#include "qopt/IO/Json.h"
+#include "qopt_rt_abi.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <map>
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+namespace {
+class Compiler {
+public:
+  Compiler(ModuleOp source, QuantizationContext &services,
+           const CpuTarget &target, const ModelCompilerOptions &options)
+      : source(source), target(target), options(options),
+        weights(source, services) {}
+
+  Result<CompiledModel> run();
+
+private:
+  OwningOpRef<ModuleOp> beginModule();
+  Status planStep(const ModelStep &step, ModelKernels &kernels);
+  Status planLinear(PlannedStep &planned, LinearOp linear,
+                    ModelKernels &kernels);
+  int64_t ropeNumber(llm::RopeOp rope);
+  int64_t cacheNumber(llm::AttentionOp attention);
+  std::string describe(const ModelProgram &program) const;
+  Status lower(ModuleOp kernels);
+  void setTarget(ModuleOp kernels);
+
+  ModuleOp source;
+  const CpuTarget &target;
+  const ModelCompilerOptions &options;
+  ModelWeights weights;
+  std::vector<PlannedStep> steps;
+  int64_t linears = 0;
+  std::vector<llm::RopeOp> ropes;
+  std::vector<llm::AttentionOp> caches;
+  std::map<std::string, int> decoded; // scheme → linears
+};
+} // namespace
+
+OwningOpRef<ModuleOp> Compiler::beginModule() {
+  MLIRContext *context = source.getContext();
+  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+                       LLVM::LLVMDialect, memref::MemRefDialect,
+                       scf::SCFDialect, vector::VectorDialect>();
+  OwningOpRef<ModuleOp> module(
+      ModuleOp::create(source.getLoc(), kernelModuleName));
+  (*module)->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
+                     StringAttr::get(context, target.triple()));
+  return module;
+}
+
+Status Compiler::planLinear(PlannedStep &planned, LinearOp linear,
+                            ModelKernels &kernels) {
+  auto hasKernel = [](PackedType type) {
+    return kernelSpecOf(type).has_value();
+  };
+  QOPT_ASSIGN(WeightUse use,
+              weights.useInLinear(planned.step->weights[0], hasKernel));
+  auto type = cast<ShapedType>(linear.getWeight().getType());
+  if (use.form == WeightUse::Form::Packed) {
+    planned.linear = kernels.linear(linear.getLoc(), *kernelSpecOf(use.packed));
+  } else {
+    if (use.form == WeightUse::Form::F32)
+      ++decoded[weightScheme(type).mnemonicName()];
+    planned.linear = kernels.denseLinear(
+        linear.getLoc(),
+        use.form == WeightUse::Form::F32 ? GgufType::F32 : use.rowType,
+        type.getDimSize(0), type.getDimSize(1));
+  }
+  planned.weights = {use};
+  planned.label =
+      StringRef(planned.linear.symbol).drop_back(strlen("_blocks")).str();
+  planned.number = linears++;
+  return {};
+}
+
+int64_t Compiler::ropeNumber(llm::RopeOp rope) {
+  for (auto [index, known] : llvm::enumerate(ropes))
+    if (known.getTheta() == rope.getTheta() &&
+        known.getRotatedChannels() == rope.getRotatedChannels() &&
+        known.getScalingAttr() == rope.getScalingAttr() &&
+        known.getInterleaved() == rope.getInterleaved())
+      return index;
+  ropes.push_back(rope);
+  return ropes.size() - 1;
+}
+
+int64_t Compiler::cacheNumber(llm::AttentionOp attention) {
+  caches.push_back(attention);
+  return caches.size() - 1;
+}
+
+Status Compiler::planStep(const ModelStep &step, ModelKernels &kernels) {
+  PlannedStep planned;
+  planned.step = &step;
+  Operation *op = step.op;
+  Location location = op->getLoc();
+  int64_t columns =
+      cast<RankedTensorType>(op->getResult(0).getType()).getDimSize(1);
+  if (step.isBias) {
+    planned.kernel = kernels.bias(location, columns);
+  } else if (auto linear = dyn_cast<LinearOp>(op)) {
+    QOPT_CHECK(planLinear(planned, linear, kernels));
+  } else if (auto norm = dyn_cast<llm::RmsNormOp>(op)) {
+    planned.kernel = kernels.rmsNorm(
+        location, norm.getWeight().getType().getDimSize(0),
+        norm.getEps().convertToFloat(),
+        norm.getOffset() ? norm.getOffset()->convertToFloat() : 0);
+  } else if (auto slice = dyn_cast<llm::SliceOp>(op)) {
+    planned.kernel =
+        kernels.slice(location, slice.getInput().getType().getDimSize(1),
+                      slice.getOffset(), columns);
+  } else if (isa<llm::EmbeddingOp>(op)) {
+    QOPT_ASSIGN(WeightUse use, weights.useAsRows(step.weights[0]));
+    planned.weights = {use};
+    planned.label = "embedding";
+  } else if (auto rope = dyn_cast<llm::RopeOp>(op)) {
+    planned.number = ropeNumber(rope);
+    planned.label = "rope";
+  } else if (auto attention = dyn_cast<llm::AttentionOp>(op)) {
+    planned.number = cacheNumber(attention);
+    planned.label = "attention";
+  } else {
+    planned.kernel = kernels.elementwise(op);
+  }
+  if (step.isBias || isa<llm::RmsNormOp>(op)) {
+    QOPT_ASSIGN(WeightUse use, weights.useAsF32(step.weights[0]));
+    planned.weights = {use};
+  }
+  if (planned.label.empty())
+    planned.label = planned.kernel;
+  steps.push_back(std::move(planned));
+  return {};
+}
+
+/// The description that qopt's runtime reads (runtime/lib/Cpu/CompiledModel.h).
+std::string Compiler::describe(const ModelProgram &program) const {
+  std::string name;
+  int64_t context = 0;
+  if (auto config =
+          source->getAttrOfType<DictionaryAttr>(llm::LLMDialect::kConfig)) {
+    if (auto text = config.getAs<StringAttr>("name"))
+      name = text.getValue().str();
+    if (auto length = config.getAs<IntegerAttr>("max_position_embeddings"))
+      context = length.getInt();
+  }
+  JsonWriter json;
+  json.beginObject()
+      .member("abi", int64_t(QOPT_RT_ABI))
+      .member("name", name)
+      .member("cpu", target.cpu())
+      .member("vocabulary", program.vocabulary())
+      .member("context", context)
+      .member("arena_columns", program.arenaColumns())
+      .member("linears", linears);
+  json.key("weights").beginArray();
+  for (const WeightTensor &tensor : weights.tensors())
+    json.beginObject()
+        .member("tensor", tensor.name)
+        .member("bytes", tensor.bytes)
+        .endObject();
+  json.endArray().key("caches").beginArray();
+  for (llm::AttentionOp op : caches) {
+    int64_t kvHeads = op.getKvHeads();
+    json.beginObject()
+        .member("kv_heads", kvHeads)
+        .member("head_dim",
+                cast<RankedTensorType>(op.getKey().getType()).getDimSize(1) /
+                    kvHeads)
+        .member("window", int64_t(op.getWindow().value_or(0)))
+        .endObject();
+  }
+  json.endArray().key("ropes").beginArray();
+  for (llm::RopeOp op : ropes) {
+    RopeScaling scaling = llm::ropeScalingOf(op.getScalingAttr());
+    auto frequencies = [&](std::string_view key, RopeLength length) {
+      json.key(key).beginArray();
+      for (float each :
+           ropeFrequencies(op.getRotatedChannels(),
+                           op.getTheta().convertToDouble(), scaling, length))
+        json.value(double(each));
+      json.endArray();
+    };
+    const bool isLong = scaling.kind == RopeScaling::Kind::LongRope;
+    json.beginObject()
+        .member("interleaved", bool(op.getInterleaved()))
+        .member("magnitude", scaling.magnitude)
+        .member("original_context", isLong ? scaling.originalContext : 0);
+    frequencies("frequencies", RopeLength::Short);
+    if (isLong)
+      frequencies("long_frequencies", RopeLength::Long);
+    json.endObject();
+  }
+  json.endArray();
+  if (!options.archive.empty())
+    json.member("archive", options.archive);
+  if (!options.tokenizer.empty())
+    json.member("tokenizer", options.tokenizer);
+  if (options.profile) {
+    json.key("steps").beginArray();
+    for (const PlannedStep &step : steps)
+      json.value(step.label);
+    json.endArray();
+  }
+  return json.endObject().text();
+}
+
+/// LLVM selects the instructions of the target for functions that say so.
+void Compiler::setTarget(ModuleOp kernels) {
+  MLIRContext *context = kernels.getContext();
+  SmallVector<StringRef> features(target.features().begin(),
+                                  target.features().end());
+  for (Operation &op : *kernels.getBody()) {
+    if (!isa<func::FuncOp, LLVM::LLVMFuncOp>(op))
+      continue;
+    op.setAttr("target_cpu", StringAttr::get(context, target.cpu()));
+    if (!features.empty())
+      op.setAttr("target_features",
+                 LLVM::TargetFeaturesAttr::get(context, features));
+  }
+}
+
+Status Compiler::lower(ModuleOp kernels) {
+  PassManager manager(kernels.getContext());
+  buildKernelLoweringPipeline(manager);
+  if (failed(manager.run(kernels)))
+    return internalError("the kernels of the model cannot be lowered");
+  return {};
+}
+
+Result<CompiledModel> Compiler::run() {
+  QOPT_ASSIGN(ModelProgram program, ModelProgram::build(source));
+  OwningOpRef<ModuleOp> module = beginModule();
+  ModelKernels kernels(*module, target);
+  for (const ModelStep &step : program.steps())
+    QOPT_CHECK(planStep(step, kernels));
+  setTarget(*module);
+  QOPT_CHECK(lower(*module));
+  emitForward(*module, program, steps, options.profile);
+  setTarget(*module);
+  std::string description = describe(program);
+  emitDescription(*module, description);
+  std::vector<std::string> notes;
+  for (const auto &[scheme, count] : decoded)
+    notes.push_back(str(count, " of ", scheme));
+  return CompiledModel{std::move(module), std::move(description),
+                       std::move(weights), std::move(notes)};
+}
+
+Result<CompiledModel>
+qopt::cpu::compileModel(ModuleOp module, QuantizationContext &services,
+                        const CpuTarget &target,
+                        const ModelCompilerOptions &options) {
+  return Compiler(module, services, target, options).run();
+}

@@ -1,0 +1,201 @@
+//===- ModelKernels.cpp - what stands between the linears -----------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "ModelKernels.h"
+#include "KernelEmitter.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+
+/// A number as a part of a symbol: its bits.
+static std::string bitsName(float value) {
+  return llvm::utohexstr(llvm::bit_cast<uint32_t>(value));
+}
+
+LinearKernel ModelKernels::linear(Location location,
+                                  const LinearKernelSpec &spec) {
+  if (!has(spec.blocksSymbol())) {
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    emitLinearKernel(builder, location, spec, target);
+  }
+  return {spec.blocksSymbol(), int(spec.layout.components().size()),
+          spec.layout.blocks()};
+}
+
+std::string ModelKernels::rmsNorm(Location location, int64_t columns,
+                                  float epsilon, float offset) {
+  std::string name = str("qopt_rms_norm_n", columns, "_", bitsName(epsilon),
+                         offset != 0 ? "_" + bitsName(offset) : "");
+  if (has(name))
+    return name;
+  Type f32 = Float32Type::get(module.getContext());
+  KernelEmitter e(module, location, name, {f32, f32, f32});
+  ImplicitLocOpBuilder &b = e.b;
+  Value x = e.buffer(0), w = e.buffer(1), y = e.buffer(2);
+  Value zero = e.index(0), length = e.index(columns);
+  e.loop(e.count(0), e.count(1), 1, [&](Value row) {
+    Value start = e.times(row, columns);
+    // Four sums hide the latency of the additions.
+    KernelEmitter::Values sums(4, e.splat(0));
+    const int64_t unrolled = columns / 64 * 64;
+    sums = e.loop(zero, e.index(unrolled), 64, sums,
+                  [&](Value i, KernelEmitter::Values &carried) {
+                    for (int part = 0; part < 4; ++part) {
+                      Value at = e.add(e.add(start, i), e.index(16 * part));
+                      Value v = e.load(x, at, {});
+                      carried[part] = e.fma(v, v, carried[part]);
+                    }
+                  });
+    KernelEmitter::Values last = {sums[0]};
+    last = e.vectors(e.index(unrolled), length, last,
+                     [&](Value i, Value mask, KernelEmitter::Values &carried) {
+                       Value v = e.load(x, e.add(start, i), mask);
+                       carried[0] = e.fma(v, v, carried[0]);
+                     });
+    Value total =
+        arith::AddFOp::create(b, arith::AddFOp::create(b, last[0], sums[1]),
+                              arith::AddFOp::create(b, sums[2], sums[3]));
+    auto scalar = [&](float value) {
+      return arith::ConstantOp::create(b, b.getF32FloatAttr(value)).getResult();
+    };
+    Value mean = arith::MulFOp::create(b, e.sum(total),
+                                       scalar(float(1.0 / double(columns))));
+    Value root = LLVM::SqrtOp::create(
+        b, f32, arith::AddFOp::create(b, mean, scalar(epsilon)).getResult());
+    Value factor =
+        e.broadcast(arith::DivFOp::create(b, scalar(1), root).getResult());
+    e.vectors(
+        zero, length, {}, [&](Value i, Value mask, KernelEmitter::Values &) {
+          Value at = e.add(start, i);
+          Value scaled = arith::MulFOp::create(b, e.load(x, at, mask), factor);
+          Value weight = e.load(w, i, mask);
+          if (offset != 0)
+            weight = arith::AddFOp::create(b, e.splat(offset), weight);
+          e.store(arith::MulFOp::create(b, scaled, weight), y, at, mask);
+        });
+  });
+  e.finish();
+  return name;
+}
+
+std::string ModelKernels::bias(Location location, int64_t columns) {
+  std::string name = str("qopt_bias_n", columns);
+  if (has(name))
+    return name;
+  Type f32 = Float32Type::get(module.getContext());
+  KernelEmitter e(module, location, name, {f32, f32, f32});
+  Value x = e.buffer(0), w = e.buffer(1), y = e.buffer(2);
+  e.loop(e.count(0), e.count(1), 1, [&](Value row) {
+    Value start = e.times(row, columns);
+    e.vectors(e.index(0), e.index(columns), {},
+              [&](Value i, Value mask, KernelEmitter::Values &) {
+                Value at = e.add(start, i);
+                Value sum = arith::AddFOp::create(e.b, e.load(x, at, mask),
+                                                  e.load(w, i, mask));
+                e.store(sum, y, at, mask);
+              });
+  });
+  e.finish();
+  return name;
+}
+
+std::string ModelKernels::slice(Location location, int64_t columns,
+                                int64_t offset, int64_t outputs) {
+  std::string name =
+      str("qopt_slice_n", columns, "_from", offset, "_n", outputs);
+  if (has(name))
+    return name;
+  Type f32 = Float32Type::get(module.getContext());
+  KernelEmitter e(module, location, name, {f32, f32});
+  Value x = e.buffer(0), y = e.buffer(1);
+  e.loop(e.count(0), e.count(1), 1, [&](Value row) {
+    Value from = e.add(e.times(row, columns), e.index(offset));
+    Value to = e.times(row, outputs);
+    e.vectors(e.index(0), e.index(outputs), {},
+              [&](Value i, Value mask, KernelEmitter::Values &) {
+                e.store(e.load(x, e.add(from, i), mask), y, e.add(to, i), mask);
+              });
+  });
+  e.finish();
+  return name;
+}
+
+/// activation(x), see qopt/Numerics/Ops.h.
+static Value emitActivation(KernelEmitter &e, llm::Activation activation,
+                            Value x) {
+  ImplicitLocOpBuilder &b = e.b;
+  auto logistic = [&](Value t) { // x / (1 + exp(-t))
+    Value grown = arith::AddFOp::create(
+        b, e.exponential(arith::NegFOp::create(b, t)), e.splat(1));
+    return arith::DivFOp::create(b, x, grown).getResult();
+  };
+  switch (activation) {
+  case llm::Activation::Silu:
+    return logistic(x);
+  case llm::Activation::GeluTanh: {
+    Value square = arith::MulFOp::create(b, x, x);
+    Value bent = e.fma(square, e.splat(0.044715), e.splat(1));
+    Value t = arith::MulFOp::create(b, x, bent);
+    return logistic(arith::MulFOp::create(b, t, e.splat(1.59576912)));
+  }
+  case llm::Activation::Gelu: {
+    Value u = arith::MulFOp::create(b, x, e.splat(0.707106781));
+    Value grown = arith::AddFOp::create(b, e.erf(u), e.splat(1));
+    Value half = arith::MulFOp::create(b, x, e.splat(0.5));
+    return arith::MulFOp::create(b, half, grown);
+  }
+  }
+  llvm_unreachable("every activation is listed");
+}
+
+std::string ModelKernels::elementwise(Operation *op) {
+  std::string name;
+  if (auto gated = dyn_cast<llm::GatedOp>(op))
+    name = str("qopt_gated_",
+               llm::stringifyActivation(gated.getActivation()).str());
+  else if (auto softcap = dyn_cast<llm::SoftcapOp>(op))
+    name = str("qopt_softcap_", bitsName(softcap.getCap().convertToFloat()));
+  else
+    name = isa<arith::AddFOp>(op)   ? "qopt_add"
+           : isa<arith::MulFOp>(op) ? "qopt_multiply"
+                                    : "qopt_subtract";
+  if (has(name))
+    return name;
+  const bool unary = isa<llm::SoftcapOp>(op);
+  Type f32 = Float32Type::get(module.getContext());
+  SmallVector<Type> buffers(unary ? 2 : 3, f32);
+  KernelEmitter e(module, op->getLoc(), name, buffers);
+  ImplicitLocOpBuilder &b = e.b;
+  SmallVector<Value> memory;
+  for (size_t i = 0; i < buffers.size(); ++i)
+    memory.push_back(e.buffer(i));
+  e.vectors(e.count(0), e.count(1), {},
+            [&](Value i, Value mask, KernelEmitter::Values &) {
+              Value x = e.load(memory[0], i, mask);
+              Value z = unary ? Value() : e.load(memory[1], i, mask);
+              Value y;
+              if (auto gated = dyn_cast<llm::GatedOp>(op)) {
+                y = arith::MulFOp::create(
+                    b, emitActivation(e, gated.getActivation(), x), z);
+              } else if (auto softcap = dyn_cast<llm::SoftcapOp>(op)) {
+                const float cap = softcap.getCap().convertToFloat();
+                Value u = arith::MulFOp::create(b, x, e.splat(1.0 / cap));
+                y = arith::MulFOp::create(b, e.tanh(u), e.splat(cap));
+              } else if (isa<arith::AddFOp>(op)) {
+                y = arith::AddFOp::create(b, x, z);
+              } else if (isa<arith::MulFOp>(op)) {
+                y = arith::MulFOp::create(b, x, z);
+              } else {
+                y = arith::SubFOp::create(b, x, z);
+              }
+              e.store(y, memory.back(), i, mask);
+            });
+  e.finish();
+  return name;
+}

@@ -1,0 +1,68 @@
+//===- ModelProgram.h - a model as a list of steps --------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// Calls are inlined, values get places in one arena, and barriers go between
+// steps of which one reads or overwrites what the other writes.
+//
+// A value is [rows, columns]. Up to the last attention rows are the tokens of
+// the call; after it, only the last tokens whose logits are wanted
+// (`trimmed`), since nothing there looks at other rows.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_CODEGEN_CPU_MODELPROGRAM_H
+#define QOPT_LIB_CODEGEN_CPU_MODELPROGRAM_H
+
+#include "qopt/Support/Error.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace qopt::cpu {
+
+struct ModelValue {
+  int64_t columns = 0;
+  bool trimmed = false;
+  /// Column of the arena where it starts, a multiple of 16; -1: the logits.
+  int64_t place = -1;
+};
+
+struct ModelStep {
+  mlir::Operation *op = nullptr;
+  /// The addition of a bias to what a linear has computed, in place.
+  bool isBias = false;
+  llvm::SmallVector<int, 4> inputs; // values, without weights
+  llvm::SmallVector<std::string, 2> weights;
+  int output = -1;
+  bool barrierBefore = false;
+  bool trimmed = false;
+};
+
+class ModelProgram {
+public:
+  /// BadInput names the first op that compiled code does not do, and where.
+  static Result<ModelProgram> build(mlir::ModuleOp module);
+
+  const std::vector<ModelStep> &steps() const { return allSteps; }
+  const ModelValue &value(int index) const { return values[index]; }
+  /// Columns of the arena.
+  int64_t arenaColumns() const { return arena; }
+  int64_t vocabulary() const { return logitColumns; }
+
+private:
+  friend class ProgramFlattener;
+  void trimAfterLastAttention();
+  Status place();
+  void placeBarriers();
+
+  std::vector<ModelStep> allSteps;
+  std::vector<ModelValue> values;
+  int logits = -1;
+  int64_t arena = 0, logitColumns = 0;
+};
+
+} // namespace qopt::cpu
+
+#endif // QOPT_LIB_CODEGEN_CPU_MODELPROGRAM_H

@@ -1,0 +1,115 @@
+//===- Engine.cpp - what computes the logits of a model -------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Engine/Engine.h"
+#include "Engine/FileModel.h"
+#include "Engine/JitModel.h"
+
+#include "qopt/IO/Json.h"
+
+#include "llvm/Support/FileSystem.h"
+#include <filesystem>
+
+using namespace qopt;
+namespace fs = std::filesystem;
+
+void EngineOptions::declare(Arguments &arguments, Kind usual) {
+  kind = usual;
+  arguments.choice("--engine", {"auto", "compiled", "interpreter"},
+                   usual == Auto
+                       ? "auto (default): compiled, or interpreted if an op is "
+                         "not covered; compiled; interpreter: the f32 reference"
+                       : "interpreter (default): the f32 reference; compiled; "
+                         "auto: compiled, or interpreted if an op is not "
+                         "covered",
+                   kind);
+  arguments.flag("--exact",
+                 "compiled: f32 activations and cache of keys and values",
+                 exact);
+  arguments.option("--cpu", "NAME",
+                   "compiled: for this CPU, as LLVM names it; default: host",
+                   cpu);
+}
+
+bool qopt::isCompiledFile(const std::string &path) {
+  return path.ends_with(".so");
+}
+
+std::string qopt::runtimeArchivePath() {
+  static int anchor;
+  std::string tool = llvm::sys::fs::getMainExecutable("qopt", &anchor);
+  return (fs::path(tool).parent_path().parent_path() / "lib" / "libqopt_rt.a")
+      .string();
+}
+
+static Result<OpenedModel> openFile(const std::string &path,
+                                    const MachineOptions &machine,
+                                    const EngineOptions &engine) {
+  QoptRtOptions options = {};
+  options.threads = int32_t(machine.threads);
+  options.cache = engine.exact ? QOPT_RT_CACHE_F32 : QOPT_RT_CACHE_F16;
+  OpenedModel result;
+  result.model.path = path;
+  QOPT_ASSIGN(auto file, FileModel::open(path, options));
+  QOPT_ASSIGN(JsonDocument description,
+              JsonDocument::parse(file->description(), path));
+  if (auto tokenizer = description.root().find("tokenizer")) {
+    QOPT_ASSIGN(std::string_view name, tokenizer->asString());
+    result.tokenizerPath = (fs::path(path).parent_path() / name).string();
+  }
+  result.language = std::move(file);
+  return result;
+}
+
+/// Tells of weights that are read as f32, which is slow.
+static void noteDecoded(const JitModel &model, Progress &progress) {
+  std::string list;
+  for (const std::string &each : model.decoded())
+    list += (list.empty() ? "" : ", ") + each;
+  if (!list.empty())
+    progress.note("linears that are decoded to f32, for lack of a kernel: " +
+                  list);
+}
+
+Result<OpenedModel> qopt::openForUse(const std::string &path,
+                                     const MachineOptions &machine,
+                                     const EngineOptions &engine,
+                                     Progress &progress) {
+  if (isCompiledFile(path))
+    return openFile(path, machine, engine);
+  OpenedModel result;
+  QOPT_ASSIGN(result.model, openModel(path, machine, progress));
+  if (engine.kind != EngineOptions::Interpreter) {
+    JitModel::Options options;
+    options.cpu = engine.cpu;
+    options.exact = engine.exact;
+    options.threads = machine.threads;
+    auto compiled = JitModel::create(*result.model.module,
+                                     *result.model.services, options, progress);
+    if (compiled) {
+      noteDecoded(**compiled, progress);
+      result.language = std::move(*compiled);
+      return result;
+    }
+    if (engine.kind == EngineOptions::Compiled ||
+        compiled.error().kind != ErrorKind::BadInput)
+      return tl::unexpected(compiled.error());
+    progress.note("interpreted, not compiled: " + compiled.error().message);
+  }
+  result.interpreter = std::make_unique<Interpreter>(*result.model.module,
+                                                     result.model.services);
+  QOPT_ASSIGN(LanguageModel language,
+              LanguageModel::create(*result.interpreter));
+  result.language = std::make_unique<LanguageModel>(std::move(language));
+  return result;
+}
+
+Result<Tokenizer> OpenedModel::tokenizer() {
+  if (model.module)
+    return model.tokenizer();
+  if (tokenizerPath.empty())
+    return badInput(model.path, ": the model was compiled without a tokenizer");
+  return Tokenizer::load(tokenizerPath);
+}

@@ -1,0 +1,55 @@
+//===- JitModel.h - a model compiled into this process ----------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_TOOLS_JITMODEL_H
+#define QOPT_TOOLS_JITMODEL_H
+
+#include "Cpu/CpuModel.h"
+
+#include "qopt/Codegen/CPU/Jit.h"
+#include "qopt/Codegen/CPU/ModelCompiler.h"
+#include "qopt/Interp/TokenModel.h"
+
+namespace qopt {
+
+class JitModel : public TokenModel {
+public:
+  struct Options {
+    std::string cpu = "host";
+    bool exact = false, profile = false;
+    int64_t threads = 0, context = 0; // as in runtime::CpuModel
+  };
+  /// BadInput if an op is not covered. Module and services must outlive it.
+  static Result<std::unique_ptr<JitModel>> create(mlir::ModuleOp module,
+                                                  QuantizationContext &services,
+                                                  const Options &options,
+                                                  Progress &progress);
+
+  int64_t vocabularySize() const override {
+    return runtime->description().vocabulary;
+  }
+  int64_t contextLength() const override { return runtime->context(); }
+  Result<Tensor>
+  windowLogits(std::span<const std::vector<int32_t>> windows) override;
+  Result<std::vector<float>> append(std::span<const int32_t> tokens) override;
+  ComputeContext compute() override { return services->compute(); }
+
+  runtime::CpuModel &running() { return *runtime; }
+  /// See CompiledModel::decoded.
+  const std::vector<std::string> &decoded() const { return decodedSchemes; }
+  /// Seconds that code generation, and that preparing weights took.
+  double compileSeconds = 0, loadSeconds = 0;
+
+private:
+  QuantizationContext *services = nullptr;
+  std::optional<cpu::Jit> jit;
+  cpu::ModelWeights::Loaded weights;
+  std::vector<std::string> decodedSchemes;
+  std::unique_ptr<runtime::CpuModel> runtime;
+};
+
+} // namespace qopt
+
+#endif // QOPT_TOOLS_JITMODEL_H
