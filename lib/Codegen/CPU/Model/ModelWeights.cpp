@@ -9,6 +9,7 @@
 #include "qopt/IO/Safetensors.h"
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/Diagnostics.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -93,7 +94,8 @@ ModelWeights::useInLinear(StringRef symbol,
                type);
   MLIRContext *context = ModuleOp(module).getContext();
   LayoutAttrInterface layout = InterleavedAttr::get(context, blockRows);
-  auto silent = [&] { return InFlightDiagnostic(); };
+  ScopedDiagnosticHandler quiet(context, [](Diagnostic &) {});
+  auto silent = [&] { return emitRemark(UnknownLoc::get(context)); };
   if (failed(layout.verifyLayout(silent, scheme, type.getDimSize(0),
                                  type.getDimSize(1))))
     return useAsF32(symbol);
