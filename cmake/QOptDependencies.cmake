@@ -7,7 +7,8 @@ find_package(tl-expected REQUIRED)
 find_library(QOPT_UTF8PROC utf8proc REQUIRED)
 
 # MLIR's version file accepts only an exact major.minor.
-find_package(MLIR 22.1 REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+set(MLIR_PACKAGE_VERSION 22.1)
+find_package(MLIR ${MLIR_PACKAGE_VERSION} REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
 include(TableGen)
 include(AddLLVM)
@@ -18,6 +19,7 @@ include(AddMLIR)
 # copy of MLIR through the packaged targets).
 separate_arguments(QOPT_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 add_library(qopt-mlir INTERFACE)
-target_include_directories(qopt-mlir SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+target_include_directories(qopt-mlir SYSTEM INTERFACE
+  "$<BUILD_INTERFACE:${MLIR_INCLUDE_DIRS};${LLVM_INCLUDE_DIRS}>")
 target_compile_definitions(qopt-mlir INTERFACE ${QOPT_LLVM_DEFINITIONS})
 target_link_libraries(qopt-mlir INTERFACE MLIR LLVM)

@@ -9,6 +9,7 @@
 function(add_qopt_library layer)
   cmake_parse_arguments(ARG "MLIR" "" "SOURCES;SEES;LINKS" ${ARGN})
   add_library(QOpt${layer} STATIC ${ARG_SOURCES})
+  set_property(GLOBAL APPEND PROPERTY QOPT_LAYERS ${layer})
   qopt_target_layers(QOpt${layer} ${layer} ${ARG_SEES})
   target_link_libraries(QOpt${layer} PUBLIC ${ARG_LINKS})
   if(ARG_MLIR)

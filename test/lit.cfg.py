@@ -8,7 +8,7 @@ config.name = "qopt"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
 # Unit is a suite of its own, named beside this one wherever lit is called.
-config.excludes = ["Unit", "Fixtures", "corpus"]
+config.excludes = ["Unit", "consumer", "Fixtures", "corpus"]
 config.test_source_root = os.path.join(config.qopt_source_dir, "test")
 config.test_exec_root = os.path.join(config.qopt_binary_dir, "test")
 
@@ -37,6 +37,12 @@ config.substitutions.append(
 config.substitutions.append(
     ("%python", lit.util.which("python3", os.environ["PATH"]) or "python3")
 )
+compilers = config.compilers
+if ccache := lit.util.which("ccache", os.environ["PATH"]):
+    compilers += f" -DCMAKE_CXX_COMPILER_LAUNCHER={ccache}"
+config.substitutions.append(("%cmake_compilers", compilers))
+if lit.util.which("dpkg-deb", os.environ["PATH"]):
+    config.available_features.add("dpkg")
 if config.ptxas and "NOTFOUND" not in config.ptxas:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", config.ptxas))
