@@ -14,6 +14,7 @@
 #include "qopt/IO/Tokenizer.h"
 #include "qopt/Support/Stopwatch.h"
 
+#include <filesystem>
 #include <iomanip>
 #include <map>
 
@@ -87,9 +88,13 @@ static void writeFileType(ModuleOp module,
 /// What weighted the errors, as llama-quantize tells it.
 static void writeImportance(const ImportanceMatrix &importance,
                             GgufMetadata &metadata) {
-  metadata.setString("quantize.imatrix.file", importance.path());
+  auto name = [](const std::string &path) {
+    return std::filesystem::path(path).filename().string();
+  };
+  metadata.setString("quantize.imatrix.file", name(importance.path()));
   if (!importance.datasets.empty())
-    metadata.setString("quantize.imatrix.dataset", importance.datasets.back());
+    metadata.setString("quantize.imatrix.dataset",
+                       name(importance.datasets.back()));
   metadata.setU32("quantize.imatrix.entries_count",
                   uint32_t(importance.entries().size()));
   metadata.setU32("quantize.imatrix.chunks_count", importance.chunks);

@@ -26,13 +26,13 @@ inline int fifthBit(const uint8_t *qh, int weight) {
   return qh[weight / 8] >> weight % 8 & 1;
 }
 
-inline void storeNibbles(const Bytes *codes, Bytes *target) {
+template <typename Byte> void storeNibbles(const Byte *codes, Byte *target) {
   for (int j = 0; j < 16; ++j)
     target[j] = (codes[j] & 15) | codes[j + 16] << 4;
 }
-inline void storeFifthBits(const Bytes *codes, Bytes *target) {
+template <typename Byte> void storeFifthBits(const Byte *codes, Byte *target) {
   for (int byte = 0; byte < 4; ++byte) {
-    Bytes bits = 0;
+    Byte bits = 0;
     for (int j = 0; j < 8; ++j)
       bits |= (codes[8 * byte + j] >> 4 & 1) << j;
     target[byte] = bits;

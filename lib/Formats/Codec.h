@@ -22,6 +22,7 @@
 
 #include "Blocks.h"
 #include "Lanes.h"
+#include "qopt/Formats/BlockGrid.h"
 #include "qopt/Formats/Half.h"
 
 #include <stddef.h>
@@ -212,6 +213,32 @@ constexpr qopt::FormatRow makeRow(qopt::GgufType type, const char *name,
           true,
           decodeBlocks<Format>,
           encodeRows<Format>};
+}
+
+/// BlockGrid::unpack and pack of a format.
+template <typename Format>
+void unpackBlock(const uint8_t *source, qopt::BlockParts &parts) {
+  typename Format::Block block;
+  __builtin_memcpy(&block, source, sizeof(block));
+  Format::unpack(block, parts);
+}
+template <typename Format>
+void packBlock(const qopt::BlockParts &parts, uint8_t *target) {
+  typename Format::Block block;
+  Format::pack(parts, block);
+  __builtin_memcpy(target, &block, sizeof(block));
+}
+
+/// Of a format with `unpack` and `pack`, for points that are integers from
+/// `firstPoint` on, or those of a table.
+template <typename Format>
+constexpr qopt::BlockGrid makeGrid(int subElements, qopt::LevelRange levels,
+                                   qopt::LevelRange minimumLevels, int points,
+                                   int firstPoint,
+                                   const int8_t *pointTable = nullptr) {
+  return {Format::elements, subElements, levels,     minimumLevels,
+          points,           pointTable,  firstPoint, unpackBlock<Format>,
+          packBlock<Format>};
 }
 
 } // namespace

@@ -96,9 +96,3 @@ Result<GroupedBlocks> qopt::packGroupedBlocks(const GroupedMatrix &matrix) {
     }
   return result;
 }
-
-std::optional<GroupedScheme> qopt::groupedGridOf(GgufType type) {
-  if (type == GgufType::Q4_0)
-    return GroupedScheme{4, 32, true};
-  return std::nullopt;
-}

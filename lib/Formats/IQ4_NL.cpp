@@ -35,9 +35,22 @@ struct IQ4_NL {
     storeHalf(block + offsetof(Block, d), f32ToF16(d));
     storeNibbles(codes, block + offsetof(Block, q));
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.levels[0] = 1;
+    for (int j = 0; j < elements; ++j)
+      parts.codes[j] = uint8_t(nibble(block.q, j));
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    storeNibbles(parts.codes, block.q);
+  }
 };
 static_assert(sizeof(IQ4_NL::Block) == 18 && alignof(IQ4_NL::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowIQ4_NL =
     makeRow<IQ4_NL>(GgufType::IQ4_NL, "iq4_nl", "IQ4_NL");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridIQ4_NL =
+    makeGrid<IQ4_NL>(32, {1, 1}, {0, 0}, 16, 0, nonlinearBytes);

@@ -62,9 +62,31 @@ struct IQ4_XS {
       block[offsetof(Block, scalesLow) + j / 2] =
           toBytes(low[j] | low[j + 1] << 4);
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    for (int j = 0; j < subBlocks; ++j) {
+      int low = block.scalesLow[j / 2] >> j % 2 * 4 & 15;
+      int high = block.scalesHigh >> 2 * j & 3;
+      parts.levels[j] = int8_t((low | high << 4) - 32);
+    }
+    for (int i = 0; i < elements; ++i)
+      parts.codes[i] = uint8_t(nibble(block.q + i / 32 * 16, i % 32));
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block = {parts.d, 0, {}, {}};
+    for (int j = 0; j < subBlocks; ++j) {
+      int level = parts.levels[j] + 32;
+      block.scalesLow[j / 2] |= (level & 15) << j % 2 * 4;
+      block.scalesHigh |= level >> 4 << 2 * j;
+      storeNibbles(parts.codes + 32 * j, block.q + 16 * j);
+    }
+  }
 };
 static_assert(sizeof(IQ4_XS::Block) == 136 && alignof(IQ4_XS::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowIQ4_XS =
     makeRow<IQ4_XS>(GgufType::IQ4_XS, "iq4_xs", "IQ4_XS");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridIQ4_XS =
+    makeGrid<IQ4_XS>(32, {-32, 31}, {0, 0}, 16, 0, nonlinearBytes);

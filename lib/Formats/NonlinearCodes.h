@@ -17,6 +17,9 @@ namespace {
 
 constexpr int nonlinearValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                      1,    13,   25,  38,  53,  69,  89,  113};
+/// The same for BlockGrid.
+constexpr int8_t nonlinearBytes[16] = {
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
 /// The nearest value, the upper one of two equally near. ggml compares rounded
 /// distances; comparing with the middle of the gap decides the same, because

@@ -49,9 +49,29 @@ struct Q2_K {
     storeHalf(block + offsetof(Block, d), fit.d);
     storeHalf(block + offsetof(Block, dmin), fit.dmin);
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.dmin = block.dmin;
+    for (int j = 0; j < 16; ++j) {
+      parts.levels[j] = block.scales[j] & 15;
+      parts.minimumLevels[j] = block.scales[j] >> 4;
+    }
+    for (int i = 0; i < elements; ++i)
+      parts.codes[i] = uint8_t(crumb(block.q, i));
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    block.dmin = parts.dmin;
+    for (int j = 0; j < 16; ++j)
+      block.scales[j] = uint8_t(parts.levels[j] | parts.minimumLevels[j] << 4);
+    storeCrumbs(parts.codes, 0, block.q);
+  }
 };
 static_assert(sizeof(Q2_K::Block) == 84 && alignof(Q2_K::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ2_K =
     makeRow<Q2_K>(GgufType::Q2_K, "q2_k", "Q2_K");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ2_K =
+    makeGrid<Q2_K>(16, {0, 15}, {0, 15}, 4, 0);

@@ -27,13 +27,37 @@ struct Q3_K {
 
   static void decode(const Block &block, float *target) {
     for (int j = 0; j < subBlocks; ++j) {
-      int low = block.scales[j % 8] >> j / 8 * 4 & 15;
-      int high = block.scales[8 + j % 4] >> j / 4 * 2 & 3;
-      float scale = f16ToF32(block.d) * ((low | high << 4) - 32);
+      float scale = f16ToF32(block.d) * level(block, j);
       for (int i = 16 * j; i < 16 * (j + 1); ++i) {
         int third = block.qh[i % 32] >> i / 32 & 1;
         target[i] = scale * float((crumb(block.q, i) | third << 2) - 4);
       }
+    }
+  }
+
+  /// Levels 0 … 63 as 12 bytes, of one block (int) or a block per lane (Ints).
+  template <typename Level>
+  static void packLevels(const Level *levels, Level *packed) {
+    for (int j = 0; j < 8; ++j)
+      packed[j] = (levels[j] & 15) | (levels[j + 8] & 15) << 4;
+    for (int j = 0; j < 4; ++j) {
+      packed[8 + j] = 0;
+      for (int k = 0; k < 4; ++k)
+        packed[8 + j] |= levels[j + 4 * k] >> 4 << 2 * k;
+    }
+  }
+  static int level(const Block &block, int j) {
+    int low = block.scales[j % 8] >> j / 8 * 4 & 15;
+    int high = block.scales[8 + j % 4] >> j / 4 * 2 & 3;
+    return (low | high << 4) - 32;
+  }
+  template <typename Byte>
+  static void storeThirds(const Byte *codes, Byte *target) {
+    for (int l = 0; l < 32; ++l) {
+      Byte thirds = 0;
+      for (int k = 0; k < 8; ++k)
+        thirds |= (codes[l + 32 * k] >> 2) << k;
+      target[l] = thirds;
     }
   }
 
@@ -79,26 +103,37 @@ struct Q3_K {
     Ints levels[subBlocks];
     Ints d = f32ToF16(input.importance ? fitByImportance(input, codes, levels)
                                        : fit(input.weights, codes, levels));
-    Bytes *scales = block + offsetof(Block, scales);
-    for (int j = 0; j < 8; ++j)
-      scales[j] = toBytes((levels[j] & 15) | (levels[j + 8] & 15) << 4);
-    for (int j = 0; j < 4; ++j) {
-      Ints upper = 0;
-      for (int k = 0; k < 4; ++k)
-        upper |= levels[j + 4 * k] >> 4 << 2 * k;
-      scales[8 + j] = toBytes(upper);
-    }
+    Ints packed[12];
+    packLevels(levels, packed);
+    for (int i = 0; i < 12; ++i)
+      block[offsetof(Block, scales) + i] = toBytes(packed[i]);
     for (Ints &level : levels)
       level -= 32;
     requantizeSymmetric<subElements, 4>(input.weights, d, levels, codes);
-    for (int l = 0; l < 32; ++l) {
-      Bytes thirds = 0;
-      for (int k = 0; k < 8; ++k)
-        thirds |= (codes[l + 32 * k] >> 2) << k;
-      block[offsetof(Block, qh) + l] = thirds;
-    }
+    storeThirds(codes, block + offsetof(Block, qh));
     storeCrumbs(codes, 0, block + offsetof(Block, q));
     storeHalf(block + offsetof(Block, d), d);
+  }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    for (int j = 0; j < subBlocks; ++j)
+      parts.levels[j] = int8_t(level(block, j));
+    for (int i = 0; i < elements; ++i) {
+      int third = block.qh[i % 32] >> i / 32 & 1;
+      parts.codes[i] = uint8_t(crumb(block.q, i) | third << 2);
+    }
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    int levels[subBlocks], packed[12];
+    for (int j = 0; j < subBlocks; ++j)
+      levels[j] = parts.levels[j] + 32;
+    packLevels(levels, packed);
+    for (int i = 0; i < 12; ++i)
+      block.scales[i] = uint8_t(packed[i]);
+    storeThirds(parts.codes, block.qh);
+    storeCrumbs(parts.codes, 0, block.q);
   }
 };
 static_assert(sizeof(Q3_K::Block) == 110 && alignof(Q3_K::Block) == 2);
@@ -106,3 +141,5 @@ static_assert(sizeof(Q3_K::Block) == 110 && alignof(Q3_K::Block) == 2);
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ3_K =
     makeRow<Q3_K>(GgufType::Q3_K, "q3_k", "Q3_K");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ3_K =
+    makeGrid<Q3_K>(16, {-32, 31}, {0, 0}, 8, -4);

@@ -29,9 +29,22 @@ struct Q4_0 {
     storeHalf(block + offsetof(Block, d), f32ToF16(d));
     storeNibbles(codes, block + offsetof(Block, q));
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.levels[0] = 1;
+    for (int j = 0; j < elements; ++j)
+      parts.codes[j] = uint8_t(nibble(block.q, j));
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    storeNibbles(parts.codes, block.q);
+  }
 };
 static_assert(sizeof(Q4_0::Block) == 18 && alignof(Q4_0::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ4_0 =
     makeRow<Q4_0>(GgufType::Q4_0, "q4_0", "Q4_0");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ4_0 =
+    makeGrid<Q4_0>(32, {1, 1}, {0, 0}, 16, -8);

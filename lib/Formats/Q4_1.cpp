@@ -30,9 +30,25 @@ struct Q4_1 {
     storeHalf(block + offsetof(Block, m), f32ToF16(m));
     storeNibbles(codes, block + offsetof(Block, q));
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.dmin = block.m ^ 0x8000; // the minimum is -m
+    parts.levels[0] = 1;
+    parts.minimumLevels[0] = 1;
+    for (int j = 0; j < elements; ++j)
+      parts.codes[j] = uint8_t(nibble(block.q, j));
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    block.m = parts.dmin ^ 0x8000;
+    storeNibbles(parts.codes, block.q);
+  }
 };
 static_assert(sizeof(Q4_1::Block) == 20 && alignof(Q4_1::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ4_1 =
     makeRow<Q4_1>(GgufType::Q4_1, "q4_1", "Q4_1");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ4_1 =
+    makeGrid<Q4_1>(32, {1, 1}, {1, 1}, 16, 0);

@@ -37,9 +37,25 @@ struct Q4_K {
     storeHalf(block + offsetof(Block, dmin), fit.dmin);
     storeNibblePairs(fit.codes, block + offsetof(Block, q));
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.dmin = block.dmin;
+    unpackLevels(block.scales, parts);
+    for (int i = 0; i < elements; ++i)
+      parts.codes[i] = uint8_t(pairedNibble(block.q, i));
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    block.dmin = parts.dmin;
+    packLevels(parts, block.scales);
+    storeNibblePairs(parts.codes, block.q);
+  }
 };
 static_assert(sizeof(Q4_K::Block) == 144 && alignof(Q4_K::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ4_K =
     makeRow<Q4_K>(GgufType::Q4_K, "q4_k", "Q4_K");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ4_K =
+    makeGrid<Q4_K>(32, {0, 63}, {0, 63}, 16, 0);

@@ -33,9 +33,23 @@ struct Q5_0 {
     storeFifthBits(codes, block + offsetof(Block, qh));
     storeNibbles(codes, block + offsetof(Block, q));
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.levels[0] = 1;
+    for (int j = 0; j < elements; ++j)
+      parts.codes[j] = uint8_t(nibble(block.q, j) | fifthBit(block.qh, j) << 4);
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    storeFifthBits(parts.codes, block.qh);
+    storeNibbles(parts.codes, block.q);
+  }
 };
 static_assert(sizeof(Q5_0::Block) == 22 && alignof(Q5_0::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ5_0 =
     makeRow<Q5_0>(GgufType::Q5_0, "q5_0", "Q5_0");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ5_0 =
+    makeGrid<Q5_0>(32, {1, 1}, {0, 0}, 32, -16);

@@ -34,9 +34,26 @@ struct Q5_1 {
     storeFifthBits(codes, block + offsetof(Block, qh));
     storeNibbles(codes, block + offsetof(Block, q));
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.dmin = block.m ^ 0x8000; // the minimum is -m
+    parts.levels[0] = 1;
+    parts.minimumLevels[0] = 1;
+    for (int j = 0; j < elements; ++j)
+      parts.codes[j] = uint8_t(nibble(block.q, j) | fifthBit(block.qh, j) << 4);
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    block.m = parts.dmin ^ 0x8000;
+    storeFifthBits(parts.codes, block.qh);
+    storeNibbles(parts.codes, block.q);
+  }
 };
 static_assert(sizeof(Q5_1::Block) == 24 && alignof(Q5_1::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ5_1 =
     makeRow<Q5_1>(GgufType::Q5_1, "q5_1", "Q5_1");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ5_1 =
+    makeGrid<Q5_1>(32, {1, 1}, {1, 1}, 32, 0);

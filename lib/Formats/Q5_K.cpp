@@ -33,19 +33,41 @@ struct Q5_K {
     }
   }
 
+  template <typename Byte>
+  static void storeFifths(const Byte *codes, Byte *target) {
+    for (int l = 0; l < 32; ++l) {
+      Byte fifths = 0;
+      for (int k = 0; k < 8; ++k)
+        fifths |= (codes[l + 32 * k] >> 4) << k;
+      target[l] = fifths;
+    }
+  }
+
   static void encode(const BlockInput &input, Bytes *block) {
     SixBitSuperBlock<31> fit;
     fit.encode(input, {-0.5f, 0.1f, 15, /*absoluteError=*/false},
                /*clampSearched=*/true, block + offsetof(Block, scales));
     storeHalf(block + offsetof(Block, d), fit.d);
     storeHalf(block + offsetof(Block, dmin), fit.dmin);
-    for (int l = 0; l < 32; ++l) {
-      Bytes fifths = 0;
-      for (int k = 0; k < 8; ++k)
-        fifths |= (fit.codes[l + 32 * k] >> 4) << k;
-      block[offsetof(Block, qh) + l] = fifths;
-    }
+    storeFifths(fit.codes, block + offsetof(Block, qh));
     storeNibblePairs(fit.codes, block + offsetof(Block, q));
+  }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.dmin = block.dmin;
+    unpackLevels(block.scales, parts);
+    for (int i = 0; i < elements; ++i) {
+      int fifth = block.qh[i % 32] >> i / 32 & 1;
+      parts.codes[i] = uint8_t(pairedNibble(block.q, i) | fifth << 4);
+    }
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    block.dmin = parts.dmin;
+    packLevels(parts, block.scales);
+    storeFifths(parts.codes, block.qh);
+    storeNibblePairs(parts.codes, block.q);
   }
 };
 static_assert(sizeof(Q5_K::Block) == 176 && alignof(Q5_K::Block) == 2);
@@ -53,3 +75,5 @@ static_assert(sizeof(Q5_K::Block) == 176 && alignof(Q5_K::Block) == 2);
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ5_K =
     makeRow<Q5_K>(GgufType::Q5_K, "q5_k", "Q5_K");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ5_K =
+    makeGrid<Q5_K>(32, {0, 63}, {0, 63}, 32, 0);

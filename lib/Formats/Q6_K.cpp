@@ -24,10 +24,21 @@ struct Q6_K {
   static constexpr int elements = superBlockElements;
   static constexpr int subBlocks = 16, subElements = 16;
 
+  static int code(const Block &block, int i) {
+    int low = block.ql[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15;
+    return low | crumb(block.qh, i) << 4;
+  }
+  template <typename Byte>
+  static void storeLow(const Byte *codes, Byte *target) {
+    for (int first = 0; first < elements; first += 128)
+      for (int l = 0; l < 64; ++l)
+        target[first / 2 + l] = (codes[first + l] & 15) | codes[first + l + 64]
+                                                              << 4;
+  }
+
   static void decode(const Block &block, float *target) {
     for (int i = 0; i < elements; ++i) {
-      int low = block.ql[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15;
-      int q = (low | crumb(block.qh, i) << 4) - 32;
+      int q = code(block, i) - 32;
       target[i] = f16ToF32(block.d) * block.scales[i / 16] * float(q);
     }
   }
@@ -61,12 +72,24 @@ struct Q6_K {
     for (Bytes &code : codes)
       code = toBytes(select(vanishing, Ints(0), toInts(code)));
 
-    for (int first = 0; first < elements; first += 128)
-      for (int l = 0; l < 64; ++l)
-        block[offsetof(Block, ql) + first / 2 + l] =
-            (codes[first + l] & 15) | codes[first + l + 64] << 4;
+    storeLow(codes, block + offsetof(Block, ql));
     storeCrumbs(codes, 4, block + offsetof(Block, qh));
     storeHalf(block + offsetof(Block, d), d);
+  }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    for (int j = 0; j < subBlocks; ++j)
+      parts.levels[j] = block.scales[j];
+    for (int i = 0; i < elements; ++i)
+      parts.codes[i] = uint8_t(code(block, i));
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    for (int j = 0; j < subBlocks; ++j)
+      block.scales[j] = parts.levels[j];
+    storeLow(parts.codes, block.ql);
+    storeCrumbs(parts.codes, 4, block.qh);
   }
 };
 static_assert(sizeof(Q6_K::Block) == 210 && alignof(Q6_K::Block) == 2);
@@ -74,3 +97,5 @@ static_assert(sizeof(Q6_K::Block) == 210 && alignof(Q6_K::Block) == 2);
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ6_K =
     makeRow<Q6_K>(GgufType::Q6_K, "q6_k", "Q6_K");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ6_K =
+    makeGrid<Q6_K>(16, {-128, 127}, {0, 0}, 64, -32);

@@ -36,9 +36,23 @@ struct Q8_0 {
       block[offsetof(Block, q) + j] = toBytes(truncateToInt(rounded));
     }
   }
+
+  static void unpack(const Block &block, qopt::BlockParts &parts) {
+    parts.d = block.d;
+    parts.levels[0] = 1;
+    for (int j = 0; j < elements; ++j)
+      parts.codes[j] = uint8_t(block.q[j] + 128);
+  }
+  static void pack(const qopt::BlockParts &parts, Block &block) {
+    block.d = parts.d;
+    for (int j = 0; j < elements; ++j)
+      block.q[j] = int8_t(parts.codes[j] - 128);
+  }
 };
 static_assert(sizeof(Q8_0::Block) == 34 && alignof(Q8_0::Block) == 2);
 } // namespace
 
 constinit const qopt::FormatRow qopt::detail::QOPT_CODECS::rowQ8_0 =
     makeRow<Q8_0>(GgufType::Q8_0, "q8_0", "Q8_0");
+constinit const qopt::BlockGrid qopt::detail::QOPT_CODECS::gridQ8_0 =
+    makeGrid<Q8_0>(32, {1, 1}, {0, 0}, 256, -128);

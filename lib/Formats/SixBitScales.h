@@ -32,15 +32,20 @@ void unpackSixBitScales(const Byte *packed, Byte *scales, Byte *minima) {
   }
 }
 
-/// Packs levels that are bytes, and reads them back: a level above 63 spills
-/// into its neighbour.
-inline void packSixBitScales(Ints *scales, Ints *minima, Bytes *target) {
-  Ints packed[12];
+/// Packs levels into bytes, of one block (int) or of a block per lane (Ints).
+template <typename Level>
+void packSixBitScales(const Level *scales, const Level *minima, Level *packed) {
   for (int j = 0; j < 4; ++j) {
     packed[j] = (scales[j] | (scales[j + 4] >> 4) << 6) & 255;
     packed[j + 4] = (minima[j] | (minima[j + 4] >> 4) << 6) & 255;
     packed[j + 8] = (scales[j + 4] & 15) | (minima[j + 4] & 15) << 4;
   }
+}
+/// Packs levels that are bytes, and reads them back: a level above 63 spills
+/// into its neighbour.
+inline void packSixBitScales(Ints *scales, Ints *minima, Bytes *target) {
+  Ints packed[12];
+  packSixBitScales<Ints>(scales, minima, packed);
   for (int i = 0; i < 12; ++i)
     target[i] = toBytes(packed[i]);
   unpackSixBitScales(packed, scales, minima);
@@ -80,7 +85,8 @@ struct SixBitSuperBlock : AffineSuperBlock<32, maxCode, 63> {
 
 /// Stores the low four bits of the codes in 128 bytes: byte l of each 64
 /// weights holds weight l and, in its high half, weight l + 32.
-inline void storeNibblePairs(const Bytes *codes, Bytes *target) {
+template <typename Byte>
+void storeNibblePairs(const Byte *codes, Byte *target) {
   for (int first = 0; first < superBlockElements; first += 64)
     for (int l = 0; l < 32; ++l)
       target[first / 2 + l] = (codes[first + l] & 15) | codes[first + l + 32]
@@ -88,6 +94,24 @@ inline void storeNibblePairs(const Bytes *codes, Bytes *target) {
 }
 inline int pairedNibble(const uint8_t *q, int weight) {
   return q[weight / 64 * 32 + weight % 32] >> weight % 64 / 32 * 4 & 15;
+}
+
+/// The six-bit scales of one block as levels, and back.
+inline void unpackLevels(const uint8_t *packed, qopt::BlockParts &parts) {
+  uint8_t scales[8];
+  unpackSixBitScales(packed, scales, parts.minimumLevels);
+  for (int j = 0; j < 8; ++j)
+    parts.levels[j] = int8_t(scales[j]);
+}
+inline void packLevels(const qopt::BlockParts &parts, uint8_t *target) {
+  int scales[8], minima[8], packed[12];
+  for (int j = 0; j < 8; ++j) {
+    scales[j] = parts.levels[j];
+    minima[j] = parts.minimumLevels[j];
+  }
+  packSixBitScales<int>(scales, minima, packed);
+  for (int i = 0; i < 12; ++i)
+    target[i] = uint8_t(packed[i]);
 }
 
 } // namespace

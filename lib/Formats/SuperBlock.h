@@ -123,10 +123,12 @@ inline int crumb(const uint8_t *q, int weight) {
   return q[weight / 128 * 32 + weight % 32] >> weight % 128 / 32 * 2 & 3;
 }
 /// Stores the bits `shift` and `shift + 1` of the codes in 64 bytes.
-inline void storeCrumbs(const Bytes *codes, int shift, Bytes *target) {
+/// Byte is Bytes, or uint8_t for one block.
+template <typename Byte>
+void storeCrumbs(const Byte *codes, int shift, Byte *target) {
   for (int first = 0; first < superBlockElements; first += 128)
     for (int l = 0; l < 32; ++l) {
-      Bytes packed = 0;
+      Byte packed = 0;
       for (int k = 0; k < 4; ++k)
         packed |= (codes[first + l + 32 * k] >> shift & 3) << 2 * k;
       target[first / 4 + l] = packed;

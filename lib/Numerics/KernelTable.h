@@ -46,6 +46,27 @@ struct GptqColumn {
   float *error;   // [lanes], written: (w − ŵ) / U_jj
 };
 
+/// One way to quantize the columns of a group in a panel of weights (lane i of
+/// each array is row i): each to the nearest number of a grid, its error spread
+/// over the columns after it as GPTQ does it.
+struct GridTrial {
+  int64_t columns;      // of the group
+  const float *weights; // [columns, lanes]
+  const float *upper;   // U of the group: row i starts at upper + i * stride
+  int64_t stride;
+  const float *scale;          // [lanes]
+  const float *minimum;        // [lanes]: numbers are scale · point − minimum
+  float firstPoint, lastPoint; // points are the integers between these, or,
+  const float *points;         // if this is not null, pointCount numbers that
+  int pointCount;              // rise
+  float *scratch;              // [3 columns, lanes]
+  /// The best trial so far; replaced in the lanes where this one's Σ err² is
+  /// smaller, err = (w − ŵ) / U_jj.
+  float name;                     // of this trial
+  float *bestLoss, *bestName;     // [lanes]
+  float *bestPoints, *bestErrors; // [columns, lanes]
+};
+
 struct KernelTable {
   GemmKernels<float> f32;
   GemmKernels<double> f64;
@@ -56,6 +77,7 @@ struct KernelTable {
   void (*exponential)(const float *x, float *y, int64_t count);
   /// Quantizes one column and subtracts its error from the others.
   void (*gptqColumn)(const GptqColumn &column);
+  void (*gridTrial)(const GridTrial &trial);
 };
 
 extern const KernelTable kernelsBaseline;

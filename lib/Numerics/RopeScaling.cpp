@@ -43,10 +43,11 @@ static double pairThatTurns(double turns, int64_t dimensions, double base,
 static double scaleYarn(double frequency, int64_t pair, int64_t dimensions,
                         double base, const RopeScaling &scaling) {
   const double first = std::max(
-      0., std::floor(pairThatTurns(scaling.betaFast, dimensions, base, scaling)));
-  double last =
-      std::min(double(dimensions - 1),
-               std::ceil(pairThatTurns(scaling.betaSlow, dimensions, base, scaling)));
+      0.,
+      std::floor(pairThatTurns(scaling.betaFast, dimensions, base, scaling)));
+  double last = std::min(
+      double(dimensions - 1),
+      std::ceil(pairThatTurns(scaling.betaSlow, dimensions, base, scaling)));
   if (first == last)
     last += 0.001;
   const double divided =
@@ -57,9 +58,8 @@ static double scaleYarn(double frequency, int64_t pair, int64_t dimensions,
 std::vector<float> qopt::ropeFrequencies(int64_t dimensions, double base,
                                          const RopeScaling &scaling,
                                          RopeLength length) {
-  const std::vector<double> &factors = length == RopeLength::Long
-                                           ? scaling.longFactors
-                                           : scaling.shortFactors;
+  const std::vector<double> &factors =
+      length == RopeLength::Long ? scaling.longFactors : scaling.shortFactors;
   std::vector<float> result(dimensions / 2);
   for (size_t i = 0; i < result.size(); ++i) {
     double frequency = std::pow(base, -2. * double(i) / double(dimensions));

@@ -14,8 +14,9 @@
 #include "PassSupport.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
-#include "qopt/Formats/GroupedBlocks.h"
+#include "qopt/Dialect/QOpt/AssignedScheme.h"
 #include "qopt/Numerics/Gptq.h"
+#include "qopt/Numerics/GptqBlocks.h"
 #include "qopt/Support/Stopwatch.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/StatsProvider.h"
@@ -40,6 +41,22 @@ Tensor dequantize(const GroupedMatrix &matrix) {
   return numbers;
 }
 
+/// A weight in its new form, and the numbers that it stands for.
+struct QuantizedWeight {
+  WeightBytes bytes;
+  Tensor numbers;
+};
+
+/// Factors of one Hessian, made when they are needed: by group size, and by the
+/// sizes of blocks and sub-blocks.
+struct Factors {
+  std::map<int64_t, GptqFactor> grouped;
+  std::map<std::pair<int, int>, GptqBlocksFactor> blocks;
+};
+
+int raisesOf(const GptqFactor &factor) { return factor.dampingRaised; }
+int raisesOf(const GptqBlocksFactor &factor) { return factor.dampingRaised(); }
+
 class GptqQuantizePass : public qopt::impl::GptqQuantizeBase<GptqQuantizePass> {
 public:
   using GptqQuantizeBase::GptqQuantizeBase;
@@ -57,14 +74,20 @@ private:
                        const HessianStatistics &statistics,
                        StatsProvider &provider, QuantizationContext &services,
                        WeightSink &sink);
-  Result<GptqFactor> factorFor(const WeightGroup &weights,
-                               const HessianStatistics &statistics,
-                               const GroupedScheme &scheme,
-                               QuantizationContext &services);
+  template <typename Factor, typename Make>
+  Result<Factor> factored(const WeightGroup &weights,
+                          QuantizationContext &services, Make make);
+  Result<QuantizedWeight> quantizeWeight(const WeightSource &source,
+                                         SchemeAttrInterface scheme,
+                                         const WeightGroup &weights,
+                                         const HessianStatistics &statistics,
+                                         QuantizationContext &services,
+                                         Factors &factors);
 
   GroupedScheme scheme() const { return {int(bits), group, symmetric}; }
-  std::optional<GroupedScheme> gridOf(ml_program::GlobalOp global);
+  SchemeAttrInterface gridOf(ml_program::GlobalOp global);
   GptqOptions options;
+  GptqBlocksOptions blocksOptions;
   Stopwatch measuring, factoring, compensating;
 };
 
@@ -84,16 +107,24 @@ Status GptqQuantizePass::quantize() {
   options.block = block;
   options.order = *parsedOrder;
   options.mse = mse;
+  blocksOptions.damp = damp;
+  blocksOptions.rounds = rounds;
 
-  QOPT_ASSIGN(QuantizationPlan plan, planQuantization(getOperation(), head));
-  plan.filter(
-      [&](ml_program::GlobalOp global) { return gridOf(global).has_value(); });
+  // The linears outside of blocks, if they are wanted or have an assignment.
+  QOPT_ASSIGN(QuantizationPlan plan, planQuantization(getOperation(), true));
+  DenseSet<Operation *> unwanted;
+  for (const WeightGroup &group : plan.tail.groups)
+    for (ml_program::GlobalOp global : group.weights)
+      if (!head && !hasAssignment(global))
+        unwanted.insert(global);
+  plan.filter([&](ml_program::GlobalOp global) {
+    return !unwanted.contains(global) && gridOf(global);
+  });
   if (plan.weightCount() == 0)
     return {};
   std::vector<SchemedWeight> weights;
   plan.forEachWeight([&](ml_program::GlobalOp global) {
-    weights.push_back(
-        {global, GroupedAttr::get(&getContext(), *gridOf(global))});
+    weights.push_back({global, gridOf(global)});
   });
   QOPT_ASSIGN(WeightSink sink,
               createSink(getOperation(), weights,
@@ -116,15 +147,15 @@ Status GptqQuantizePass::quantize() {
   return sink.finish(services->files());
 }
 
-/// The grid of a weight; nothing if the pass leaves it alone.
-std::optional<GroupedScheme>
-GptqQuantizePass::gridOf(ml_program::GlobalOp global) {
+/// What a weight becomes; null if the pass leaves it alone.
+SchemeAttrInterface GptqQuantizePass::gridOf(ml_program::GlobalOp global) {
   SchemeAttrInterface wanted =
       schemeFor(global, GroupedAttr::get(&getContext(), scheme()));
-  if (auto grouped = dyn_cast_or_null<GroupedAttr>(wanted))
-    return grouped.getScheme();
   auto gguf = dyn_cast_or_null<GgufAttr>(wanted);
-  return gguf ? groupedGridOf(gguf.getFormat()) : std::nullopt;
+  if (gguf ? findBlockGrid(gguf.getFormat()) != nullptr
+           : isa_and_nonnull<GroupedAttr>(wanted))
+    return wanted;
+  return nullptr;
 }
 
 Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
@@ -142,20 +173,68 @@ Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
   return measuring.measure([&] { return provider.finishBlock(planned); });
 }
 
-Result<GptqFactor> GptqQuantizePass::factorFor(
-    const WeightGroup &weights, const HessianStatistics &statistics,
-    const GroupedScheme &scheme, QuantizationContext &services) {
-  QOPT_ASSIGN(GptqFactor factor, factoring.measure([&] {
-    return gptqFactor(services.compute(), statistics.hessian, weights.columns(),
-                      scheme, options);
-  }));
-  if (factor.dampingRaised > 0) {
-    raisedDampings += factor.dampingRaised;
-    services.progress().note(
-        str("@", weights.name(), ": damping raised tenfold ",
-            factor.dampingRaised, " times until H could be factored"));
+template <typename Factor, typename Make>
+Result<Factor> GptqQuantizePass::factored(const WeightGroup &weights,
+                                          QuantizationContext &services,
+                                          Make make) {
+  QOPT_ASSIGN(Factor factor, factoring.measure(make));
+  const int raised = raisesOf(factor);
+  if (raised > 0) {
+    raisedDampings += raised;
+    services.progress().note(str("@", weights.name(),
+                                 ": damping raised tenfold ", raised,
+                                 " times until H could be factored"));
   }
   return factor;
+}
+
+Result<QuantizedWeight> GptqQuantizePass::quantizeWeight(
+    const WeightSource &source, SchemeAttrInterface scheme,
+    const WeightGroup &weights, const HessianStatistics &statistics,
+    QuantizationContext &services, Factors &factors) {
+  QOPT_ASSIGN(std::vector<float> values, source.readAll());
+  ConstMatrix matrix(values.data(), source.rows(), source.columns());
+  ComputeContext compute = services.compute();
+  if (auto gguf = dyn_cast<GgufAttr>(scheme)) {
+    const BlockGrid &grid = *findBlockGrid(gguf.getFormat());
+    auto factor = factors.blocks.find({grid.elements, grid.subElements});
+    if (factor == factors.blocks.end()) {
+      QOPT_ASSIGN(GptqBlocksFactor made,
+                  factored<GptqBlocksFactor>(weights, services, [&] {
+                    return GptqBlocksFactor::create(compute, statistics.hessian,
+                                                    source.columns(), grid,
+                                                    blocksOptions);
+                  }));
+      factor = factors.blocks
+                   .emplace(std::pair(grid.elements, grid.subElements),
+                            std::move(made))
+                   .first;
+    }
+    QOPT_ASSIGN(GptqBlocksResult result, compensating.measure([&] {
+      return gptqQuantizeBlocks(compute, matrix, factor->second, gguf.getRow(),
+                                blocksOptions);
+    }));
+    Tensor numbers(source.rows(), source.columns());
+    gguf.getRow().decode(result.blocks.data(), numbers.mutableMatrix().data,
+                         source.rows() * source.columns());
+    return QuantizedWeight{{std::move(result.blocks)}, std::move(numbers)};
+  }
+  // The order of columns depends on the group size, and on nothing else of a
+  // scheme.
+  GroupedScheme grouped = cast<GroupedAttr>(scheme).getScheme();
+  auto factor = factors.grouped.find(grouped.groupSize);
+  if (factor == factors.grouped.end()) {
+    QOPT_ASSIGN(GptqFactor made, factored<GptqFactor>(weights, services, [&] {
+                  return gptqFactor(compute, statistics.hessian,
+                                    source.columns(), grouped, options);
+                }));
+    factor = factors.grouped.emplace(grouped.groupSize, std::move(made)).first;
+  }
+  QOPT_ASSIGN(GptqResult result, compensating.measure([&] {
+    return gptqQuantize(compute, matrix, factor->second, grouped, options);
+  }));
+  return QuantizedWeight{groupedBytes(result.matrix),
+                         dequantize(result.matrix)};
 }
 
 Status GptqQuantizePass::quantizeGroup(const WeightGroup &weights,
@@ -163,28 +242,17 @@ Status GptqQuantizePass::quantizeGroup(const WeightGroup &weights,
                                        StatsProvider &provider,
                                        QuantizationContext &services,
                                        WeightSink &sink) {
-  // The order of columns depends on the group size, and on nothing else of a
-  // scheme.
-  std::map<int64_t, GptqFactor> factors;
+  Factors factors;
   for (ml_program::GlobalOp global : weights.weights) {
-    GroupedScheme scheme = *gridOf(global);
-    auto factor = factors.find(scheme.groupSize);
-    if (factor == factors.end()) {
-      QOPT_ASSIGN(GptqFactor made,
-                  factorFor(weights, statistics, scheme, services));
-      factor = factors.emplace(scheme.groupSize, std::move(made)).first;
-    }
     QOPT_ASSIGN(WeightSource source,
                 WeightSource::open(global, services.files()));
-    QOPT_ASSIGN(std::vector<float> values, source.readAll());
-    auto result = gptqQuantize(services.compute(),
-                               {values.data(), source.rows(), source.columns()},
-                               factor->second, scheme, options);
+    auto result = quantizeWeight(source, gridOf(global), weights, statistics,
+                                 services, factors);
     if (!result)
       return makeError(result.error().kind, "@", global.getSymName().str(),
                        ": ", result.error().message);
-    QOPT_CHECK(sink.store(global, groupedBytes(result->matrix)));
-    QOPT_CHECK(provider.replaced(global, dequantize(result->matrix)));
+    QOPT_CHECK(sink.store(global, std::move(result->bytes)));
+    QOPT_CHECK(provider.replaced(global, std::move(result->numbers)));
     ++quantizedWeights;
     services.progress().advance();
   }

@@ -11,6 +11,8 @@
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/StatsProvider.h"
 
+#include <filesystem>
+
 namespace qopt {
 #define GEN_PASS_DEF_HESSIANCALIBRATE
 #include "qopt/Transforms/Passes.h.inc"
@@ -75,7 +77,7 @@ private:
     importance.chunks = provider->sampleCount();
     importance.chunkSize = tokens / provider->sampleCount();
     if (!text.empty())
-      importance.datasets = {text};
+      importance.datasets = {std::filesystem::path(text.getValue()).filename()};
     return importance.write(imatrix, /*overwrite=*/true);
   }
 

@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Transforms/QuantizeRecipe.h"
 #include "qopt/Dialect/QOpt/QOptDialect.h"
-#include "qopt/Formats/GroupedBlocks.h"
+#include "qopt/Formats/BlockGrid.h"
 #include "qopt/Formats/Mix.h"
 #include "qopt/Transforms/Passes.h"
 
@@ -28,9 +28,9 @@ Status qopt::checkRecipe(const QuantizeRecipe &recipe) {
   const std::string &type = recipe.types.type;
   const FormatRow *format = ggufBase(type);
   if (recipe.method == QuantizeMethod::Gptq && format &&
-      !groupedGridOf(format->type))
+      !findBlockGrid(format->type))
     return usageError("--method gptq has no grid for --type ", type,
-                      "; use q4_0, int2 to int8, or --method rtn");
+                      "; use another type or --method rtn");
   return {};
 }
 
@@ -41,6 +41,7 @@ static std::unique_ptr<Pass> gptq(const QuantizeRecipe &recipe) {
   options.order = recipe.order;
   options.damp = recipe.damp;
   options.mse = recipe.mse;
+  options.rounds = recipe.rounds;
   options.text = recipe.calibration.text;
   options.samples = recipe.calibration.samples;
   options.ctx = recipe.calibration.context;
@@ -63,12 +64,6 @@ void qopt::buildQuantizePipeline(OpPassManager &manager,
   encode.archive = recipe.archive;
   encode.imatrix = recipe.imatrix;
   manager.addPass(createGgufQuantize(encode));
-  // GPTQ finds the codes of a GGUF grid as grouped ones.
-  if (recipe.method == QuantizeMethod::Gptq && ggufBase(recipe.types.type)) {
-    GgufPackOptions pack;
-    pack.archive = recipe.archive;
-    manager.addPass(createGgufPack(pack));
-  }
 }
 
 void qopt::recordRecipe(ModuleOp module, const QuantizeRecipe &recipe) {
@@ -83,14 +78,17 @@ void qopt::recordRecipe(ModuleOp module, const QuantizeRecipe &recipe) {
   bool gptq = recipe.method == QuantizeMethod::Gptq;
   text("method", gptq ? "gptq" : "rtn");
   text("type", recipe.types.type);
+  // Names of files say what a stranger can use; directories are private.
+  auto name = [](const std::string &path) {
+    return std::filesystem::path(path).filename().string();
+  };
+  if (!recipe.imatrix.empty())
+    text("importance", name(recipe.imatrix));
   if (gptq) {
     text("order", recipe.order);
     entries.set("damp", builder.getF64FloatAttr(recipe.damp));
     entries.set("mse", builder.getBoolAttr(recipe.mse));
-    // Names of files say what a stranger can use; directories are private.
-    auto name = [](const std::string &path) {
-      return std::filesystem::path(path).filename().string();
-    };
+    count("rounds", recipe.rounds);
     const CalibrationOptions &calibration = recipe.calibration;
     if (!calibration.stats.empty()) {
       text("statistics", name(calibration.stats));

@@ -39,7 +39,7 @@ struct ExportGgufOptions {
   int64_t parts = 1;
   bool overwrite = false;
   /// Weights the errors of float weights that are encoded; null for none. Its
-  /// path and texts go into the file, as llama-quantize does it.
+  /// name and that of its text go into the file, as llama-quantize does it.
   const ImportanceMatrix *importance = nullptr;
 };
 

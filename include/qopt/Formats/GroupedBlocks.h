@@ -35,10 +35,6 @@ struct GroupedBlocks {
 /// that says what to do if groups do not fall on blocks of 32.
 Result<GgufType> blockTypeOf(const GroupedScheme &scheme, int64_t columns);
 
-/// The grouped scheme whose grid is that of a GGUF type, so that its codes can
-/// be found first and packed later; nothing if there is none.
-std::optional<GroupedScheme> groupedGridOf(GgufType type);
-
 /// The blocks of that type, row by row. BadInput naming row and column if
 /// q - z does not fit the type (8 bits with an extreme zero point), or naming
 /// row and group if -s z is beyond f16.

@@ -30,8 +30,8 @@ void routeTokens(const ComputeContext &context, ConstMatrix logits,
 std::vector<int64_t> tokensOfExpert(ConstMatrix weights, int64_t expert);
 
 /// y[t] = Σ_e weights[t, e] · (the row of token t in outputs[e]), summed in the
-/// order of the experts. outputs[e] holds the rows of tokensOfExpert(e); another
-/// number of rows or columns is BadInput.
+/// order of the experts. outputs[e] holds the rows of tokensOfExpert(e);
+/// another number of rows or columns is BadInput.
 Status combineExperts(const ComputeContext &context, ConstMatrix weights,
                       std::span<const ConstMatrix> outputs, MutableMatrix y);
 

@@ -91,8 +91,13 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     (Frantar et al., arXiv 2210.17323). H comes from saved statistics (`stats`),
     or from running the model block by block on a text, or on text that the
     model samples from itself. A module without a model gets H = I. A linear's
-    weight with a `qopt.scheme` gets that one if it is grouped, or has the grid
-    of a grouped one (Q4_0); with another assignment it stays.
+    weight with a `qopt.scheme` gets that one, wherever it is used, if it is
+    grouped or a GGUF type whose blocks have scales and codes; with another
+    assignment it stays.
+
+    Onto GGUF types, scales are found on the compensated weights when a
+    super-block is entered, the levels of sub-blocks searched by the error that
+    they leave, and `rounds` of descent on that error follow.
   }];
   let options = !listconcat(schemeOptions, calibrationOptions, [
     Option<"stats", "stats", "std::string", "\"\"", "Statistics saved by hessian-calibrate, instead of a text">,
@@ -102,6 +107,7 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     Option<"sequential", "sequential", "bool", "true",
            "Measure each group of linears behind those quantized before it">,
     Option<"mse", "mse", "bool", "false", "Search the range of each group for the least error">,
+    Option<"rounds", "rounds", "int64_t", "4", "GGUF types: rounds of descent on the error that is left">,
   ]);
   let statistics = [
     Statistic<"quantizedWeights", "weights", "Weights quantized">,

@@ -30,6 +30,7 @@ struct QuantizeRecipe {
   std::string order = "act"; // of GPTQ
   double damp = 0.01;        // of GPTQ
   bool mse = false;          // of GPTQ
+  int64_t rounds = 4;        // of GPTQ onto GGUF types
   CalibrationOptions calibration;
   std::string imatrix; // file of an importance matrix, for GGUF types
   std::string archive; // see the pass option

@@ -33,9 +33,9 @@ TEST(Experts, TheLargestOfASoftmaxStay) {
         kept += stays(e) ? std::exp(double(row[e])) : 0;
       for (int64_t e = 0; e < experts; ++e)
         EXPECT_NEAR(weights[t * experts + e],
-                    stays(e) ? std::exp(double(row[e])) /
-                                   (normalize ? kept : total)
-                             : 0,
+                    stays(e)
+                        ? std::exp(double(row[e])) / (normalize ? kept : total)
+                        : 0,
                     1e-6);
     }
   }

@@ -86,10 +86,16 @@ void QuantizeOptions::declareCalibration(Arguments &arguments) {
 
 void QuantizeOptions::declareGptq(Arguments &arguments) {
   arguments.option("--order", "ORDER",
-                   "of the columns in gptq: none, act (default) or group",
+                   "int types: of the columns in gptq: none, act (default) or "
+                   "group",
                    recipe.order);
   arguments.option("--damp", "X", "damping of gptq; default 0.01", recipe.damp);
-  arguments.flag("--mse", "search the range of each group", recipe.mse);
+  arguments.flag("--mse", "int types: search the range of each group",
+                 recipe.mse);
+  arguments.option("--rounds", "N",
+                   "GGUF types in gptq: rounds of descent on what is left of "
+                   "the error; default 4",
+                   recipe.rounds);
 }
 
 void QuantizeOptions::declareOutput(Arguments &arguments) {
