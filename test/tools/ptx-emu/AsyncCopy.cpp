@@ -57,9 +57,11 @@ void commit(Warp &warp, const Instruction &, Lanes mask) {
 }
 
 void wait(Warp &warp, const Instruction &in, Lanes mask) {
-  warp.copies.finish(
-      mask, unsigned(in.immediate), in.flags,
-      [&](const AsyncCopies::Copy &copy) { warp.cta.finishAsync(warp, copy); });
+  warp.copies.finish(mask, unsigned(in.immediate), in.flags,
+                     [&](const AsyncCopies::Copy &copy) {
+                       warp.cta.finishAsync(warp, copy,
+                                            warp.cta.races.time(warp.index));
+                     });
 }
 
 void decodeCopy(Decoder &d) {
@@ -95,6 +97,8 @@ void decodeCopy(Decoder &d) {
 void decodeAsync(Decoder &d) {
   if (!d.take("async"))
     d.fail("unsupported instruction '" + d.statement.opcode + "'");
+  if (d.take("mbarrier"))
+    return decodeCopyArrival(d);
   if (d.take("commit_group"))
     return d.finish(commit);
   if (d.take("wait_all")) {

@@ -34,9 +34,26 @@ void trap(Warp &warp, const Instruction &in, Lanes mask) {
 void decodeTrap(Decoder &d) { d.finish(trap); }
 
 void nothing(Warp &, const Instruction &, Lanes) {}
+
+void fenceProxy(Warp &warp, const Instruction &, Lanes mask) {
+  warp.cta.races.fenceProxy(warp.index, mask, mask == warp.alive());
+}
+
 void decodeFence(Decoder &d) {
+  bool proxy = d.take("proxy") && d.take("async") && !d.take("global");
   while (!d.remaining().empty())
     d.take(d.remaining());
+  d.finish(proxy ? fenceProxy : nothing);
+}
+
+/// setmaxnreg: registers are not limited here.
+void decodeRegisterCount(Decoder &d) {
+  if (d.takeAny({"inc", "dec"}).empty() || !d.take("sync") ||
+      !d.take("aligned") || !d.take("u32"))
+    d.fail("expected setmaxnreg.{inc,dec}.sync.aligned.u32");
+  int64_t count = d.integer(0);
+  if (count < 24 || count > 256 || count % 8)
+    d.fail("setmaxnreg takes a multiple of 8 from 24 to 256");
   d.finish(nothing);
 }
 
@@ -127,7 +144,9 @@ void ptx::addControlOpcodes(OpcodeTable &table) {
   table["ret"] = table["exit"] = {decodeExit, Class::Control};
   table["trap"] = table["brkpt"] = {decodeTrap, Class::Control};
   table["bar"] = table["barrier"] = {decodeBarrier, Class::Synchronization};
-  // Memory is sequentially consistent here, and caches do not exist.
+  table["setmaxnreg"] = {decodeRegisterCount, Class::Synchronization};
+  // Memory is sequentially consistent here, and caches do not exist;
+  // only the race detector looks at fence.proxy.async.
   for (const char *name : {"membar", "fence"})
     table[name] = {decodeFence, Class::Synchronization};
   // A grid runs alone.

@@ -17,7 +17,7 @@ const char *ptx::name(Class klass) {
       "convert",      "move",         "control",      "synchronization",
       "shuffle",      "load_global",  "store_global", "load_shared",
       "store_shared", "other_memory", "atomic",       "async_copy",
-      "matrix_load",  "mma"};
+      "matrix_load",  "mma",          "wgmma",        "mbarrier"};
   return names[unsigned(klass)];
 }
 

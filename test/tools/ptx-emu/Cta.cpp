@@ -10,8 +10,9 @@
 using namespace ptx;
 
 Cta::Cta(Grid &grid, uint64_t number)
-    : grid(grid), number(number), sharedMemory(grid.sharedBytes(), 0xff),
-      races(grid.sharedBytes(), grid.launch.warps()) {
+    : grid(grid), number(number),
+      races(grid.sharedBytes(), grid.launch.warps()), mbarriers(*this),
+      sharedMemory(grid.sharedBytes(), 0xff) {
   const Launch &launch = grid.launch;
   id[0] = unsigned(number % launch.grid[0]);
   id[1] = unsigned(number / launch.grid[0] % launch.grid[1]);
@@ -45,6 +46,11 @@ uint8_t *Cta::shared(Warp &warp, const Instruction &in, unsigned lane,
               "shared address " + std::to_string(address - sharedStart) +
                   " is not a multiple of " + std::to_string(alignment));
   uint64_t offset = address - sharedStart;
+  if (in.klass != Class::Mbarrier && mbarriers.overlap(offset, size))
+    warp.fail(in, lane,
+              "shared offset " + std::to_string(offset) +
+                  " belongs to an mbarrier, which only mbarrier instructions "
+                  "may access until mbarrier.inval");
   RaceDetector::Access who{uint16_t(warp.thread(lane)), strong, in.line};
   std::string message = access == Access::Write ? races.write(who, offset, size)
                                                 : races.read(who, offset, size);
@@ -77,11 +83,12 @@ void Cta::beginAsync(Warp &warp, const Instruction &in, unsigned lane,
                   message);
 }
 
-void Cta::finishAsync(Warp &warp, const AsyncCopies::Copy &copy) {
+void Cta::finishAsync(Warp &warp, const AsyncCopies::Copy &copy,
+                      uint32_t time) {
   uint64_t offset = copy.destination - sharedStart;
   std::memcpy(sharedMemory.data() + offset, copy.bytes.data(), copy.size);
   races.finishAsync({uint16_t(warp.thread(copy.lane)), false, copy.line},
-                    offset, copy.size);
+                    offset, copy.size, time);
   ++grid.progress;
 }
 
@@ -114,7 +121,7 @@ void Cta::arrive(Warp &warp, const Instruction &in, Lanes mask,
   // With a count, warps are counted whole.
   barrier.arrived += arrival.threads ? warpSize : std::popcount(mask);
   barrier.count += std::popcount(arrival.predicate & mask);
-  races.release(warp.index, barrier.clock);
+  races.release(warp.index, barrier.order);
   if (arrival.waits) {
     barrier.waiting.emplace_back(&warp, &in);
     warp.wait();
@@ -136,7 +143,7 @@ void Cta::release(Barrier &barrier) {
   for (auto &[warp, in] : barrier.waiting)
     latest = std::max(latest, races.time(warp->index));
   for (auto &[warp, in] : barrier.waiting) {
-    races.acquire(warp->index, barrier.clock);
+    races.acquire(warp->index, barrier.order);
     races.advance(warp->index, latest);
     warp->resume();
     if (in->destinations)
@@ -145,6 +152,47 @@ void Cta::release(Barrier &barrier) {
   }
   barrier = Barrier();
   ++grid.progress;
+}
+
+bool Cta::gather(Warp &warp, const Instruction &in) {
+  unsigned first = warp.index / 4 * 4;
+  if (first + 4 > warps.size())
+    warp.fail(in, 0, "the block has no four warps for this warpgroup");
+  Warpgroup &group = warpgroups[warp.index / 4];
+  if (group.at && group.at != &in)
+    warp.fail(in, 0,
+              "another warp of the warpgroup waits at the wgmma at line " +
+                  std::to_string(group.at->line));
+  group.at = &in;
+  if (++group.arrived < 4) {
+    warp.wait();
+    return false;
+  }
+  group = Warpgroup();
+  for (unsigned i = first; i < first + 4; ++i)
+    warps[i]->resume();
+  ++grid.progress;
+  return true;
+}
+
+const uint8_t *Cta::matrixPiece(Warp &warp, const Instruction &in,
+                                unsigned read, uint64_t address) {
+  uint64_t offset = address - sharedStart;
+  if (address < sharedStart || offset + 16 > sharedMemory.size())
+    warp.fail(in, 0,
+              "the matrix needs 16 bytes at shared offset " +
+                  std::to_string(int64_t(offset)) + " of " +
+                  std::to_string(sharedMemory.size()) + " bytes");
+  if (mbarriers.overlap(offset, 16))
+    warp.fail(in, 0, "the matrix overlaps an mbarrier");
+  for (unsigned i = warp.index / 4 * 4, end = i + 4; i < end; ++i) {
+    RaceDetector::Access who{uint16_t(i * warpSize), false, in.line};
+    std::string message = races.readMatrix(read, who, offset);
+    if (!message.empty())
+      warps[i]->fail(
+          in, 0, "shared offset " + std::to_string(offset) + ": " + message);
+  }
+  return sharedMemory.data() + offset;
 }
 
 std::string Cta::describeWaiting() const {

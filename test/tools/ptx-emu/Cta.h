@@ -6,6 +6,7 @@
 #ifndef PTX_EMU_CTA_H
 #define PTX_EMU_CTA_H
 
+#include "Mbarriers.h"
 #include "RaceDetector.h"
 #include "Warp.h"
 
@@ -31,7 +32,7 @@ public:
   /// Marks the destination of an asynchronous copy.
   void beginAsync(Warp &warp, const Instruction &in, unsigned lane,
                   uint64_t address, unsigned size);
-  void finishAsync(Warp &warp, const AsyncCopies::Copy &copy);
+  void finishAsync(Warp &warp, const AsyncCopies::Copy &copy, uint32_t time);
   uint64_t sharedBytes() const { return sharedMemory.size(); }
 
   // Barriers.
@@ -45,6 +46,13 @@ public:
   void threadsExited();
   void synchronizeLanes(Warp &warp) { races.synchronizeLanes(warp.index); }
 
+  // wgmma. The warps of a warpgroup wait for each other at the instruction;
+  // the last to come executes it for all: true for this one.
+  bool gather(Warp &warp, const Instruction &in);
+  /// The bytes of the shared memory at one piece of 16 that wgmma reads.
+  const uint8_t *matrixPiece(Warp &warp, const Instruction &in, unsigned read,
+                             uint64_t address);
+
   /// One line for each warp that cannot move: where it is.
   std::string describeWaiting() const;
 
@@ -52,6 +60,8 @@ public:
   const uint64_t number;
   unsigned id[3];
   std::vector<std::unique_ptr<Warp>> warps;
+  RaceDetector races;
+  Mbarriers mbarriers;
 
 private:
   struct Barrier {
@@ -61,14 +71,18 @@ private:
     int line = 0;
     std::vector<std::pair<Warp *, const Instruction *>> waiting;
     unsigned count = 0; ///< of true predicates
-    Clock clock{};
+    Order order;
+  };
+  struct Warpgroup {
+    const Instruction *at = nullptr;
+    unsigned arrived = 0;
   };
   void release(Barrier &barrier);
   unsigned threadsAlive() const;
 
   std::vector<uint8_t> sharedMemory;
-  RaceDetector races;
   std::array<Barrier, 16> barriers;
+  std::array<Warpgroup, maxWarps / 4> warpgroups;
 };
 
 /// Gives the lanes of a warp the result of bar.red.

@@ -28,6 +28,8 @@ static const OpcodeTable &opcodes() {
     addAsyncCopyOpcodes(table);
     addMatrixLoadOpcodes(table);
     addMatrixOpcodes(table);
+    addAsyncMatrixOpcodes(table);
+    addMbarrierOpcodes(table);
     return table;
   }();
   return table;
@@ -119,6 +121,7 @@ private:
     for (const auto *list : {&decoder.destinations, &decoder.sources})
       program.operandPool.insert(program.operandPool.end(), list->begin(),
                                  list->end());
+    program.hasAsyncMatrix |= instruction.klass == Class::AsyncMatrix;
     program.code.push_back(instruction);
   }
 

@@ -93,6 +93,8 @@ void addAtomicOpcodes(OpcodeTable &);
 void addAsyncCopyOpcodes(OpcodeTable &);
 void addMatrixLoadOpcodes(OpcodeTable &);
 void addMatrixOpcodes(OpcodeTable &);
+void addAsyncMatrixOpcodes(OpcodeTable &);
+void addMbarrierOpcodes(OpcodeTable &);
 
 } // namespace ptx
 

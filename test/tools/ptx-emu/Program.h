@@ -49,6 +49,8 @@ enum class Class : uint8_t {
   AsyncCopy,
   MatrixLoad,
   Matrix,
+  AsyncMatrix,
+  Mbarrier,
 };
 const char *name(Class);
 
@@ -117,6 +119,7 @@ struct Program {
   std::vector<InitialSlot> initial;
   Slot slots = 0;
   uint64_t parameterBytes = 0;
+  bool hasAsyncMatrix = false; ///< wgmma
 
   /// The name of the register in a slot, for messages.
   std::string registerName(Slot slot) const;

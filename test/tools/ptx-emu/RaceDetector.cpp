@@ -15,20 +15,21 @@ RaceDetector::RaceDetector(uint64_t size, unsigned count)
     warps[warp].clock[warp] = 1;
 }
 
-void RaceDetector::release(unsigned warp, Clock &clock) {
-  WarpState &state = warps[warp];
-  for (unsigned i = 0; i < maxWarps; ++i)
-    clock[i] = std::max(clock[i], state.clock[i]);
-  ++state.clock[warp];
-  ++state.lanesEpoch;
+void Order::join(const Order &other) {
+  for (unsigned i = 0; i < maxWarps; ++i) {
+    clock[i] = std::max(clock[i], other.clock[i]);
+    fenced[i] = std::max(fenced[i], other.fenced[i]);
+  }
 }
 
-void RaceDetector::acquire(unsigned warp, const Clock &clock) {
-  WarpState &state = warps[warp];
-  for (unsigned i = 0; i < maxWarps; ++i)
-    if (i != warp)
-      state.clock[i] = std::max(state.clock[i], clock[i]);
-  ++state.lanesEpoch;
+void RaceDetector::release(unsigned warp, Order &order) {
+  order.join(arrive(warp));
+  ++warps[warp].lanesEpoch;
+}
+
+void RaceDetector::acquire(unsigned warp, const Order &order) {
+  observe(warp, order);
+  ++warps[warp].lanesEpoch;
 }
 
 void RaceDetector::advance(unsigned warp, uint32_t atLeast) {
@@ -43,6 +44,7 @@ RaceDetector::Record RaceDetector::makeRecord(Access access) const {
   record.epoch = state.lanesEpoch;
   record.thread = access.thread;
   record.strong = access.strong;
+  record.isAsync = access.isAsync;
   record.line = access.line;
   return record;
 }
@@ -52,7 +54,8 @@ bool RaceDetector::isOrdered(const Record &record, unsigned thread) const {
   if (from != to)
     return record.time <= warps[to].clock[from];
   return (record.thread == thread && !record.manyLanes) ||
-         record.epoch != warps[to].lanesEpoch;
+         record.epoch != warps[to].lanesEpoch ||
+         record.time <= warps[to].observed;
 }
 
 void RaceDetector::split(uint64_t word) {
@@ -66,26 +69,6 @@ void RaceDetector::split(uint64_t word) {
       readTimes.push_back(Clock(readTimes[cell.readTimes]));
     }
   cell.split = true;
-}
-
-template <typename F>
-std::string RaceDetector::forCells(uint64_t address, unsigned size, F action) {
-  for (uint64_t byte = address, end = address + size; byte < end;) {
-    uint64_t word = byte / 4;
-    bool whole = byte % 4 == 0 && byte + 4 <= end;
-    if (whole && !words[word].split) {
-      if (std::string message = action(words[word]); !message.empty())
-        return message;
-      byte += 4;
-      continue;
-    }
-    if (!words[word].split)
-      split(word);
-    if (std::string message = action(bytes[byte]); !message.empty())
-      return message;
-    ++byte;
-  }
-  return {};
 }
 
 static std::string describe(const char *what, unsigned thread, int line) {
@@ -197,12 +180,19 @@ std::string RaceDetector::read(Access access, uint64_t address, unsigned size) {
 
 std::string RaceDetector::write(Access access, uint64_t address,
                                 unsigned size) {
+  if (std::string message = checkMatrixReads(access, address, size);
+      !message.empty())
+    return message;
+  warps[access.thread / 32].unfenced |= 1u << access.thread % 32;
   return forCells(address, size,
                   [&](Cell &cell) { return writeCell(cell, access); });
 }
 
 std::string RaceDetector::beginAsync(Access access, uint64_t address,
                                      unsigned size) {
+  if (std::string message = checkMatrixReads(access, address, size);
+      !message.empty())
+    return message;
   return forCells(address, size, [&](Cell &cell) {
     std::string message = writeCell(cell, access);
     cell.pending = true;
@@ -211,9 +201,17 @@ std::string RaceDetector::beginAsync(Access access, uint64_t address,
 }
 
 void RaceDetector::finishAsync(Access access, uint64_t address, unsigned size) {
+  finishAsync(access, address, size, time(access.thread / 32));
+}
+
+void RaceDetector::finishAsync(Access access, uint64_t address, unsigned size,
+                               uint32_t time) {
+  if (!access.isAsync)
+    warps[access.thread / 32].unfenced |= 1u << access.thread % 32;
   forCells(address, size, [&](Cell &cell) {
     cell.pending = false;
     cell.write = makeRecord(access);
+    cell.write.time = time;
     return std::string();
   });
 }

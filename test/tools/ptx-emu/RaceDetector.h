@@ -13,6 +13,13 @@
 // last write, and its last read or, where reads of several warps are not
 // ordered, the last of each warp.
 //
+// wgmma reads shared memory through the async proxy, at any time until a warp
+// of its warpgroup has waited for it. What the generic proxy wrote (all but
+// bulk copies) must have been followed by a fence.proxy.async on the way from
+// the write to the wgmma (PTX ISA, "Causality order"): a second vector clock
+// tells which of a warp's writes such a fence lies behind. mbarriers carry both
+// clocks.
+//
 // Bytes live in cells of four; a cell is split into four when one of its bytes
 // is accessed alone.
 //
@@ -30,6 +37,13 @@ namespace ptx {
 constexpr unsigned maxWarps = 32;
 using Clock = std::array<uint32_t, maxWarps>;
 
+/// What happens before a point: the accesses of each warp up to a time, and
+/// those of them that a fence.proxy.async lies behind.
+struct Order {
+  Clock clock{}, fenced{};
+  void join(const Order &other);
+};
+
 class RaceDetector {
 public:
   RaceDetector(uint64_t bytes, unsigned warps);
@@ -39,6 +53,7 @@ public:
     uint16_t thread = 0; ///< 32 * warp + lane
     bool strong = false; ///< atomic or volatile: not a race with its like
     int32_t line = 0;
+    bool isAsync = false; ///< by the async proxy
   };
 
   // Each returns an empty string or what is wrong with the access.
@@ -48,11 +63,27 @@ public:
   std::string beginAsync(Access access, uint64_t address, unsigned size);
   /// The copy is complete: a write by the thread that waited for it.
   void finishAsync(Access access, uint64_t address, unsigned size);
+  /// The same at an earlier time() of the warp.
+  void finishAsync(Access access, uint64_t address, unsigned size,
+                   uint32_t time);
+
+  // wgmma reads whole pieces of 16 bytes.
+  /// A read that ends when one warp of the warpgroup has waited for it.
+  unsigned beginMatrixRead(unsigned warpgroup, int32_t line);
+  /// One piece; a thread of each warp is asked: empty or what is wrong.
+  std::string readMatrix(unsigned read, Access access, uint64_t address);
+  void endMatrixRead(unsigned read, unsigned warp);
 
   void synchronizeLanes(unsigned warp) { ++warps[warp].lanesEpoch; }
-  /// What a warp has done so far is ordered before whoever acquires the clock.
-  void release(unsigned warp, Clock &clock);
-  void acquire(unsigned warp, const Clock &clock);
+  /// What a warp has done so far is ordered before whoever acquires the order.
+  /// Both order the lanes of the warp, too.
+  void release(unsigned warp, Order &order);
+  void acquire(unsigned warp, const Order &order);
+  /// The same through an mbarrier, where lanes arrive and wait alone.
+  Order arrive(unsigned warp);
+  void observe(unsigned warp, const Order &order);
+  /// fence.proxy.async by some lanes; `whole`: by all that are alive.
+  void fenceProxy(unsigned warp, uint32_t lanes, bool whole);
   /// For an equal clock after a barrier of all warps.
   void advance(unsigned warp, uint32_t atLeast);
   uint32_t time(unsigned warp) const { return warps[warp].clock[warp]; }
@@ -62,7 +93,7 @@ private:
     uint32_t time = 0;
     uint32_t epoch = 0; ///< of the lanes
     uint16_t thread = 0;
-    bool strong = false, manyLanes = false;
+    bool strong = false, manyLanes = false, isAsync = false;
     int32_t line = 0;
   };
   struct Cell {
@@ -71,10 +102,17 @@ private:
     int32_t readTimes = -1; ///< index of a Clock if their times differ
     bool written = false, pending = false, split = false;
   };
-  struct WarpState {
-    Clock clock{};
+  struct WarpState : Order {
     uint32_t lanesEpoch = 1;
+    uint32_t observed = 0; ///< own time that is ordered before all lanes
+    uint32_t unfenced = 0; ///< lanes that wrote after their last proxy fence
   };
+  struct MatrixRead {
+    unsigned warpgroup;
+    int32_t line;
+    std::array<uint32_t, 4> waited{}; ///< when a warp waited, 0: not yet
+  };
+  static constexpr unsigned maxWarpgroups = maxWarps / 4;
 
   template <typename F>
   std::string forCells(uint64_t address, unsigned size, F action);
@@ -84,13 +122,39 @@ private:
   bool isOrdered(const Record &record, unsigned thread) const;
   void addReader(Cell &cell, const Record &record);
   Record makeRecord(Access access) const;
+  /// Does a write come after the reads of wgmma?
+  std::string checkMatrixReads(Access access, uint64_t address, unsigned size);
   void split(uint64_t word);
 
   std::vector<Cell> words, bytes; ///< bytes is empty until a word is split
   std::vector<Clock> readTimes;
   std::vector<int32_t> freeReadTimes;
   std::vector<WarpState> warps;
+  std::vector<MatrixRead> matrixReads;
+  /// The last read of a piece by each warpgroup: index + 1. Waiting for it
+  /// implies waiting for those before. Empty until there is a read.
+  std::vector<std::array<uint32_t, maxWarpgroups>> lastMatrixReads;
 };
+
+template <typename F>
+std::string RaceDetector::forCells(uint64_t address, unsigned size, F action) {
+  for (uint64_t byte = address, end = address + size; byte < end;) {
+    uint64_t word = byte / 4;
+    bool whole = byte % 4 == 0 && byte + 4 <= end;
+    if (whole && !words[word].split) {
+      if (std::string message = action(words[word]); !message.empty())
+        return message;
+      byte += 4;
+      continue;
+    }
+    if (!words[word].split)
+      split(word);
+    if (std::string message = action(bytes[byte]); !message.empty())
+      return message;
+    ++byte;
+  }
+  return {};
+}
 
 } // namespace ptx
 

@@ -40,6 +40,8 @@ template <typename F> Handler withInteger(Decoder &d, Type type, F choose) {
 // what remains to decode after the type is in the files of the families.
 void decodeFloatArithmetic(Decoder &d, Type type);
 void decodeHalfArithmetic(Decoder &d, Type type);
+/// cp.async.mbarrier.arrive, after the word mbarrier.
+void decodeCopyArrival(Decoder &d);
 
 } // namespace ptx
 

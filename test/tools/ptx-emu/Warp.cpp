@@ -17,6 +17,8 @@ Warp::Warp(Cta &cta, unsigned index, Lanes exists)
   defined.resize(program.slots);
   localBytes.resize(program.entry->localBytes * warpSize);
   stack.push_back({0, -1, exists});
+  if (program.hasAsyncMatrix)
+    asyncRegisters = std::make_unique<AsyncRegisters>(program.slots);
   initialize();
 }
 
@@ -120,6 +122,8 @@ Warp::Status Warp::run(unsigned steps) {
       known &= defined[in.source(i)];
     if (mask & ~known)
       checkSources(in, mask);
+    if (asyncRegisters && in.klass != Class::AsyncMatrix)
+      asyncRegisters->access(*this, in);
     in.execute(*this, in, mask);
     if (isWaiting)
       return Status::Waiting;

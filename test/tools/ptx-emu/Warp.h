@@ -14,9 +14,11 @@
 #define PTX_EMU_WARP_H
 
 #include "AsyncCopy.h"
+#include "AsyncRegisters.h"
 #include "Program.h"
 
 #include <bit>
+#include <memory>
 #include <string>
 
 namespace ptx {
@@ -46,6 +48,7 @@ public:
     defined[slot] |= mask;
   }
   void define(Slot slot, Lanes mask) { defined[slot] |= mask; }
+  Lanes undefined(Slot slot) const { return ~defined[slot]; }
 
   // Control flow, called by instructions.
   void branch(const Instruction &in, Lanes taken);
@@ -73,6 +76,8 @@ public:
   Cta &cta;
   const unsigned index;
   AsyncCopies copies;
+  /// What wgmma does with the registers; null if the entry has none.
+  std::unique_ptr<AsyncRegisters> asyncRegisters;
   uint32_t carry = 0; ///< one bit for each lane
   uint64_t polls = 0, pollProgress = 0;
 
