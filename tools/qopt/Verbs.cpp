@@ -18,8 +18,10 @@ static Status runHelp(std::span<char *> words);
 static constexpr Verb table[] = {
     {"import", "a checkpoint to MLIR that refers to its weights", runImport},
     {"inspect", "metadata, tensors and bits per weight of a file", runInspect},
+    {"verify", "checks the structure and every number of a file", runVerify},
     {"calibrate", "statistics of a model's linears on a text", runCalibrate},
     {"quantize", "a model in fewer bits: a module or a GGUF file", runQuantize},
+    {"plan", "what quantize would write: types, sizes, memory", runPlan},
     {"export", "a model as a GGUF file", runExport},
     {"compile", "a model as a shared object that runs it", runCompile},
     {"run", "continues a prompt", runRun},

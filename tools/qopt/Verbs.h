@@ -40,6 +40,8 @@ Status runExport(std::span<char *> words);
 Status runEval(std::span<char *> words);
 Status runCalibrate(std::span<char *> words);
 Status runQuantize(std::span<char *> words);
+Status runPlan(std::span<char *> words);
+Status runVerify(std::span<char *> words);
 Status runCompile(std::span<char *> words);
 Status runRun(std::span<char *> words);
 

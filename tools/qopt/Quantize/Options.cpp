@@ -17,9 +17,12 @@ static constexpr std::pair<std::string_view, QuantizeMethod> methods[] = {
     {"gptq", QuantizeMethod::Gptq},
 };
 
-void QuantizeOptions::declareWhat(Arguments &arguments) {
+void QuantizeOptions::declareModel(Arguments &arguments) {
   arguments.positional(
       "MODEL", "a checkpoint directory, .gguf, .mlir or .mlirbc", model);
+}
+
+void QuantizeOptions::declareMethod(Arguments &arguments) {
   arguments.required("-o,--output", "OUT", "where to write", output);
   std::vector<std::string_view> names;
   for (auto [name, method] : methods)
@@ -27,12 +30,15 @@ void QuantizeOptions::declareWhat(Arguments &arguments) {
   arguments.choice("--method", names,
                    "round to nearest, or compensate errors (default)",
                    methodIndex);
-  names.clear();
+}
+
+void QuantizeOptions::declareFormat(Arguments &arguments) {
+  std::vector<std::string_view> names;
   for (const OutputFormat &format : outputFormats())
     names.push_back(format.name);
   arguments.choice("--format", names,
-                   "a module with its archive (default), a GGUF file, or a "
-                   "checkpoint directory",
+                   "a module with its archive, a GGUF file, or a checkpoint "
+                   "directory",
                    formatIndex);
 }
 
@@ -111,22 +117,49 @@ void QuantizeOptions::declareOutput(Arguments &arguments) {
 
 Result<bool> QuantizeOptions::parse(std::span<char *> words) {
   Arguments arguments("quantize", "Quantizes the linears of a model's blocks.");
-  declareWhat(arguments);
+  declareModel(arguments);
+  declareMethod(arguments);
+  declareFormat(arguments);
   declareTypes(arguments);
   declareCalibration(arguments);
   declareGptq(arguments);
   declareOutput(arguments);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
+  useDefaults();
+  if (keepSplit && (format().keepsArchive || format().directory))
+    return usageError("--keep-split goes with --format gguf");
+  while (format().directory && output.size() > 1 && output.ends_with('/'))
+    output.pop_back();
+  return proceed;
+}
+
+void QuantizeOptions::useDefaults() {
   recipe.method = methods[methodIndex].second;
   recipe.types.type = type.value_or(std::string(format().defaultType));
   recipe.encodesOnExport = format().encodes;
-  if (keepSplit && (format().keepsArchive || format().directory))
-    return usageError("--keep-split goes with --format gguf");
   if (format().symmetric && recipe.types.type.starts_with("int") &&
       !recipe.types.symmetric)
     recipe.types.symmetric = true;
-  while (format().directory && output.size() > 1 && output.ends_with('/'))
-    output.pop_back();
+}
+
+Result<bool>
+QuantizeOptions::parsePlan(std::span<char *> words,
+                           const std::function<void(Arguments &)> &more) {
+  Arguments arguments("plan", "Says what qopt quantize would write: types, "
+                              "sizes and memory.");
+  for (size_t i = 0; i < outputFormats().size(); ++i)
+    if (outputFormats()[i].name == "gguf")
+      formatIndex = i;
+  declareModel(arguments);
+  declareFormat(arguments);
+  declareTypes(arguments);
+  checkpoint.declare(arguments);
+  arguments.flag("--imatrix", "there is going to be an importance matrix",
+                 recipe.types.importance);
+  more(arguments);
+  machine.declare(arguments);
+  QOPT_ASSIGN(bool proceed, arguments.parse(words));
+  useDefaults();
   return proceed;
 }
 

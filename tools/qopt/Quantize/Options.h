@@ -32,6 +32,11 @@ struct QuantizeOptions {
   /// Usage errors name the flag. False if help was printed instead.
   Result<bool> parse(std::span<char *> words);
 
+  /// The same for qopt plan: only what decides types and sizes, and what `more`
+  /// declares. GGUF is the default format.
+  Result<bool> parsePlan(std::span<char *> words,
+                         const std::function<void(Arguments &)> &more);
+
   const OutputFormat &format() const { return outputFormats()[formatIndex]; }
   /// Files that the output has, if the model has `sources`.
   std::vector<std::string> outputs(int64_t sources) const;
@@ -40,11 +45,14 @@ struct QuantizeOptions {
   std::string archive() const;
 
 private:
-  void declareWhat(Arguments &arguments);
+  void declareModel(Arguments &arguments);
+  void declareMethod(Arguments &arguments);
+  void declareFormat(Arguments &arguments);
   void declareTypes(Arguments &arguments);
   void declareCalibration(Arguments &arguments);
   void declareGptq(Arguments &arguments);
   void declareOutput(Arguments &arguments);
+  void useDefaults();
   size_t methodIndex = 1;
   std::optional<std::string> type; // default: that of the format
 };
