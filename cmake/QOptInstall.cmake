@@ -6,11 +6,18 @@ include(CMakePackageConfigHelpers)
 set(QOPT_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/qopt)
 
 # Linked once: what is installed finds MLIR where it was built with it.
-set_target_properties(qopt qopt-plugin PROPERTIES
+set_target_properties(qopt qopt-c qopt-plugin PROPERTIES
   BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH ${LLVM_LIBRARY_DIR})
 install(TARGETS qopt RUNTIME COMPONENT qopt)
 install(TARGETS qopt-plugin
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/qopt COMPONENT qopt)
+install(TARGETS qopt-c
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT qopt NAMELINK_COMPONENT qopt-dev)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/qopt
+  DESTINATION lib/python3/dist-packages COMPONENT qopt PATTERN __pycache__ EXCLUDE)
+# `qopt compile` links models with it.
+install(FILES $<TARGET_FILE:qopt-rt-archive>
+  DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT qopt)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT qopt)
 
@@ -26,7 +33,7 @@ set_target_properties(qopt-mlir PROPERTIES EXPORT_NAME mlir)
 get_property(runtime DIRECTORY ${PROJECT_SOURCE_DIR}/runtime PROPERTY BUILDSYSTEM_TARGETS)
 foreach(target IN LISTS runtime)
   get_target_property(type ${target} TYPE)
-  if(NOT type STREQUAL STATIC_LIBRARY)
+  if(NOT type STREQUAL STATIC_LIBRARY OR target STREQUAL qopt-rt-archive)
     continue()
   endif()
   string(REGEX REPLACE "^qopt-" "" name ${target})

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Support/Progress.h"
+#include "qopt/Support/Interrupt.h"
 
 #include <chrono>
 #include <csignal>
@@ -80,5 +81,7 @@ void qopt::catchInterrupts() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
+
+void qopt::setInterrupted(bool value) { interruptCount = value; }
 
 bool qopt::interrupted() { return interruptCount > 0; }

@@ -21,6 +21,11 @@ struct QuantizeSummary {
   void print(const QuantizeOptions &options) const;
 };
 
+/// Everything between the flags and the summary, of which `seconds` is left to
+/// the caller.
+Result<QuantizeSummary> quantizeModel(QuantizeOptions &options,
+                                      Progress &progress);
+
 } // namespace qopt
 
 #endif // QOPT_TOOLS_QUANTIZE_SUMMARY_H

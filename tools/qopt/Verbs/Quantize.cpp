@@ -100,11 +100,9 @@ static Status quantize(Model &model, QuantizeOptions &options) {
   return runPasses(model, manager);
 }
 
-/// Everything between the flags and the summary.
-static Result<QuantizeSummary> run(QuantizeOptions &options) {
+Result<QuantizeSummary> qopt::quantizeModel(QuantizeOptions &options,
+                                            Progress &progress) {
   QOPT_CHECK(refuseToReplace(options));
-  StderrProgress progress;
-  catchInterrupts();
   QOPT_ASSIGN(Model model, openModel(options.model, options.machine, progress));
   QOPT_CHECK(refuseToReplaceInputs(model, options));
   int64_t sources = sourceCount(*model.module);
@@ -124,9 +122,11 @@ Status qopt::runQuantize(std::span<char *> words) {
   QOPT_ASSIGN(bool proceed, options.parse(words));
   if (!proceed)
     return {};
+  StderrProgress progress;
+  catchInterrupts();
   Stopwatch watch;
   QOPT_ASSIGN(QuantizeSummary summary,
-              watch.measure([&] { return run(options); }));
+              watch.measure([&] { return quantizeModel(options, progress); }));
   summary.seconds = watch.seconds();
   summary.print(options);
   return {};
