@@ -13,6 +13,7 @@
 #include "qopt/Numerics/Cholesky.h"
 #include "qopt/Numerics/Gemm.h"
 #include "qopt/Numerics/Gptq.h"
+#include "qopt/Numerics/GptqBlocks.h"
 #include "qopt/Numerics/Random.h"
 
 #include <benchmark/benchmark.h>
@@ -134,6 +135,22 @@ static void gptqColumns(benchmark::State &state) {
         gptqQuantize(pool, {weights.data(), n, k}, *factor, scheme));
   report(state, pool, double(n) * k * k);
 }
+/// threads, N, K. Onto Q4_K, without the factorisation: N K² operations to
+/// compensate errors, 2 N K² for the gradient and for each round of descent.
+static void gptqBlocks(benchmark::State &state) {
+  ThreadPool pool(state.range(0));
+  const int64_t n = state.range(1), k = state.range(2);
+  auto weights = randomValues(n * k, 4);
+  auto h = randomHessian(pool, k);
+  const FormatRow &format = *findFormat(GgufType::Q4_K);
+  const GptqBlocksOptions options;
+  auto factor = GptqBlocksFactor::create(pool, h, k,
+                                         *findBlockGrid(format.type), options);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(gptqQuantizeBlocks(pool, {weights.data(), n, k},
+                                                *factor, format, options));
+  report(state, pool, (3. + 2 * options.rounds) * n * k * k);
+}
 BENCHMARK(choleskyF64)
     ->ArgNames({"threads", "K"})
     ->ArgsProduct({{1, 2}, {4096}})
@@ -147,6 +164,11 @@ BENCHMARK(inverseFactorF64)
 BENCHMARK(gptqColumns)
     ->ArgNames({"threads", "N", "K"})
     ->ArgsProduct({{1, 2}, {4096}, {4096}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(gptqBlocks)
+    ->ArgNames({"threads", "N", "K"})
+    ->ArgsProduct({{1, 2}, {1024}, {4096}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

@@ -166,6 +166,7 @@ def main():
     parser.add_argument("--threads", default="0")
     parser.add_argument("--keep", action="store_true", help="keep the checkpoint")
     parser.add_argument("--reuse", action="store_true", help="use the one that is there")
+    parser.add_argument("--only-make", action="store_true", help="make the checkpoint, and nothing else")
     options = parser.parse_args()
     directory = pathlib.Path(options.directory)
     checkpoint, output = directory / "checkpoint", directory / "out.gguf"
@@ -175,6 +176,8 @@ def main():
         write_checkpoint(checkpoint, shape, pathlib.Path(options.tokenizer))
         print(f"made {checkpoint} in {time.time() - started:.0f} s")
 
+    if options.only_make:
+        return
     command = [options.qopt, "quantize", str(checkpoint), "-o", str(output), "--format", "gguf",
                "--method", "rtn", "--type", options.type, "--threads", options.threads,
                "--json", "--overwrite"]  # fmt: skip

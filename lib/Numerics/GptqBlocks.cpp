@@ -4,14 +4,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// As in Gptq.cpp a task takes a few rows, one per lane, through all columns.
-// Errors go to the rest of a span at once and to all other spans when it is
-// done, as a matrix product.
+// As in Gptq.cpp a task takes a few panels of rows, a row per lane, through all
+// columns. Errors go to the rest of a span at once and to all other spans when
+// it is done, as a matrix product.
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/GptqBlocks.h"
-#include "GridPanel.h"
-#include "qopt/Numerics/Cholesky.h"
+#include "GptqBlocksState.h"
 #include "qopt/Numerics/Grid.h"
 
 #include <algorithm>
@@ -22,278 +21,137 @@
 using namespace qopt;
 using namespace qopt::detail;
 
-/// Columns of a span, at least.
-static constexpr int64_t spanColumns = 256;
+/// Panels of a task share each packed piece of U and H that they read.
+static constexpr int64_t panelsPerTask = 3;
 
 namespace {
-/// A matrix [K, K] as left factor of products with panels, packed by spans.
-class PackedMatrix {
-public:
-  /// Only what stands above the diagonal, if `upper`.
-  PackedMatrix(const ComputeContext &context, const std::vector<float> &a,
-               const std::vector<ColumnSpan> &spans, bool upper);
-
-  /// target[to, lanes] (mode)= A[rows [first, first + count) of span `from`,
-  /// columns of span `to`]ᵀ · panel[count, lanes].
-  void multiply(const KernelTable &kernels, int64_t from, int64_t first,
-                int64_t count, const float *panel, int64_t to, float *target,
-                TileMode mode) const;
-
-private:
-  const std::vector<ColumnSpan> &spans;
-  std::vector<std::vector<float>> packed; // [from, to]
-};
-} // namespace
-
-struct GptqBlocksFactor::State {
-  int64_t columns;
-  int elements, subElements;
-  ColumnVisit visit;
-  std::vector<float> importance; // [K], stored order: diag H
-  std::vector<float> upper;      // [K, K]: U, H⁻¹ = Uᵀ U, in order of the visit
-  std::vector<float> subUpper;   // [K, sub]: the same of each sub-block alone
-  std::vector<float> subInverse; // [K, sub]: H_jj⁻¹
-  std::unique_ptr<PackedMatrix> upperProducts, products; // of U, of H
-  double damping = 0;
-  int raised = 0;
-};
-
-GptqBlocksFactor::GptqBlocksFactor(std::unique_ptr<State> state)
-    : state(std::move(state)) {}
-GptqBlocksFactor::GptqBlocksFactor(GptqBlocksFactor &&) noexcept = default;
-GptqBlocksFactor::~GptqBlocksFactor() = default;
-double GptqBlocksFactor::damping() const { return state->damping; }
-int GptqBlocksFactor::dampingRaised() const { return state->raised; }
-bool GptqBlocksFactor::fits(const BlockGrid &grid) const {
-  return state->elements == grid.elements &&
-         state->subElements == grid.subElements;
-}
-
-PackedMatrix::PackedMatrix(const ComputeContext &context,
-                           const std::vector<float> &a,
-                           const std::vector<ColumnSpan> &spans, bool upper)
-    : spans(spans), packed(spans.size() * spans.size()) {
-  const KernelTable &kernels = kernelsFor(context.isa);
-  const int64_t columns = spans.back().end, tile = kernels.f32.tileRows;
-  context.pool.parallelFor(packed.size(), [&](int64_t index) {
-    const ColumnSpan &from = spans[index / spans.size()];
-    const ColumnSpan &to = spans[index % spans.size()];
-    if (upper && from.begin > to.begin)
-      return;
-    const int64_t tiles = (to.size() + tile - 1) / tile;
-    packed[index].resize(tiles * tile * from.size());
-    for (int64_t i = 0; i < tiles; ++i)
-      kernels.f32.pack(a.data() + from.begin * columns + to.begin + i * tile, 1,
-                       columns, std::min(tile, to.size() - i * tile),
-                       from.size(), int(tile),
-                       packed[index].data() + i * tile * from.size());
-  });
-}
-
-void PackedMatrix::multiply(const KernelTable &kernels, int64_t from,
-                            int64_t first, int64_t count, const float *panel,
-                            int64_t to, float *target, TileMode mode) const {
-  const int64_t tile = kernels.f32.tileRows, lanes = kernels.f32.tileColumns;
-  const int64_t depth = spans[from].size(), size = spans[to].size();
-  const float *left = packed[from * spans.size() + to].data();
-  for (int64_t column = 0; column < size; column += tile)
-    kernels.f32.tile(count, left + column * depth + first * tile, panel,
-                     target + column * lanes, lanes,
-                     int(std::min(tile, size - column)), int(lanes), mode);
-}
-
-/// Columns by falling diagonal inside of sub-blocks, those by their largest
-/// inside of spans, and those by theirs. Equals keep their stored order.
-static ColumnVisit planVisit(const std::vector<double> &diagonal,
-                             const BlockGrid &grid) {
-  const int64_t columns = diagonal.size(), sub = grid.subElements;
-  const int64_t length = std::max<int64_t>(
-      grid.elements, spanColumns / grid.elements * grid.elements);
-  auto sorted = [](int64_t begin, int64_t count, auto value) {
-    std::vector<int64_t> order(count);
-    std::iota(order.begin(), order.end(), begin);
-    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-      const double first = value(a), second = value(b);
-      return first != second ? first > second : a < b;
-    });
-    return order;
-  };
-  auto largest = [&](int64_t begin, int64_t count) {
-    return *std::max_element(diagonal.begin() + begin,
-                             diagonal.begin() +
-                                 std::min(columns, begin + count));
-  };
-  ColumnVisit visit;
-  for (int64_t span :
-       sorted(0, (columns + length - 1) / length,
-              [&](int64_t i) { return largest(i * length, length); })) {
-    const int64_t first = span * length, begin = visit.columns.size();
-    const int64_t size = std::min(length, columns - first);
-    for (int64_t j : sorted(first / sub, size / sub,
-                            [&](int64_t i) { return largest(i * sub, sub); }))
-      for (int64_t column :
-           sorted(j * sub, sub, [&](int64_t i) { return diagonal[i]; }))
-        visit.columns.push_back(column);
-    visit.spans.push_back({begin, int64_t(visit.columns.size()), first});
-  }
-  return visit;
-}
-
-/// Factors H_jj of every sub-block.
-static Status factorSubBlocks(const ComputeContext &context,
-                              const std::vector<double> &hessian,
-                              GptqBlocksFactor::State &state) {
-  const int64_t columns = state.columns, sub = state.subElements;
-  state.subUpper.resize(columns * sub);
-  state.subInverse.assign(columns * sub, 0);
-  for (int64_t begin = 0; begin < columns; begin += sub) {
-    std::vector<double> block(sub * sub);
-    for (int64_t i = 0; i < sub; ++i)
-      std::copy_n(hessian.data() + (begin + i) * columns + begin, sub,
-                  block.data() + i * sub);
-    QOPT_ASSIGN(HessianInverseFactor factor,
-                factorInverse(context, std::move(block), sub, 0));
-    for (int64_t i = 0; i < sub; ++i)
-      for (int64_t j = 0; j < sub; ++j) {
-        double sum = 0;
-        for (int64_t k = 0; k <= std::min(i, j); ++k)
-          sum += factor.upper[k * sub + i] * factor.upper[k * sub + j];
-        state.subInverse[(begin + i) * sub + j] = float(sum);
-        state.subUpper[(begin + i) * sub + j] =
-            float(factor.upper[i * sub + j]);
-      }
-  }
-  return {};
-}
-
-Result<GptqBlocksFactor> GptqBlocksFactor::create(
-    const ComputeContext &context, std::span<const double> hessian,
-    int64_t columns, const BlockGrid &grid, const GptqBlocksOptions &options) {
-  if (columns < 1 || int64_t(hessian.size()) != columns * columns)
-    return internalError("a Hessian of ", hessian.size(), " numbers for ",
-                         columns, " columns");
-  if (columns % grid.elements != 0)
-    return badInput("rows of ", columns, " weights are not whole blocks of ",
-                    grid.elements);
-  if (!(options.damp >= 0))
-    return usageError("damp must not be negative, is ", options.damp);
-  double trace = 0;
-  std::vector<double> diagonal(columns);
-  for (int64_t k = 0; k < columns; ++k) {
-    diagonal[k] = hessian[k * columns + k];
-    if (!(diagonal[k] >= 0))
-      return badInput("the Hessian has ", diagonal[k], " at diagonal element ",
-                      k);
-    trace += diagonal[k];
-  }
-  // An input that was always 0 may come to life on another text.
-  const double mean = trace > 0 ? trace / double(columns) : 1;
-  for (double &value : diagonal)
-    if (value == 0)
-      value = 1e-4 * mean;
-
-  auto state = std::make_unique<State>();
-  state->columns = columns;
-  state->elements = grid.elements;
-  state->subElements = grid.subElements;
-  state->visit = planVisit(diagonal, grid);
-  const std::vector<int64_t> &order = state->visit.columns;
-  std::vector<double> permuted(columns * columns);
-  context.pool.parallelFor(columns, [&](int64_t i) {
-    for (int64_t j = 0; j < columns; ++j)
-      permuted[i * columns + j] = hessian[order[i] * columns + order[j]];
-    permuted[i * columns + i] = diagonal[order[i]];
-  });
-  QOPT_ASSIGN(HessianInverseFactor inverse,
-              factorInverse(context, permuted, columns, options.damp));
-  state->damping = inverse.damping;
-  state->raised = inverse.raised;
-  state->upper.assign(inverse.upper.begin(), inverse.upper.end());
-  for (int64_t k = 0; k < columns; ++k)
-    permuted[k * columns + k] += inverse.damping;
-  state->importance.assign(diagonal.begin(), diagonal.end());
-  QOPT_CHECK(factorSubBlocks(context, permuted, *state));
-  std::vector<float> narrowed(permuted.begin(), permuted.end());
-  state->upperProducts = std::make_unique<PackedMatrix>(
-      context, state->upper, state->visit.spans, true);
-  state->products = std::make_unique<PackedMatrix>(context, narrowed,
-                                                   state->visit.spans, false);
-  return GptqBlocksFactor(std::move(state));
-}
-
-//===----------------------------------------------------------------------===//
-// Rows
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// One panel of rows on its way.
+/// A few panels of rows on their way, in step.
 class RowQuantizer {
 public:
   RowQuantizer(const GptqBlocksFactor::State &factor, const PanelFormat &format,
-               ConstMatrix weights, int64_t firstRow)
-      : factor(factor), format(format), kernels(format.kernels),
-        lanes(format.lanes()), sub(format.grid.subElements),
-        panel(format, weights, firstRow), loss(lanes), errors(sub * lanes) {}
+               ConstMatrix weights, int64_t firstRow);
 
   void compensate();
-  /// Fills panel.work with the gradient.
+  /// Fills the panels' work with the gradient.
   void beginDescent();
   /// Whether anything has changed.
   bool descend();
   double proxyLoss() const;
+  void pack(uint8_t *matrix) const {
+    for (const GridPanel &panel : panels)
+      panel.pack(matrix);
+  }
+
+private:
+  using Panels = std::vector<std::vector<float>>; // [panel][steps, lanes]
+  bool descendSpan(int64_t index);
+  bool descendSubBlock(int64_t index, int64_t step);
+  void refit(int64_t index);
+  /// Subtracts the product of rows [first, first + count) of a span of a matrix
+  /// with `inputs`, from their step `offset` on, from the work at span `to`.
+  void subtractProduct(const PackedMatrix &matrix, int64_t from, int64_t first,
+                       int64_t count, const Panels &inputs, int64_t offset,
+                       int64_t to);
+  /// ŵ of steps [begin, end).
+  Panels numbers(int64_t begin, int64_t end) const;
+  /// ŵ of steps [begin, end) minus what it was before.
+  Panels change(int64_t begin, int64_t end, const Panels &before) const;
+
+  const ColumnSpan &span(int64_t index) const {
+    return factor.visit.spans[index];
+  }
+  int64_t spanCount() const { return int64_t(factor.visit.spans.size()); }
+  float *workOf(GridPanel &panel, int64_t step) const {
+    return panel.work.data() + step * lanes;
+  }
+  Panels zeros(int64_t steps) const {
+    return Panels(panels.size(), std::vector<float>(steps * lanes));
+  }
 
   const GptqBlocksFactor::State &factor;
   const PanelFormat &format;
   const KernelTable &kernels;
   const int64_t lanes, sub;
-  GridPanel panel;
-
-private:
-  bool descendSpan(int64_t index);
-  bool descendSubBlock(int64_t index, int64_t step);
-  void refit(const ColumnSpan &span, int64_t index);
-  float *workOf(int64_t step) { return panel.work.data() + step * lanes; }
-  int64_t spanCount() const { return int64_t(factor.visit.spans.size()); }
-
-  std::vector<float> loss, errors;
+  std::vector<GridPanel> panels;
+  std::vector<float> loss;
 };
 } // namespace
 
+RowQuantizer::RowQuantizer(const GptqBlocksFactor::State &factor,
+                           const PanelFormat &format, ConstMatrix weights,
+                           int64_t firstRow)
+    : factor(factor), format(format), kernels(format.kernels),
+      lanes(format.lanes()), sub(format.grid.subElements), loss(lanes) {
+  const int64_t end = std::min(weights.rows, firstRow + panelsPerTask * lanes);
+  for (int64_t row = firstRow; row < end; row += lanes)
+    panels.emplace_back(format, weights, row);
+}
+
+void RowQuantizer::subtractProduct(const PackedMatrix &matrix, int64_t from,
+                                   int64_t first, int64_t count,
+                                   const Panels &inputs, int64_t offset,
+                                   int64_t to) {
+  PanelProduct products[panelsPerTask];
+  for (size_t p = 0; p < panels.size(); ++p)
+    products[p] = {inputs[p].data() + offset * lanes,
+                   workOf(panels[p], span(to).begin)};
+  matrix.multiply(kernels, from, first, count, {products, panels.size()}, to,
+                  TileMode::Subtract);
+}
+
+RowQuantizer::Panels RowQuantizer::numbers(int64_t begin, int64_t end) const {
+  Panels result = zeros(end - begin);
+  for (size_t p = 0; p < panels.size(); ++p)
+    panels[p].numbers(begin, end, result[p].data());
+  return result;
+}
+
+RowQuantizer::Panels RowQuantizer::change(int64_t begin, int64_t end,
+                                          const Panels &before) const {
+  Panels result = numbers(begin, end);
+  for (size_t p = 0; p < panels.size(); ++p)
+    for (size_t i = 0; i < result[p].size(); ++i)
+      result[p][i] -= before[p][i];
+  return result;
+}
+
 void RowQuantizer::compensate() {
   for (int64_t index = 0; index < spanCount(); ++index) {
-    const ColumnSpan &span = factor.visit.spans[index];
-    std::vector<float> spanErrors(span.size() * lanes);
-    panel.findGrids(span);
-    for (int64_t step = span.begin; step < span.end; step += sub) {
-      float *stepErrors = spanErrors.data() + (step - span.begin) * lanes;
-      std::fill(loss.begin(), loss.end(),
-                std::numeric_limits<float>::infinity());
-      panel.search(step, {workOf(step),
+    const ColumnSpan &current = span(index);
+    Panels errors = zeros(current.size());
+    for (GridPanel &panel : panels)
+      panel.findGrids(current);
+    for (int64_t step = current.begin; step < current.end; step += sub) {
+      const int64_t offset = step - current.begin;
+      for (size_t p = 0; p < panels.size(); ++p) {
+        std::fill(loss.begin(), loss.end(),
+                  std::numeric_limits<float>::infinity());
+        panels[p].search(step,
+                         {workOf(panels[p], step),
                           factor.upper.data() + step * factor.columns + step,
-                          factor.columns, loss.data(), stepErrors});
-      factor.upperProducts->multiply(kernels, index, step - span.begin, sub,
-                                     stepErrors, index, workOf(span.begin),
-                                     TileMode::Subtract);
+                          factor.columns, loss.data(),
+                          errors[p].data() + offset * lanes});
+      }
+      subtractProduct(*factor.upperProducts, index, offset, sub, errors, offset,
+                      index);
     }
     for (int64_t later = index + 1; later < spanCount(); ++later)
-      factor.upperProducts->multiply(
-          kernels, index, 0, span.size(), spanErrors.data(), later,
-          workOf(factor.visit.spans[later].begin), TileMode::Subtract);
+      subtractProduct(*factor.upperProducts, index, 0, current.size(), errors,
+                      0, later);
   }
 }
 
 void RowQuantizer::beginDescent() {
-  std::fill(panel.work.begin(), panel.work.end(), 0.f);
+  for (GridPanel &panel : panels)
+    std::fill(panel.work.begin(), panel.work.end(), 0.f);
   for (int64_t from = 0; from < spanCount(); ++from) {
-    const ColumnSpan &span = factor.visit.spans[from];
-    std::vector<float> error(span.size() * lanes);
-    panel.numbers(span.begin, span.end, error.data());
-    for (size_t i = 0; i < error.size(); ++i)
-      error[i] = panel.original[span.begin * lanes + i] - error[i];
+    Panels error = numbers(span(from).begin, span(from).end); // ŵ − w
+    for (size_t p = 0; p < panels.size(); ++p)
+      for (size_t i = 0; i < error[p].size(); ++i)
+        error[p][i] -= panels[p].original[span(from).begin * lanes + i];
     for (int64_t to = 0; to < spanCount(); ++to)
-      factor.products->multiply(kernels, from, 0, span.size(), error.data(), to,
-                                workOf(factor.visit.spans[to].begin),
-                                TileMode::Add);
+      subtractProduct(*factor.products, from, 0, span(from).size(), error, 0,
+                      to);
   }
 }
 
@@ -305,78 +163,79 @@ bool RowQuantizer::descend() {
 }
 
 bool RowQuantizer::descendSpan(int64_t index) {
-  const ColumnSpan &span = factor.visit.spans[index];
-  std::vector<float> before(span.size() * lanes), after(span.size() * lanes);
-  panel.numbers(span.begin, span.end, before.data());
+  const ColumnSpan &current = span(index);
+  const Panels before = numbers(current.begin, current.end);
   if (!format.grid.levels.fixed())
-    refit(span, index);
+    refit(index);
   bool changed = false;
-  for (int64_t step = span.begin; step < span.end; step += sub)
+  for (int64_t step = current.begin; step < current.end; step += sub)
     changed |= descendSubBlock(index, step);
-  panel.numbers(span.begin, span.end, after.data());
-  for (size_t i = 0; i < after.size(); ++i)
-    after[i] -= before[i];
+  const Panels moved = change(current.begin, current.end, before);
   for (int64_t other = 0; other < spanCount(); ++other)
     if (other != index)
-      factor.products->multiply(kernels, index, 0, span.size(), after.data(),
-                                other, workOf(factor.visit.spans[other].begin),
-                                TileMode::Subtract);
+      subtractProduct(*factor.products, index, 0, current.size(), moved, 0,
+                      other);
   return changed;
 }
 
-void RowQuantizer::refit(const ColumnSpan &span, int64_t index) {
-  const size_t size = span.size() * lanes;
-  std::vector<float> byScale(size), byMinimum(size), scaleImage(size),
-      minimumImage(size);
-  panel.directions(span, byScale.data(), byMinimum.data());
-  factor.products->multiply(kernels, index, 0, span.size(), byScale.data(),
-                            index, scaleImage.data(), TileMode::Store);
-  factor.products->multiply(kernels, index, 0, span.size(), byMinimum.data(),
-                            index, minimumImage.data(), TileMode::Store);
-  panel.refit(span, byScale.data(), byMinimum.data(), scaleImage.data(),
-              minimumImage.data());
+void RowQuantizer::refit(int64_t index) {
+  const ColumnSpan &current = span(index);
+  Panels byScale = zeros(current.size()), byMinimum = byScale,
+         scaleImage = byScale, minimumImage = byScale;
+  PanelProduct scales[panelsPerTask], minima[panelsPerTask];
+  for (size_t p = 0; p < panels.size(); ++p) {
+    panels[p].directions(current, byScale[p].data(), byMinimum[p].data());
+    scales[p] = {byScale[p].data(), scaleImage[p].data()};
+    minima[p] = {byMinimum[p].data(), minimumImage[p].data()};
+  }
+  factor.products->multiply(kernels, index, 0, current.size(),
+                            {scales, panels.size()}, index, TileMode::Store);
+  if (format.grid.hasMinimum())
+    factor.products->multiply(kernels, index, 0, current.size(),
+                              {minima, panels.size()}, index, TileMode::Store);
+  for (size_t p = 0; p < panels.size(); ++p)
+    panels[p].refit(current, byScale[p].data(), byMinimum[p].data(),
+                    scaleImage[p].data(), minimumImage[p].data());
 }
 
 bool RowQuantizer::descendSubBlock(int64_t index, int64_t step) {
-  const ColumnSpan &span = factor.visit.spans[index];
-  std::vector<float> before(sub * lanes), target(sub * lanes);
-  panel.numbers(step, step + sub, before.data());
-  // t − ŵ = H_jj⁻¹ g; the error of ŵ itself is (t − ŵ) H_jj (t − ŵ)ᵀ.
-  const float *gradient = workOf(step);
-  std::fill(loss.begin(), loss.end(), 0.f);
-  for (int64_t i = 0; i < sub; ++i) {
-    const float *inverse = factor.subInverse.data() + (step + i) * sub;
-    float *row = target.data() + i * lanes;
-    for (int64_t k = 0; k < sub; ++k)
+  const Panels before = numbers(step, step + sub);
+  Panels target = before;
+  std::vector<float> errors(sub * lanes);
+  bool changed = false;
+  for (size_t p = 0; p < panels.size(); ++p) {
+    // t − ŵ = H_jj⁻¹ g; the error of ŵ itself is (t − ŵ) H_jj (t − ŵ)ᵀ.
+    const float *gradient = workOf(panels[p], step);
+    std::fill(loss.begin(), loss.end(), 0.f);
+    for (int64_t i = 0; i < sub; ++i) {
+      const float *inverse = factor.subInverse.data() + (step + i) * sub;
+      const float *present = before[p].data() + i * lanes;
+      float *row = target[p].data() + i * lanes;
+      for (int64_t k = 0; k < sub; ++k)
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          row[lane] += inverse[k] * gradient[k * lanes + lane];
       for (int64_t lane = 0; lane < lanes; ++lane)
-        row[lane] += inverse[k] * gradient[k * lanes + lane];
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      loss[lane] += row[lane] * gradient[i * lanes + lane];
-      row[lane] += before[i * lanes + lane];
+        loss[lane] += (row[lane] - present[lane]) * gradient[i * lanes + lane];
     }
+    // Rounding must not pass for progress.
+    for (float &value : loss)
+      value *= 1 - 1e-5f;
+    changed |= panels[p].search(step, {target[p].data(),
+                                       factor.subUpper.data() + step * sub, sub,
+                                       loss.data(), errors.data()});
   }
-  // Rounding must not pass for progress.
-  for (float &value : loss)
-    value *= 1 - 1e-5f;
-  if (!panel.search(step, {target.data(), factor.subUpper.data() + step * sub,
-                           sub, loss.data(), errors.data()}))
-    return false;
-  std::vector<float> &change = target;
-  panel.numbers(step, step + sub, change.data());
-  for (size_t i = 0; i < change.size(); ++i)
-    change[i] -= before[i];
-  factor.products->multiply(kernels, index, step - span.begin, sub,
-                            change.data(), index, workOf(span.begin),
-                            TileMode::Subtract);
-  return true;
+  if (changed)
+    subtractProduct(*factor.products, index, step - span(index).begin, sub,
+                    change(step, step + sub, before), 0, index);
+  return changed;
 }
 
 double RowQuantizer::proxyLoss() const {
-  std::vector<float> numbers(panel.original.size());
-  panel.numbers(0, factor.columns, numbers.data());
+  const Panels present = numbers(0, factor.columns);
   double sum = 0;
-  for (size_t i = 0; i < numbers.size(); ++i)
-    sum += double(panel.original[i] - numbers[i]) * panel.work[i];
+  for (size_t p = 0; p < panels.size(); ++p)
+    for (size_t i = 0; i < present[p].size(); ++i)
+      sum += double(panels[p].original[i] - present[p][i]) * panels[p].work[i];
   return sum;
 }
 
@@ -397,16 +256,17 @@ qopt::gptqQuantizeBlocks(const ComputeContext &context, ConstMatrix weights,
 
   GptqBlocksResult result;
   result.blocks.resize(weights.rows * row.rowBytes(weights.columns));
-  const int64_t tasks = (weights.rows + format.lanes() - 1) / format.lanes();
+  const int64_t rowsPerTask = panelsPerTask * format.lanes();
+  const int64_t tasks = (weights.rows + rowsPerTask - 1) / rowsPerTask;
   std::vector<double> losses(tasks);
   context.pool.parallelFor(tasks, [&](int64_t task) {
-    RowQuantizer rows(state, format, weights, task * format.lanes());
+    RowQuantizer rows(state, format, weights, task * rowsPerTask);
     rows.compensate();
     rows.beginDescent();
     for (int round = 0; round < options.rounds && rows.descend(); ++round)
       ;
     losses[task] = rows.proxyLoss();
-    rows.panel.pack(result.blocks.data());
+    rows.pack(result.blocks.data());
   });
   result.proxyLoss = std::accumulate(losses.begin(), losses.end(), 0.);
   if (!std::isfinite(result.proxyLoss))
