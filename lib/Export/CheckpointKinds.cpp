@@ -27,7 +27,8 @@ static std::string exactly(std::string_view module) {
 static std::vector<std::string> floatLinears(const CheckpointPlan &plan) {
   std::vector<std::string> modules;
   for (const CheckpointWeight &weight : plan.weights)
-    if (weight.linear && !weight.scheme && weightNames(weight.id.role).inBlock)
+    if (weight.linear && !weight.scheme &&
+        weightNames(weight.id.role).scope != WeightNames::Scope::Model)
       modules.push_back(weight.module);
   return modules;
 }

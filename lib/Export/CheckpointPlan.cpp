@@ -37,8 +37,8 @@ namespace {
 
 class Planner {
 public:
-  Planner(CheckpointFormat format, GptqZeros zeros)
-      : kind(checkpointKind(format)), plan{format, zeros, {}} {}
+  Planner(const Architecture &family, CheckpointFormat format, GptqZeros zeros)
+      : family(family), kind(checkpointKind(format)), plan{format, zeros, {}} {}
 
   Status add(ml_program::GlobalOp global, bool linear);
   Result<CheckpointPlan> finish() && {
@@ -50,19 +50,39 @@ private:
   Status addQuantized(CheckpointWeight &weight, SchemeAttrInterface scheme);
   Status addFloat(CheckpointWeight &weight);
 
+  const Architecture &family;
   const CheckpointKind &kind;
   CheckpointPlan plan;
 };
 
-/// Models from GGUF files may rotate neighbouring channels.
-Status checkRotation(ModuleOp module) {
+/// The family whose names the weights get. Without one they are the usual ones;
+/// checkpointConfig() says what is missing.
+const Architecture &familyOf(ModuleOp module) {
+  auto config = module->getAttrOfType<DictionaryAttr>(llm::LLMDialect::kConfig);
+  auto name = config ? config.getAs<StringAttr>("arch") : StringAttr();
+  const Architecture *family =
+      name ? findArchitecture(name.getValue()) : nullptr;
+  return family ? *family : architectures().front();
+}
+
+/// Models from GGUF files may rotate neighbouring channels, or have norms whose
+/// weights are not less one.
+Status checkOrigin(ModuleOp module, const Architecture &family) {
+  constexpr const char *advice =
+      "start from the checkpoint that the GGUF file was made from";
   Status status;
   module.walk([&](llm::RopeOp rope) {
     if (rope.getInterleaved())
       status = badInput("the model rotates neighbouring channels of q and k, "
                         "as GGUF files of this architecture do, but "
-                        "checkpoints rotate halves; start from the checkpoint "
-                        "that the GGUF file was made from");
+                        "checkpoints rotate halves; ",
+                        advice);
+  });
+  module.walk([&](llm::RmsNormOp norm) {
+    if (family.offsetNorms && !norm.getOffset())
+      status = badInput("the weights of norms are whole, as in GGUF files, but "
+                        "checkpoints of ",
+                        family.name, " models hold them less one; ", advice);
   });
   return status;
 }
@@ -83,9 +103,8 @@ Status Planner::addFloat(CheckpointWeight &weight) {
     dtype = *assigned == GgufType::F32    ? DType::F32
             : *assigned == GgufType::BF16 ? DType::BF16
                                           : DType::F16;
-  weight.tensors = {{weight.id.huggingFace(),
-                     dtype,
-                     {type.getShape().begin(), type.getShape().end()}}};
+  weight.tensors = {
+      {weight.name, dtype, {type.getShape().begin(), type.getShape().end()}}};
   return {};
 }
 
@@ -128,7 +147,8 @@ Status Planner::add(ml_program::GlobalOp global, bool linear) {
   if (!type || !type.hasStaticShape() || type.getRank() < 1 ||
       type.getRank() > 2)
     return badInput("@", symbol, " is no matrix or vector");
-  CheckpointWeight weight{global, *id, moduleName(id->huggingFace()), linear};
+  std::string name = id->huggingFace(family);
+  CheckpointWeight weight{global, *id, name, moduleName(name), linear};
   weight.rows = type.getDimSize(0);
   weight.columns = type.getShape().back();
   SchemeAttrInterface scheme = weightScheme(type);
@@ -142,11 +162,12 @@ Status Planner::add(ml_program::GlobalOp global, bool linear) {
 Result<CheckpointPlan> CheckpointPlan::make(ModuleOp module,
                                             CheckpointFormat format,
                                             GptqZeros zeros) {
-  QOPT_CHECK(checkRotation(module));
+  const Architecture &family = familyOf(module);
+  QOPT_CHECK(checkOrigin(module, family));
   QOPT_ASSIGN(std::vector<ml_program::GlobalOp> linears,
               linearWeights(module, /*includeHead=*/true));
   DenseSet<Operation *> linear(linears.begin(), linears.end());
-  Planner planner(format, zeros);
+  Planner planner(family, format, zeros);
   for (auto global : module.getOps<ml_program::GlobalOp>())
     QOPT_CHECK(planner.add(global, linear.contains(global)));
   return std::move(planner).finish();

@@ -19,6 +19,7 @@ namespace qopt::detail {
 struct CheckpointWeight {
   mlir::ml_program::GlobalOp global;
   WeightId id;
+  std::string name; // "model.layers.0.mlp.up_proj.weight"
   /// What configurations call it: "model.layers.0.mlp.up_proj".
   std::string module;
   /// Whether a linear reads it, so that programs expect it to be quantized.

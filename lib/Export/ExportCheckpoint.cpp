@@ -129,7 +129,7 @@ qopt::checkpointTable(ModuleOp module, const ExportCheckpointOptions &options) {
                                    options.zeros.value_or(GptqZeros::V1)));
   std::vector<WeightRow> rows;
   for (const CheckpointWeight &weight : plan.weights) {
-    WeightRow row{weight.id.huggingFace(), {}, "", false, weight.bytes()};
+    WeightRow row{weight.name, {}, "", false, weight.bytes()};
     ml_program::GlobalOp global = weight.global;
     row.shape = cast<ShapedType>(global.getType()).getShape().vec();
     row.quantized = weight.scheme.has_value();

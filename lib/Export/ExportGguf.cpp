@@ -46,7 +46,15 @@ static Status writeTokenizer(ModuleOp module, SourceFiles &files,
                     "contains");
   QOPT_ASSIGN(Tokenizer tokenizer,
               Tokenizer::load(files.resolve(file.getPath())));
-  return writeTokenizerKeys(tokenizer.data(), model.vocabularySize, metadata);
+  return writeTokenizerKeys(tokenizer.data(), model.config.vocabularySize,
+                            metadata);
+}
+
+static int64_t weightCount(const GgufWeight &weight) {
+  int64_t count = 1;
+  for (int64_t extent : weight.declaration.dims)
+    count *= extent;
+  return count;
 }
 
 /// The type that holds most weights, where any quantized type comes before
@@ -54,9 +62,8 @@ static Status writeTokenizer(ModuleOp module, SourceFiles &files,
 static const FormatRow *mainType(const std::vector<GgufWeight> &weights) {
   std::map<GgufType, int64_t> counts;
   for (const GgufWeight &weight : weights)
-    if (weight.declaration.dims.size() == 2)
-      counts[weight.declaration.type] +=
-          weight.declaration.dims[0] * weight.declaration.dims[1];
+    if (weight.declaration.dims.size() >= 2)
+      counts[weight.declaration.type] += weightCount(weight);
   const FormatRow *most = nullptr;
   for (auto [type, count] : counts) {
     const FormatRow *format = findFormat(type);
@@ -122,12 +129,9 @@ struct ExportTimes {
 };
 } // namespace
 
-/// Starts to read what will be needed next, while this tensor is encoded.
-static void prefetch(const std::vector<GgufWeight> &weights, size_t index,
-                     SourceFiles &files) {
-  if (index >= weights.size())
-    return;
-  if (auto source = WeightSource::open(weights[index].global, files))
+/// Starts to read what will be needed next, while something is encoded.
+static void prefetch(ml_program::GlobalOp global, SourceFiles &files) {
+  if (auto source = WeightSource::open(global, files))
     source->prefetch();
 }
 
@@ -135,11 +139,10 @@ static void prefetch(const std::vector<GgufWeight> &weights, size_t index,
 static void noteGroupedCodes(const std::vector<GgufWeight> &weights,
                              float largestError, Progress &progress) {
   std::map<GgufType, int64_t> counts;
-  for (const GgufWeight &weight : weights) {
-    ml_program::GlobalOp global = weight.global;
-    if (isa_and_nonnull<GroupedAttr>(weightScheme(global.getType())))
-      ++counts[weight.declaration.type];
-  }
+  for (const GgufWeight &weight : weights)
+    for (ml_program::GlobalOp global : weight.globals)
+      if (isa_and_nonnull<GroupedAttr>(weightScheme(global.getType())))
+        ++counts[weight.declaration.type];
   for (auto [type, count] : counts)
     progress.note(str(count, " weights keep their codes, as ",
                       findFormat(type)->ggmlName,
@@ -154,31 +157,39 @@ static Status writeTensors(const std::vector<GgufWeight> &weights,
                            QuantizationContext &services, GgufOutput &output,
                            ExportTimes &times) {
   constexpr int64_t megabyte = 1000000;
-  for (const GgufWeight &weight : weights)
-    times.weights +=
-        cast<ShapedType>(ml_program::GlobalOp(weight.global).getType())
-            .getNumElements();
+  std::vector<ml_program::GlobalOp> order;
+  for (const GgufWeight &weight : weights) {
+    times.weights += weightCount(weight);
+    order.insert(order.end(), weight.globals.begin(), weight.globals.end());
+  }
   float largestError = 0;
   int64_t done = 0; // weights
+  size_t next = 0;  // in `order`
   services.progress().begin("writing millions of weights",
                             (times.weights + megabyte - 1) / megabyte);
-  prefetch(weights, 0, services.files());
   for (auto [index, weight] : llvm::enumerate(weights)) {
-    if (interrupted())
-      return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
-    prefetch(weights, index + 1, services.files());
-    QOPT_ASSIGN(GgufBytes tensor, times.encoding.measure([&] {
-      return tensorBytes(weight, importance, services.files(),
-                         services.compute().pool);
-    }));
-    QOPT_CHECK(times.writing.measure(
-        [&] { return output.write(index, tensor.bytes); }));
-    largestError = std::max(largestError, tensor.largestError);
-    times.bytesOut += tensor.bytes.size();
-    int64_t before = done / megabyte;
-    done += cast<ShapedType>(ml_program::GlobalOp(weight.global).getType())
-                .getNumElements();
-    services.progress().advance(done / megabyte - before);
+    uint64_t offset = 0;
+    for (size_t part = 0; part < weight.globals.size(); ++part) {
+      if (interrupted())
+        return makeError(ErrorKind::Interrupted,
+                         "stopped; nothing was written");
+      if (next == 0)
+        prefetch(order[0], services.files());
+      if (++next < order.size())
+        prefetch(order[next], services.files());
+      QOPT_ASSIGN(GgufBytes tensor, times.encoding.measure([&] {
+        return tensorBytes(weight, part, importance, services.files(),
+                           services.compute().pool);
+      }));
+      QOPT_CHECK(times.writing.measure(
+          [&] { return output.write(index, offset, tensor.bytes); }));
+      largestError = std::max(largestError, tensor.largestError);
+      offset += tensor.bytes.size();
+      int64_t before = done / megabyte;
+      done += weightCount(weight) / int64_t(weight.globals.size());
+      services.progress().advance(done / megabyte - before);
+    }
+    times.bytesOut += offset;
   }
   services.progress().end();
   noteGroupedCodes(weights, largestError, services.progress());
@@ -188,13 +199,13 @@ static Status writeTensors(const std::vector<GgufWeight> &weights,
 /// Everything that the file holds.
 static std::vector<GgufDeclaration>
 declare(const std::vector<GgufWeight> &weights,
-        const std::vector<float> &ropeFactors) {
+        const std::vector<GgufNumbers> &ropeNumbers) {
   std::vector<GgufDeclaration> declarations;
   for (const GgufWeight &weight : weights)
     declarations.push_back(weight.declaration);
-  if (!ropeFactors.empty())
+  for (const GgufNumbers &numbers : ropeNumbers)
     declarations.push_back(
-        {"rope_freqs.weight", GgufType::F32, {int64_t(ropeFactors.size())}});
+        {numbers.name, GgufType::F32, {int64_t(numbers.values.size())}});
   return declarations;
 }
 
@@ -204,7 +215,7 @@ qopt::ggufTable(ModuleOp module, const ExportGgufOptions &options) {
   QOPT_ASSIGN(std::vector<GgufWeight> weights,
               planTensors(module, model, options.floatType));
   std::vector<WeightRow> rows;
-  for (const GgufDeclaration &tensor : declare(weights, model.ropeFactors())) {
+  for (const GgufDeclaration &tensor : declare(weights, model.ropeNumbers())) {
     const FormatRow &format = *findFormat(tensor.type);
     WeightRow row{tensor.name,
                   {tensor.dims.rbegin(), tensor.dims.rend()},
@@ -235,17 +246,18 @@ Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
     writeImportance(*options.importance, metadata);
   QOPT_CHECK(writeTokenizer(module, services.files(), model, metadata));
 
-  std::vector<float> factors = model.ropeFactors();
+  std::vector<GgufNumbers> ropeNumbers = model.ropeNumbers();
   QOPT_ASSIGN(GgufOutput output,
-              GgufOutput::create(path, metadata, declare(weights, factors),
+              GgufOutput::create(path, metadata, declare(weights, ropeNumbers),
                                  options.parts, options.overwrite));
   ExportTimes times;
   QOPT_CHECK(
       writeTensors(weights, options.importance, services, output, times));
-  if (!factors.empty())
-    QOPT_CHECK(output.write(weights.size(),
-                            {reinterpret_cast<const uint8_t *>(factors.data()),
-                             factors.size() * sizeof(float)}));
+  for (auto [index, numbers] : llvm::enumerate(ropeNumbers))
+    QOPT_CHECK(
+        output.write(weights.size() + index, 0,
+                     {reinterpret_cast<const uint8_t *>(numbers.values.data()),
+                      numbers.values.size() * sizeof(float)}));
   QOPT_CHECK(times.flushing.measure([&] { return output.finish(); }));
   services.progress().note(times.text());
   return {};

@@ -1,5 +1,4 @@
-//===- GgufModel.cpp - what a GGUF file says about a model
-//-------------------===//
+//===- GgufModel.cpp - what a GGUF file says about a model ----------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -7,74 +6,14 @@
 #include "GgufModel.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
-
-#include <cmath>
+#include "qopt/Import/BuildModule.h"
 
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::detail;
-using qopt::llm::LLMDialect;
-
-namespace {
-
-/// Typed access to a dictionary of the module; errors name the key.
-class ConfigReader {
-public:
-  ConfigReader(DictionaryAttr entries, std::string place)
-      : entries(entries), place(std::move(place)) {}
-
-  /// Counts of a model; GGUF stores them in 32 bits.
-  Result<int64_t> count(StringRef key) const {
-    auto value = entries.getAs<IntegerAttr>(key);
-    if (!value || value.getInt() < 1 || value.getInt() > INT32_MAX)
-      return wrong(key, "a count from 1 to 2147483647");
-    return value.getInt();
-  }
-  Result<double> positive(StringRef key) const {
-    auto value = entries.getAs<FloatAttr>(key);
-    double number = value ? value.getValueAsDouble() : 0;
-    if (!(number > 0) || !std::isfinite(float(number)))
-      return wrong(key, "a positive number");
-    return number;
-  }
-  Result<std::string> text(StringRef key) const {
-    auto value = entries.getAs<StringAttr>(key);
-    if (!value)
-      return wrong(key, "a string");
-    return value.str();
-  }
-  bool has(StringRef key) const { return entries.contains(key); }
-
-private:
-  tl::unexpected<Error> wrong(StringRef key, const char *expected) const {
-    return badInput(place, ": '", key.str(), "' must be ", expected);
-  }
-  DictionaryAttr entries;
-  std::string place;
-};
-
-Result<RopeScaling> readScaling(DictionaryAttr entries) {
-  RopeScaling scaling;
-  ConfigReader reader(entries, "llm.config: rope_scaling");
-  QOPT_ASSIGN(std::string kind, reader.text("rope_type"));
-  QOPT_ASSIGN(scaling.factor, reader.positive("factor"));
-  if (kind == "linear") {
-    scaling.kind = RopeScaling::Kind::Linear;
-    return scaling;
-  }
-  if (kind != "llama3")
-    return badInput("llm.config: rope_scaling: type '", kind,
-                    "' is neither linear nor llama3");
-  scaling.kind = RopeScaling::Kind::Llama3;
-  QOPT_ASSIGN(scaling.lowFrequencyFactor, reader.positive("low_freq_factor"));
-  QOPT_ASSIGN(scaling.highFrequencyFactor, reader.positive("high_freq_factor"));
-  QOPT_ASSIGN(scaling.originalContext,
-              reader.count("original_max_position_embeddings"));
-  return scaling;
-}
 
 /// Whether the module rotates neighbouring channels.
-Result<bool> rotatesNeighbours(ModuleOp module) {
+static Result<bool> rotatesNeighbours(ModuleOp module) {
   bool neighbours = false, halves = false;
   module.walk([&](llm::RopeOp rope) {
     (rope.getInterleaved() ? neighbours : halves) = true;
@@ -85,127 +24,138 @@ Result<bool> rotatesNeighbours(ModuleOp module) {
   return neighbours;
 }
 
-/// Refuses what a module computes and no key of these architectures can say:
-/// whoever reads the file would compute something else.
-Status checkComputation(ModuleOp module, const GgufModel &model) {
-  auto refuse = [&](const auto &...parts) {
-    return badInput(parts..., ", which a GGUF file of the ", model.architecture,
-                    " architecture cannot say");
-  };
-  Status status;
-  module.walk([&](llm::GatedOp gated) {
-    if (gated.getActivation() != llm::Activation::Silu)
-      status = refuse("llm.gated computes ",
-                      stringifyActivation(gated.getActivation()).str());
-  });
-  module.walk([&](llm::AttentionOp attention) {
-    if (attention.getWindow() !=
-        (model.slidingWindow ? std::optional<uint64_t>(*model.slidingWindow)
-                             : std::nullopt))
-      status = refuse("layers have different windows");
-  });
-  if (model.slidingWindow && *model.slidingWindow < model.maxPositions &&
-      model.family->window == Architecture::Window::ByConfig)
-    status = refuse("layers have windows");
-  const RopeScaling usual;
-  const RopeScaling &scaling = model.ropeScaling;
-  if (scaling.kind == RopeScaling::Kind::Llama3 &&
-      (scaling.lowFrequencyFactor != usual.lowFrequencyFactor ||
-       scaling.highFrequencyFactor != usual.highFrequencyFactor))
-    status =
-        refuse("llama3 rope_scaling has the band ", scaling.lowFrequencyFactor,
-               " to ", scaling.highFrequencyFactor, " instead of 1 to 4");
-  return status;
-}
-
-} // namespace
-
 Result<GgufModel> GgufModel::read(ModuleOp module) {
-  auto entries = module->getAttrOfType<DictionaryAttr>(LLMDialect::kConfig);
-  if (!entries)
-    return badInput("the module has no llm.config, from which the metadata of "
-                    "a GGUF file is made; import the model with qopt import");
-  ConfigReader config(entries, "llm.config");
   GgufModel model;
-  QOPT_ASSIGN(std::string family, config.text("arch"));
-  model.family = findArchitecture(family);
-  if (!model.family)
-    return badInput("llm.config: arch '", family, "' is none of ",
-                    supportedArchitectures());
-  // Mistral has no architecture of its own in GGUF.
-  model.architecture =
-      model.family->ggufName.empty() ? "llama" : model.family->ggufName;
-  if (config.has("name")) {
-    QOPT_ASSIGN(model.name, config.text("name"));
-  }
-  QOPT_ASSIGN(model.hiddenSize, config.count("hidden_size"));
-  QOPT_ASSIGN(model.layers, config.count("num_hidden_layers"));
-  QOPT_ASSIGN(model.heads, config.count("num_attention_heads"));
-  QOPT_ASSIGN(model.kvHeads, config.count("num_key_value_heads"));
-  QOPT_ASSIGN(model.headDim, config.count("head_dim"));
-  QOPT_ASSIGN(model.intermediateSize, config.count("intermediate_size"));
-  QOPT_ASSIGN(model.vocabularySize, config.count("vocab_size"));
-  QOPT_ASSIGN(model.maxPositions, config.count("max_position_embeddings"));
-  QOPT_ASSIGN(model.rmsNormEps, config.positive("rms_norm_eps"));
-  QOPT_ASSIGN(model.ropeTheta, config.positive("rope_theta"));
-  if (auto scaling = entries.getAs<DictionaryAttr>("rope_scaling")) {
-    QOPT_ASSIGN(model.ropeScaling, readScaling(scaling));
-  }
-  if (config.has("sliding_window")) {
-    QOPT_ASSIGN(model.slidingWindow, config.count("sliding_window"));
-  }
-  if (model.headDim % 2 != 0)
-    return badInput("llm.config: head_dim ", model.headDim, " is odd");
-
+  QOPT_ASSIGN(model.config, readConfigAttribute(module));
+  const Architecture &family = *model.config.architecture;
   QOPT_ASSIGN(bool neighbours, rotatesNeighbours(module));
-  if (neighbours && !model.family->ggufInterleavedRope)
+  if (neighbours && !family.ggufInterleavedRope)
     return badInput("llm.rope is interleaved, but GGUF files of the ",
-                    model.architecture, " architecture rotate halves");
-  model.reordersHeads = model.family->ggufInterleavedRope && !neighbours;
+                    model.architecture(), " architecture rotate halves");
+  model.reordersHeads = family.ggufInterleavedRope && !neighbours;
   QOPT_CHECK(checkComputation(module, model));
   return model;
 }
 
-std::vector<float> GgufModel::ropeFactors() const {
-  if (ropeScaling.kind != RopeScaling::Kind::Llama3)
-    return {};
-  std::vector<float> factors = ropeFrequencies(headDim, ropeTheta);
-  std::vector<float> scaled = ropeFrequencies(headDim, ropeTheta, ropeScaling);
-  for (auto [factor, frequency] : llvm::zip_equal(factors, scaled))
-    factor /= frequency;
-  return factors;
+/// What llama3 scaling divides each frequency by.
+static std::vector<float> llama3Divisors(const ModelConfig &config) {
+  int64_t channels = config.rotatedChannels();
+  std::vector<float> divisors = ropeFrequencies(channels, config.ropeTheta);
+  std::vector<float> scaled =
+      ropeFrequencies(channels, config.ropeTheta, config.ropeScaling);
+  for (auto [divisor, frequency] : llvm::zip_equal(divisors, scaled))
+    divisor /= frequency;
+  return divisors;
+}
+
+std::vector<GgufNumbers> GgufModel::ropeNumbers() const {
+  const RopeScaling &scaling = config.ropeScaling;
+  auto floats = [](const std::vector<double> &values) {
+    return std::vector<float>(values.begin(), values.end());
+  };
+  if (scaling.kind == RopeScaling::Kind::Llama3)
+    return {{"rope_freqs.weight", llama3Divisors(config)}};
+  if (scaling.kind == RopeScaling::Kind::LongRope)
+    return {{"rope_factors_long.weight", floats(scaling.longFactors)},
+            {"rope_factors_short.weight", floats(scaling.shortFactors)}};
+  return {};
+}
+
+namespace {
+/// Writes keys of one architecture.
+struct KeyWriter {
+  GgufMetadata &metadata;
+  std::string prefix; // "llama."
+
+  void count(std::string_view key, int64_t value) {
+    metadata.setU32(str(prefix, key), uint32_t(value));
+  }
+  void number(std::string_view key, double value) {
+    metadata.setF32(str(prefix, key), float(value));
+  }
+  void number(std::string_view key, std::optional<double> value) {
+    if (value)
+      number(key, *value);
+  }
+  void number(std::string_view key, double value, double usual) {
+    if (value != usual)
+      number(key, value);
+  }
+  void text(std::string_view key, std::string_view value) {
+    metadata.setString(str(prefix, key), value);
+  }
+};
+} // namespace
+
+static void writeRope(KeyWriter &keys, const ModelConfig &config) {
+  keys.count("rope.dimension_count", config.rotatedChannels());
+  keys.number("rope.freq_base", config.ropeTheta);
+  if (config.localRopeTheta)
+    keys.number("rope.freq_base_swa", *config.localRopeTheta, 10000);
+  const RopeScaling &scaling = config.ropeScaling;
+  switch (scaling.kind) {
+  case RopeScaling::Kind::None:
+    return;
+  case RopeScaling::Kind::Linear:
+    keys.text("rope.scaling.type", "linear");
+    keys.number("rope.scaling.factor", scaling.factor);
+    return;
+  case RopeScaling::Kind::Yarn:
+    keys.text("rope.scaling.type", "yarn");
+    keys.number("rope.scaling.factor", scaling.factor);
+    keys.number("rope.scaling.yarn_beta_fast", scaling.betaFast, 32);
+    keys.number("rope.scaling.yarn_beta_slow", scaling.betaSlow, 1);
+    // Readers multiply by the usual magnitude themselves.
+    keys.number("rope.scaling.attn_factor",
+                scaling.magnitude / yarnMagnitude(scaling.factor), 1);
+    break;
+  case RopeScaling::Kind::LongRope:
+    keys.number("rope.scaling.attn_factor", scaling.magnitude);
+    break;
+  case RopeScaling::Kind::Llama3:
+    break;
+  }
+  // The rest of these follows from ropeNumbers().
+  keys.count("rope.scaling.original_context_length", scaling.originalContext);
+}
+
+/// Which layers have a window, where the architecture leaves a choice.
+static void writeWindow(KeyWriter &keys, const ModelConfig &config) {
+  if (!config.slidingWindow)
+    return;
+  keys.count("attention.sliding_window", *config.slidingWindow);
+  const Architecture &family = *config.architecture;
+  if (family.window != Architecture::Window::Alternating)
+    return;
+  int64_t period = *windowPeriod(config);
+  if (period != family.windowPeriod)
+    keys.count("attention.sliding_window_pattern", period);
 }
 
 void GgufModel::writeKeys(GgufMetadata &metadata) const {
-  metadata.setString("general.architecture", architecture);
+  metadata.setString("general.architecture", architecture());
   metadata.setString("general.type", "model");
-  if (!name.empty())
-    metadata.setString("general.name", name);
-  auto count = [&](std::string_view key, int64_t value) {
-    metadata.setU32(str(architecture, ".", key), uint32_t(value));
-  };
-  auto number = [&](std::string_view key, double value) {
-    metadata.setF32(str(architecture, ".", key), float(value));
-  };
-  count("vocab_size", vocabularySize);
-  count("context_length", maxPositions);
-  count("embedding_length", hiddenSize);
-  count("block_count", layers);
-  count("feed_forward_length", intermediateSize);
-  count("attention.head_count", heads);
-  count("attention.head_count_kv", kvHeads);
-  count("attention.key_length", headDim);
-  count("attention.value_length", headDim);
-  number("attention.layer_norm_rms_epsilon", rmsNormEps);
-  if (slidingWindow)
-    count("attention.sliding_window", *slidingWindow);
-  count("rope.dimension_count", headDim);
-  number("rope.freq_base", ropeTheta);
-  if (ropeScaling.kind == RopeScaling::Kind::Linear) {
-    metadata.setString(architecture + ".rope.scaling.type", "linear");
-    number("rope.scaling.factor", ropeScaling.factor);
+  if (!config.name.empty())
+    metadata.setString("general.name", config.name);
+  KeyWriter keys{metadata, architecture() + "."};
+  keys.count("vocab_size", config.vocabularySize);
+  keys.count("context_length", config.maxPositions);
+  keys.count("embedding_length", config.hiddenSize);
+  keys.count("block_count", config.layers);
+  keys.count("feed_forward_length", config.intermediateSize);
+  if (config.experts > 0) {
+    keys.count("expert_count", config.experts);
+    keys.count("expert_used_count", config.expertsPerToken);
+    if (config.expertSize != config.intermediateSize)
+      keys.count("expert_feed_forward_length", config.expertSize);
   }
-  // The rest of the scaling follows from ropeFactors().
-  if (ropeScaling.kind == RopeScaling::Kind::Llama3)
-    count("rope.scaling.original_context_length", ropeScaling.originalContext);
+  keys.count("attention.head_count", config.heads);
+  keys.count("attention.head_count_kv", config.kvHeads);
+  keys.count("attention.key_length", config.headDim);
+  keys.count("attention.value_length", config.headDim);
+  keys.number("attention.layer_norm_rms_epsilon", config.rmsNormEps);
+  keys.number("attn_logit_softcapping", config.attentionSoftcap);
+  keys.number("final_logit_softcapping", config.logitSoftcap);
+  writeWindow(keys, config);
+  writeRope(keys, config);
 }

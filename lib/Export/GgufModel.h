@@ -1,5 +1,4 @@
-//===- GgufModel.h - what a GGUF file says about a model
-//---------------------===//
+//===- GgufModel.h - what a GGUF file says about a model --------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -9,37 +8,41 @@
 
 #include "qopt/IO/GgufMetadata.h"
 #include "qopt/IO/TokenizerData.h"
-#include "qopt/Import/Architecture.h"
-#include "qopt/Numerics/RopeScaling.h"
+#include "qopt/Import/ModelConfig.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
-#include <optional>
-
 namespace qopt::detail {
 
-/// `llm.config`, as far as a GGUF file repeats it.
+/// Numbers that a file has in a tensor of their own, F32.
+struct GgufNumbers {
+  std::string name;
+  std::vector<float> values;
+};
+
+/// `llm.config`, and how its model is written down.
 struct GgufModel {
-  const Architecture *family = nullptr;
-  std::string architecture; // `general.architecture`
-  std::string name;         // may be empty
-  int64_t hiddenSize, layers, heads, kvHeads, headDim, intermediateSize,
-      vocabularySize, maxPositions;
-  double rmsNormEps, ropeTheta;
-  RopeScaling ropeScaling;
-  std::optional<int64_t> slidingWindow;
+  ModelConfig config;
   /// Whether rows of q and k must be reordered to rotate neighbours.
   bool reordersHeads = false;
 
-  /// Errors name the missing or wrong key.
+  /// Errors name the missing or wrong key, or what the module computes and a
+  /// file of its architecture cannot say.
   static Result<GgufModel> read(mlir::ModuleOp module);
 
-  /// What rotary frequencies are divided by, for `rope_freqs.weight`; empty if
-  /// there is no such tensor.
-  std::vector<float> ropeFactors() const;
+  /// `general.architecture`
+  std::string architecture() const {
+    return std::string(config.architecture->ggufName);
+  }
+  /// The divisors of rotary frequencies.
+  std::vector<GgufNumbers> ropeNumbers() const;
 
   void writeKeys(GgufMetadata &metadata) const;
 };
+
+/// Refuses what a module computes and no key of its architecture can say:
+/// whoever reads the file would compute something else.
+Status checkComputation(mlir::ModuleOp module, const GgufModel &model);
 
 /// The tokenizer with exactly `vocabularySize` entries: ids that have an
 /// embedding but no token are marked unused. More tokens than embeddings are an

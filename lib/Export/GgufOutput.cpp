@@ -65,9 +65,9 @@ GgufOutput::create(const std::string &path, const GgufMetadata &metadata,
   return output;
 }
 
-Status GgufOutput::write(size_t index, ByteSpan bytes) {
+Status GgufOutput::write(size_t index, uint64_t offset, ByteSpan bytes) {
   const Place &place = places[index];
-  return writers[place.part].write(place.name, bytes);
+  return writers[place.part].writePart(place.name, offset, bytes);
 }
 
 Status GgufOutput::finish() {

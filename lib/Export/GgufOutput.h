@@ -21,8 +21,8 @@ public:
                                    const std::vector<GgufDeclaration> &tensors,
                                    int64_t parts, bool overwrite);
 
-  /// Writes tensor `index` of the declarations.
-  Status write(size_t index, ByteSpan bytes);
+  /// Writes bytes of tensor `index` of the declarations, from `offset` on.
+  Status write(size_t index, uint64_t offset, ByteSpan bytes);
   /// Makes the files appear: the first part, by which a model is opened, last.
   Status finish();
 

@@ -1,14 +1,15 @@
-//===- GgufTensors.cpp - the weights of a module as GGUF tensors
-//-------------===//
+//===- GgufTensors.cpp - the weights of a module as GGUF tensors ----------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
 #include "GgufTensors.h"
 
+#include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
 #include "qopt/Formats/GroupedBlocks.h"
 #include "qopt/Numerics/GgufEncode.h"
+#include "qopt/Transforms/Importance.h"
 
 #include "mlir/IR/SymbolTable.h"
 
@@ -25,12 +26,29 @@ struct Planner {
   const GgufModel &model;
   std::optional<GgufType> floatType;
   SymbolTable symbols;
+  llvm::StringMap<float> normOffsets;
   std::vector<GgufWeight> weights;
   DenseSet<Operation *> placed;
 
-  /// A missing weight is an error unless models may lack it.
+  /// A missing weight is an error unless models may lack it. What experts have
+  /// each is added as one tensor.
   Status add(const WeightId &id);
+
+private:
+  Result<GgufWeight> plan(const WeightId &id, ml_program::GlobalOp global);
 };
+
+/// What llm.rms_norm adds to the weight of each symbol.
+llvm::StringMap<float> findNormOffsets(ModuleOp module) {
+  llvm::StringMap<float> offsets;
+  module.walk([&](llm::RmsNormOp norm) {
+    auto load = norm.getWeight().getDefiningOp<ml_program::GlobalLoadConstOp>();
+    if (load && norm.getOffset())
+      offsets[load.getGlobal().getLeafReference().getValue()] =
+          norm.getOffset()->convertToFloat();
+  });
+  return offsets;
+}
 
 GgufType floatTypeOf(Type elementType) {
   if (elementType.isF32())
@@ -68,8 +86,6 @@ bool isOptional(WeightRole role) {
   case WeightRole::KeyBias:
   case WeightRole::ValueBias:
   case WeightRole::AttentionOutputBias:
-  case WeightRole::QueryNorm:
-  case WeightRole::KeyNorm:
   case WeightRole::GateBias:
   case WeightRole::UpBias:
   case WeightRole::DownBias:
@@ -83,9 +99,9 @@ bool isOptional(WeightRole role) {
 /// Heads whose rows the role holds, 0 for other weights.
 int64_t rotatedHeads(WeightRole role, const GgufModel &model) {
   if (role == WeightRole::Query || role == WeightRole::QueryBias)
-    return model.heads;
+    return model.config.heads;
   if (role == WeightRole::Key || role == WeightRole::KeyBias)
-    return model.kvHeads;
+    return model.config.kvHeads;
   return 0;
 }
 
@@ -96,14 +112,8 @@ tl::unexpected<Error> at(ml_program::GlobalOp global, const Error &error) {
 
 } // namespace
 
-Status Planner::add(const WeightId &id) {
-  auto global = symbols.lookup<ml_program::GlobalOp>(id.symbol());
-  if (!global) {
-    if (isOptional(id.role))
-      return {};
-    return badInput("the module has no weight @", id.symbol(),
-                    "; only a model as qopt import makes it can be exported");
-  }
+Result<GgufWeight> Planner::plan(const WeightId &id,
+                                 ml_program::GlobalOp global) {
   auto type = dyn_cast<ShapedType>(global.getType());
   if (!type || !type.hasStaticShape() || type.getRank() < 1 ||
       type.getRank() > 2)
@@ -111,38 +121,73 @@ Status Planner::add(const WeightId &id) {
   auto tensor = tensorType(global, floatType);
   if (!tensor)
     return at(global, tensor.error());
-  GgufWeight weight{global, {id.gguf(), *tensor, {}}};
+  // Small, and it decides where tokens go: never less than f32.
+  if (id.role == WeightRole::Router && !weightScheme(type))
+    tensor = GgufType::F32;
+  GgufWeight weight{{global}, {id.gguf(), *tensor, {}}};
   for (int64_t extent : llvm::reverse(type.getShape()))
     weight.declaration.dims.push_back(extent);
   int64_t heads = model.reordersHeads ? rotatedHeads(id.role, model) : 0;
+  int64_t headDim = model.config.headDim;
   if (heads > 0) {
-    if (type.getDimSize(0) != heads * model.headDim)
+    if (type.getDimSize(0) != heads * headDim)
       return badInput("@", id.symbol(), " has ", type.getDimSize(0),
-                      " rows, but ", heads, " heads of ", model.headDim,
-                      " channels need ", heads * model.headDim);
-    weight.headDim = model.headDim;
+                      " rows, but ", heads, " heads of ", headDim,
+                      " channels need ", heads * headDim);
+    weight.headDim = headDim;
   }
-  placed.insert(global);
-  weights.push_back(std::move(weight));
+  weight.offset = normOffsets.lookup(id.symbol());
+  return weight;
+}
+
+Status Planner::add(const WeightId &id) {
+  int64_t experts = id.isExpert() ? model.config.experts : 1;
+  for (int64_t expert = 0; expert < experts; ++expert) {
+    WeightId each{id.role, id.layer, expert};
+    auto global = symbols.lookup<ml_program::GlobalOp>(each.symbol());
+    if (!global) {
+      if (isOptional(id.role))
+        return {};
+      return badInput("the module has no weight @", each.symbol(),
+                      "; only a model as qopt import makes it can be exported");
+    }
+    QOPT_ASSIGN(GgufWeight weight, plan(each, global));
+    placed.insert(global);
+    if (expert == 0) {
+      weights.push_back(std::move(weight));
+      continue;
+    }
+    GgufWeight &first = weights.back();
+    if (weight.declaration.type != first.declaration.type ||
+        weight.declaration.dims != first.declaration.dims)
+      return badInput("@", each.symbol(), " differs in type or shape from @",
+                      WeightId{id.role, id.layer}.symbol(),
+                      "; a GGUF file holds them in one tensor");
+    first.globals.push_back(global);
+  }
+  if (id.isExpert())
+    weights.back().declaration.dims.push_back(experts);
   return {};
 }
 
 Result<std::vector<GgufWeight>>
 qopt::detail::planTensors(ModuleOp module, const GgufModel &model,
                           std::optional<GgufType> floatType) {
-  Planner planner{model, floatType, SymbolTable(module), {}, {}};
+  Planner planner{
+      model, floatType, SymbolTable(module), findNormOffsets(module), {}, {}};
+  ModelConfig config = model.config;
+  config.queryKeyValueBias = config.outputBias = config.mlpBias = true;
   QOPT_CHECK(planner.add({WeightRole::Embedding}));
-  for (int64_t layer = 0; layer < model.layers; ++layer)
-    for (int role = int(WeightRole::AttentionNorm);
-         role < int(WeightRole::OutputNorm); ++role)
-      QOPT_CHECK(planner.add({WeightRole(role), layer}));
+  for (int64_t layer = 0; layer < config.layers; ++layer)
+    for (WeightRole role : config.blockRoles())
+      QOPT_CHECK(planner.add({role, layer}));
   QOPT_CHECK(planner.add({WeightRole::OutputNorm}));
   QOPT_CHECK(planner.add({WeightRole::Head}));
   for (auto global : module.getOps<ml_program::GlobalOp>())
     if (!planner.placed.contains(global))
       return badInput("@", global.getSymName().str(),
                       " has no place in a GGUF file of the ",
-                      model.architecture, " architecture");
+                      model.architecture(), " architecture");
   return std::move(planner.weights);
 }
 
@@ -161,14 +206,15 @@ static std::vector<uint8_t> reorderHeads(const std::vector<uint8_t> &rows,
 }
 
 static Result<GgufBytes> naturalBytes(const WeightSource &source,
-                                      const GgufDeclaration &tensor,
+                                      const GgufWeight &weight, size_t index,
                                       const ImportanceMatrix *importance,
                                       ThreadPool &pool) {
-  const GgufType target = tensor.type;
+  const GgufType target = weight.declaration.type;
+  const float offset = weight.offset;
   ShapedType type = source.type();
   SchemeAttrInterface scheme = weightScheme(type);
   bool stored = isa_and_nonnull<GgufAttr>(scheme) ||
-                (!scheme && !source.isView() &&
+                (!scheme && !source.isView() && offset == 0 &&
                  floatTypeOf(type.getElementType()) == target);
   if (stored) {
     ByteSpan bytes = source.schemeComponents().front();
@@ -181,33 +227,42 @@ static Result<GgufBytes> naturalBytes(const WeightSource &source,
   }
   std::vector<float> columnWeights;
   if (importance) {
-    int64_t matrices = tensor.dims.size() > 2 ? tensor.dims[2] : 1;
     QOPT_ASSIGN(columnWeights,
-                importance->weightsOf(tensor.name, source.columns(), matrices));
+                matrixWeights(*importance,
+                              {weight.declaration.name, int64_t(index),
+                               int64_t(weight.globals.size())},
+                              source.columns()));
   }
   QOPT_ASSIGN(std::vector<uint8_t> bytes,
               encodeBlocks(
                   *findFormat(target), source.rows(), source.columns(),
-                  [&](int64_t first, MutableMatrix rows) {
-                    return source.readRows(first, rows);
+                  [&](int64_t first, MutableMatrix rows) -> Status {
+                    QOPT_CHECK(source.readRows(first, rows));
+                    if (offset != 0)
+                      for (int64_t row = 0; row < rows.rows; ++row)
+                        for (int64_t i = 0; i < rows.columns; ++i)
+                          rows(row, i) += offset;
+                    return {};
                   },
                   pool, columnWeights));
   return GgufBytes{std::move(bytes)};
 }
 
 Result<GgufBytes> qopt::detail::tensorBytes(const GgufWeight &weight,
+                                            size_t index,
                                             const ImportanceMatrix *importance,
                                             SourceFiles &files,
                                             ThreadPool &pool) {
-  auto source = WeightSource::open(weight.global, files);
+  ml_program::GlobalOp global = weight.globals[index];
+  auto source = WeightSource::open(global, files);
   if (!source)
-    return at(weight.global, source.error());
-  auto result = naturalBytes(*source, weight.declaration, importance, pool);
+    return at(global, source.error());
+  auto result = naturalBytes(*source, weight, index, importance, pool);
   if (!result)
-    return at(weight.global, result.error());
+    return at(global, result.error());
   source->release();
   if (weight.headDim > 0)
-    result->bytes = reorderHeads(result->bytes, weight.declaration.dims.back(),
-                                 weight.headDim);
+    result->bytes = reorderHeads(
+        result->bytes, source->type().getShape().front(), weight.headDim);
   return result;
 }

@@ -18,12 +18,15 @@
 
 namespace qopt::detail {
 
-/// A weight and the tensor that it becomes.
+/// A tensor and what it is made from: one weight, or that of all experts one
+/// after the other.
 struct GgufWeight {
-  mlir::ml_program::GlobalOp global;
+  llvm::SmallVector<mlir::ml_program::GlobalOp, 1> globals;
   GgufDeclaration declaration;
   /// Channels of the heads whose rows are reordered, 0: none are.
   int64_t headDim = 0;
+  /// What is added to the weights of a norm, which files hold whole.
+  float offset = 0;
 };
 
 /// The tensors of a module in file order. Every global of the module must have
@@ -38,9 +41,9 @@ struct GgufBytes {
   float largestError = 0; // of rounded minima, see packGroupedBlocks
 };
 
-/// The bytes of a tensor. Floats are encoded with the weights that `importance`
-/// has for them; null for none. Errors name the global.
-Result<GgufBytes> tensorBytes(const GgufWeight &weight,
+/// The bytes of `weight.globals[index]`. Floats are encoded with the weights
+/// that `importance` has for them; null for none. Errors name the global.
+Result<GgufBytes> tensorBytes(const GgufWeight &weight, size_t index,
                               const ImportanceMatrix *importance,
                               SourceFiles &files, ThreadPool &pool);
 

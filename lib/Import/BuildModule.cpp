@@ -13,8 +13,6 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Verifier.h"
 
-#include <cmath>
-
 using namespace mlir;
 using namespace qopt;
 using qopt::llm::LLMDialect;
@@ -40,15 +38,27 @@ private:
 
   Value buildAttention(Value input);
   Value buildFeedForward(Value input);
+  Value buildDense(Value input);
+  Value buildExperts(Value input);
+  /// x after what attention or the feed-forward network adds to it.
+  Value addTo(Value x, Value change, WeightRole postNorm);
 
   /// A function (first, %pos, %kv) -> tensor<?xCxf32>, its body open.
   func::FuncOp beginFunction(StringRef name, Type first, int64_t channels);
   /// x · Wᵀ + b, if the model has such a bias.
   Value linear(Value input, WeightRole role,
                std::optional<WeightRole> bias = std::nullopt);
+  /// down · (activation(gate) · up)
+  Value gated(Value gate, Value up, WeightRole down,
+              std::optional<WeightRole> bias = std::nullopt);
   Value norm(Value input, WeightRole role);
   Value rope(Value input);
   Value load(WeightRole role);
+  /// The next `channels` channels from `offset` on, which then is behind them.
+  Value slice(Value input, int64_t &offset, int64_t channels);
+  FloatAttr optionalF32(std::optional<double> value) {
+    return value ? builder.getF32FloatAttr(*value) : FloatAttr();
+  }
   Value add(Value a, Value b) {
     return arith::AddFOp::create(builder, location, a, b);
   }
@@ -65,9 +75,9 @@ private:
   OpBuilder builder;
   Location location;
   OwningOpRef<ModuleOp> module;
-  llvm::StringMap<Type> typeOf; // of the globals
-  int64_t layer = 0;            // of the block being built
-  Value position, cache;        // of the function being built
+  llvm::StringMap<Type> typeOf;  // of the globals
+  int64_t layer = 0, expert = 0; // of what is being built
+  Value position, cache;         // of the function being built
 };
 
 } // namespace
@@ -106,8 +116,11 @@ Status ModuleBuilder::declareWeights() {
   QOPT_CHECK(declare({WeightRole::Embedding}));
   std::vector<WeightRole> roles = config.blockRoles();
   for (int64_t i = 0; i < config.layers; ++i)
-    for (WeightRole role : roles)
-      QOPT_CHECK(declare({role, i}));
+    for (WeightRole role : roles) {
+      bool perExpert = WeightId{role}.isExpert();
+      for (int64_t e = 0; e < (perExpert ? config.experts : 1); ++e)
+        QOPT_CHECK(declare({role, i, e}));
+    }
   QOPT_CHECK(declare({WeightRole::OutputNorm}));
   if (!config.tiedEmbeddings)
     QOPT_CHECK(declare({WeightRole::Head}));
@@ -115,7 +128,7 @@ Status ModuleBuilder::declareWeights() {
 }
 
 Value ModuleBuilder::load(WeightRole role) {
-  std::string symbol = WeightId{role, layer}.symbol();
+  std::string symbol = WeightId{role, layer, expert}.symbol();
   return ml_program::GlobalLoadConstOp::create(
       builder, location, typeOf.lookup(symbol),
       SymbolRefAttr::get(builder.getContext(), symbol));
@@ -135,30 +148,49 @@ Value ModuleBuilder::linear(Value input, WeightRole role,
 }
 
 Value ModuleBuilder::norm(Value input, WeightRole role) {
-  return llm::RmsNormOp::create(builder, location, input.getType(), input,
-                                load(role),
-                                builder.getF32FloatAttr(config.rmsNormEps),
-                                FloatAttr());
+  return llm::RmsNormOp::create(
+      builder, location, input.getType(), input, load(role),
+      builder.getF32FloatAttr(config.rmsNormEps),
+      config.normOffset != 0 ? builder.getF32FloatAttr(config.normOffset)
+                             : FloatAttr());
 }
 
 Value ModuleBuilder::rope(Value input) {
   return llm::RopeOp::create(
       builder, location, input.getType(), input, position,
       builder.getI64IntegerAttr(config.headDim),
-      builder.getF64FloatAttr(config.ropeTheta),
-      llm::ropeScalingAttr(builder.getContext(), config.ropeScaling),
+      builder.getF64FloatAttr(config.ropeThetaOf(layer)),
+      llm::ropeScalingAttr(builder.getContext(), config.ropeScalingOf(layer)),
       config.interleavedRope ? builder.getUnitAttr() : UnitAttr(),
-      IntegerAttr());
+      config.rotatedChannels() != config.headDim
+          ? builder.getI64IntegerAttr(config.rotatedChannels())
+          : IntegerAttr());
+}
+
+Value ModuleBuilder::slice(Value input, int64_t &offset, int64_t channels) {
+  Value part = llm::SliceOp::create(builder, location, hidden(channels), input,
+                                    builder.getI64IntegerAttr(offset));
+  offset += channels;
+  return part;
 }
 
 Value ModuleBuilder::buildAttention(Value input) {
   auto biased = [&](WeightRole bias) {
     return config.queryKeyValueBias ? std::optional(bias) : std::nullopt;
   };
-  Value query = linear(input, WeightRole::Query, biased(WeightRole::QueryBias));
-  Value key = linear(input, WeightRole::Key, biased(WeightRole::KeyBias));
-  Value value = linear(input, WeightRole::Value, biased(WeightRole::ValueBias));
-  if (config.headNorm) {
+  Value query, key, value;
+  if (config.architecture->fusedProjections) {
+    Value all = linear(input, WeightRole::QueryKeyValue);
+    int64_t offset = 0, shared = config.kvHeads * config.headDim;
+    query = slice(all, offset, config.heads * config.headDim);
+    key = slice(all, offset, shared);
+    value = slice(all, offset, shared);
+  } else {
+    query = linear(input, WeightRole::Query, biased(WeightRole::QueryBias));
+    key = linear(input, WeightRole::Key, biased(WeightRole::KeyBias));
+    value = linear(input, WeightRole::Value, biased(WeightRole::ValueBias));
+  }
+  if (config.architecture->headNorm) {
     query = norm(query, WeightRole::QueryNorm);
     key = norm(key, WeightRole::KeyNorm);
   }
@@ -169,24 +201,67 @@ Value ModuleBuilder::buildAttention(Value input) {
       builder, location, query.getType(), query, key, value, cache,
       builder.getI64IntegerAttr(layer), builder.getI64IntegerAttr(config.heads),
       builder.getI64IntegerAttr(config.kvHeads),
-      builder.getF32FloatAttr(1 / std::sqrt(double(config.headDim))),
-      window ? builder.getI64IntegerAttr(*window) : IntegerAttr(), FloatAttr());
+      builder.getF32FloatAttr(config.attentionScale()),
+      window ? builder.getI64IntegerAttr(*window) : IntegerAttr(),
+      optionalF32(config.attentionSoftcap));
   return linear(attended, WeightRole::AttentionOutput,
                 config.outputBias
                     ? std::optional(WeightRole::AttentionOutputBias)
                     : std::nullopt);
 }
 
-Value ModuleBuilder::buildFeedForward(Value input) {
+Value ModuleBuilder::gated(Value gate, Value up, WeightRole down,
+                           std::optional<WeightRole> bias) {
+  Value product = llm::GatedOp::create(
+      builder, location, gate.getType(), gate, up,
+      llm::ActivationAttr::get(builder.getContext(), config.activation));
+  return linear(product, down, bias);
+}
+
+Value ModuleBuilder::buildDense(Value input) {
+  if (config.architecture->fusedProjections) {
+    Value both = linear(input, WeightRole::GateUp);
+    int64_t offset = 0;
+    Value gate = slice(both, offset, config.intermediateSize);
+    Value up = slice(both, offset, config.intermediateSize);
+    return gated(gate, up, WeightRole::Down);
+  }
   auto biased = [&](WeightRole bias) {
     return config.mlpBias ? std::optional(bias) : std::nullopt;
   };
   Value gate = linear(input, WeightRole::Gate, biased(WeightRole::GateBias));
   Value up = linear(input, WeightRole::Up, biased(WeightRole::UpBias));
-  Value gated = llm::GatedOp::create(
-      builder, location, gate.getType(), gate, up,
-      llm::ActivationAttr::get(builder.getContext(), config.activation));
-  return linear(gated, WeightRole::Down, biased(WeightRole::DownBias));
+  return gated(gate, up, WeightRole::Down, biased(WeightRole::DownBias));
+}
+
+Value ModuleBuilder::buildExperts(Value input) {
+  Value logits = linear(input, WeightRole::Router);
+  Value weights = llm::RouteOp::create(
+      builder, location, logits.getType(), logits,
+      builder.getI64IntegerAttr(config.expertsPerToken),
+      config.normalizedRouting ? builder.getUnitAttr() : UnitAttr());
+  SmallVector<Value> outputs;
+  for (expert = 0; expert < config.experts; ++expert) {
+    Value rows =
+        llm::DispatchOp::create(builder, location, input.getType(), input,
+                                weights, builder.getI64IntegerAttr(expert));
+    Value gate = linear(rows, WeightRole::ExpertGate);
+    Value up = linear(rows, WeightRole::ExpertUp);
+    outputs.push_back(gated(gate, up, WeightRole::ExpertDown));
+  }
+  expert = 0;
+  return llm::CombineOp::create(builder, location, input.getType(), weights,
+                                outputs);
+}
+
+Value ModuleBuilder::buildFeedForward(Value input) {
+  return config.architecture->hasExperts() ? buildExperts(input)
+                                           : buildDense(input);
+}
+
+Value ModuleBuilder::addTo(Value x, Value change, WeightRole postNorm) {
+  return add(x,
+             config.architecture->postNorms ? norm(change, postNorm) : change);
 }
 
 //===----------------------------------------------------------------------===//
@@ -218,8 +293,10 @@ void ModuleBuilder::buildBlock(int64_t index) {
       blockName(layer), hidden(config.hiddenSize), config.hiddenSize);
   function->setAttr(LLMDialect::kBlock, builder.getI64IntegerAttr(layer));
   Value x = function.getArgument(0);
-  x = add(x, buildAttention(norm(x, WeightRole::AttentionNorm)));
-  x = add(x, buildFeedForward(norm(x, WeightRole::FeedForwardNorm)));
+  x = addTo(x, buildAttention(norm(x, WeightRole::AttentionNorm)),
+            WeightRole::PostAttentionNorm);
+  x = addTo(x, buildFeedForward(norm(x, WeightRole::FeedForwardNorm)),
+            WeightRole::PostFeedForwardNorm);
   func::ReturnOp::create(builder, location, x);
 }
 
@@ -228,7 +305,7 @@ void ModuleBuilder::buildForward() {
       beginFunction("forward", indices(), config.vocabularySize);
   Value x = llm::EmbeddingOp::create(
       builder, location, hidden(config.hiddenSize), function.getArgument(0),
-      load(WeightRole::Embedding), FloatAttr());
+      load(WeightRole::Embedding), optionalF32(config.embeddingScale));
   for (int64_t i = 0; i < config.layers; ++i)
     x = func::CallOp::create(builder, location, blockName(i),
                              TypeRange{x.getType()},
@@ -237,6 +314,9 @@ void ModuleBuilder::buildForward() {
   x = norm(x, WeightRole::OutputNorm);
   x = linear(x,
              config.tiedEmbeddings ? WeightRole::Embedding : WeightRole::Head);
+  if (config.logitSoftcap)
+    x = llm::SoftcapOp::create(builder, location, x.getType(), x,
+                               builder.getF32FloatAttr(*config.logitSoftcap));
   func::ReturnOp::create(builder, location, x);
 }
 

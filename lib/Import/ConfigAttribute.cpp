@@ -10,25 +10,54 @@
 using namespace mlir;
 using namespace qopt;
 
+static StringRef scalingName(RopeScaling::Kind kind) {
+  switch (kind) {
+  case RopeScaling::Kind::None:
+    break;
+  case RopeScaling::Kind::Linear:
+    return "linear";
+  case RopeScaling::Kind::Llama3:
+    return "llama3";
+  case RopeScaling::Kind::Yarn:
+    return "yarn";
+  case RopeScaling::Kind::LongRope:
+    return "longrope";
+  }
+  return "default";
+}
+
 /// As `rope_scaling` stands in config.json.
 static DictionaryAttr scalingDictionary(Builder &builder,
                                         const RopeScaling &scaling) {
+  NamedAttrList entries;
   auto number = [&](StringRef key, double value) {
-    return builder.getNamedAttr(key, builder.getF64FloatAttr(value));
+    entries.set(key, builder.getF64FloatAttr(value));
   };
-  bool linear = scaling.kind == RopeScaling::Kind::Linear;
-  SmallVector<NamedAttribute> entries = {
-      builder.getNamedAttr("rope_type",
-                           builder.getStringAttr(linear ? "linear" : "llama3")),
-      number("factor", scaling.factor)};
-  if (!linear) {
-    entries.push_back(number("low_freq_factor", scaling.lowFrequencyFactor));
-    entries.push_back(number("high_freq_factor", scaling.highFrequencyFactor));
-    entries.push_back(builder.getNamedAttr(
-        "original_max_position_embeddings",
-        builder.getI64IntegerAttr(scaling.originalContext)));
+  auto numbers = [&](StringRef key, const std::vector<double> &values) {
+    entries.set(key, builder.getF64ArrayAttr(values));
+  };
+  using Kind = RopeScaling::Kind;
+  entries.set("rope_type", builder.getStringAttr(scalingName(scaling.kind)));
+  if (scaling.kind != Kind::LongRope)
+    number("factor", scaling.factor);
+  if (scaling.kind != Kind::Linear)
+    entries.set("original_max_position_embeddings",
+                builder.getI64IntegerAttr(scaling.originalContext));
+  if (scaling.kind == Kind::Llama3) {
+    number("low_freq_factor", scaling.lowFrequencyFactor);
+    number("high_freq_factor", scaling.highFrequencyFactor);
   }
-  return builder.getDictionaryAttr(entries);
+  if (scaling.kind == Kind::Yarn) {
+    number("beta_fast", scaling.betaFast);
+    number("beta_slow", scaling.betaSlow);
+  }
+  if (scaling.kind == Kind::LongRope) {
+    numbers("short_factor", scaling.shortFactors);
+    numbers("long_factor", scaling.longFactors);
+  }
+  if (scaling.kind == Kind::Yarn || scaling.kind == Kind::LongRope)
+    number("attention_factor", scaling.magnitude);
+  return entries.getDictionary(builder.getContext());
 }
 
 /// The name of an activation in config.json.
@@ -47,6 +76,7 @@ static StringRef activationName(llm::Activation activation) {
 DictionaryAttr qopt::configAttribute(MLIRContext &context,
                                      const ModelConfig &config) {
   Builder builder(&context);
+  const Architecture &family = *config.architecture;
   NamedAttrList entries;
   auto set = [&](StringRef key, Attribute value) { entries.set(key, value); };
   auto text = [&](StringRef key, StringRef value) {
@@ -62,7 +92,7 @@ DictionaryAttr qopt::configAttribute(MLIRContext &context,
     set(key, builder.getF64FloatAttr(value));
   };
 
-  text("arch", StringRef(config.architecture->name));
+  text("arch", StringRef(family.name));
   if (!config.name.empty())
     text("name", config.name);
   count("hidden_size", config.hiddenSize);
@@ -77,12 +107,35 @@ DictionaryAttr qopt::configAttribute(MLIRContext &context,
   number("rope_theta", config.ropeTheta);
   if (config.ropeScaling.kind != RopeScaling::Kind::None)
     set("rope_scaling", scalingDictionary(builder, config.ropeScaling));
-  text("hidden_act", activationName(config.activation));
+  if (config.rotatedChannels() != config.headDim)
+    number("partial_rotary_factor",
+           double(config.rotatedChannels()) / double(config.headDim));
+  if (config.localRopeTheta)
+    number("rope_local_base_freq", *config.localRopeTheta);
+  text(family.activationKey, activationName(config.activation));
   flag("attention_bias", config.queryKeyValueBias);
   flag("mlp_bias", config.mlpBias);
   flag("tie_word_embeddings", config.tiedEmbeddings);
   if (config.slidingWindow)
     count("sliding_window", *config.slidingWindow);
+  if (config.slidingWindow && !config.windowed.empty()) {
+    SmallVector<StringRef> types;
+    for (bool windowed : config.windowed)
+      types.push_back(windowed ? "sliding_attention" : "full_attention");
+    set("layer_types", builder.getStrArrayAttr(types));
+  }
+  for (auto [key, value] :
+       {std::pair{"query_pre_attn_scalar", config.attentionScalar},
+        {"attn_logit_softcapping", config.attentionSoftcap},
+        {"final_logit_softcapping", config.logitSoftcap}})
+    if (value)
+      number(key, *value);
+  if (config.experts > 0) {
+    count(family.expertsKey, config.experts);
+    count("num_experts_per_tok", config.expertsPerToken);
+    count(family.expertSizeKey, config.expertSize);
+    flag("norm_topk_prob", config.normalizedRouting);
+  }
   if (config.bosToken)
     count("bos_token_id", *config.bosToken);
   if (config.eosTokens.size() == 1)

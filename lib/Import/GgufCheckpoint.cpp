@@ -27,8 +27,8 @@ public:
     return part == 0 ? "ckpt" : "ckpt" + std::to_string(part);
   }
 
-  GgufDirectory(MLIRContext &context, const GgufFile &file)
-      : context(context), file(file) {}
+  GgufDirectory(MLIRContext &context, const GgufFile &file, int64_t experts)
+      : context(context), file(file), experts(experts) {}
 
   Result<StoredWeight> get(const WeightId &id) override;
 
@@ -43,19 +43,20 @@ public:
 
 private:
   /// Null for a type that no weight may have.
-  ShapedType typeOf(const GgufTensor &tensor) const;
+  ShapedType typeOf(GgufType type, SmallVector<int64_t> shape) const;
 
   MLIRContext &context;
   const GgufFile &file;
+  int64_t experts; // that lie in the tensor of an expert's weight
   std::set<std::string> used;
 };
 
 } // namespace
 
-ShapedType GgufDirectory::typeOf(const GgufTensor &tensor) const {
-  SmallVector<int64_t> shape(llvm::reverse(tensor.dims));
+ShapedType GgufDirectory::typeOf(GgufType type,
+                                 SmallVector<int64_t> shape) const {
   Builder builder(&context);
-  switch (tensor.type) {
+  switch (type) {
   case GgufType::F32:
     return RankedTensorType::get(shape, builder.getF32Type());
   case GgufType::F16:
@@ -65,10 +66,10 @@ ShapedType GgufDirectory::typeOf(const GgufTensor &tensor) const {
   default:
     break;
   }
-  if (!findFormat(tensor.type)->quantized || shape.size() != 2)
+  if (!findFormat(type)->quantized || shape.size() != 2)
     return {};
   return PackedType::get(&context, shape, builder.getF16Type(),
-                         GgufAttr::get(&context, tensor.type),
+                         GgufAttr::get(&context, type),
                          BlocksAttr::get(&context));
 }
 
@@ -81,13 +82,22 @@ Result<StoredWeight> GgufDirectory::get(const WeightId &id) {
   used.insert(name);
   std::string place =
       str(file.parts()[tensor->part]->path(), ": tensor ", quote(name));
-  ShapedType type = typeOf(*tensor);
+  SmallVector<int64_t> shape(llvm::reverse(tensor->dims));
+  if (id.isExpert()) {
+    if (shape.size() != 3 || shape.front() != experts)
+      return badInput(place, " must hold one matrix for each of ", experts,
+                      " experts");
+    shape.erase(shape.begin());
+  }
+  ShapedType type = typeOf(tensor->type, shape);
   if (!type)
     return badInput(place, " is ", findFormat(tensor->type)->ggmlName, " of ",
                     tensor->dims.size(),
                     " dimensions; norms and biases must be floats, and other "
                     "weights matrices");
-  return StoredWeight{ExternAttr::get(&context, sourceName(tensor->part), name),
+  return StoredWeight{ExternAttr::get(&context, sourceName(tensor->part), name,
+                                      id.isExpert() ? id.expert : 0,
+                                      id.isExpert() ? experts : 0),
                       type, std::move(place)};
 }
 
@@ -97,7 +107,7 @@ Result<ImportedModel> qopt::importGguf(MLIRContext &context,
   QOPT_ASSIGN(GgufFile file, GgufFile::open(path));
   QOPT_ASSIGN(ModelConfig config, readGgufConfig(file));
   ImportedModel result;
-  GgufDirectory weights(context, file);
+  GgufDirectory weights(context, file, config.experts);
   QOPT_ASSIGN(result.module, buildModule(context, config, weights));
   NamedAttrList sources;
   for (auto [part, mapped] : llvm::enumerate(file.parts())) {
@@ -113,7 +123,7 @@ Result<ImportedModel> qopt::importGguf(MLIRContext &context,
       ->setAttr(QOptDialect::kSources, sources.getDictionary(&context));
 
   for (const std::string &name : weights.unused())
-    if (name != "rope_freqs.weight")
+    if (!StringRef(name).starts_with("rope_f")) // freqs, factors_long, _short
       result.remarks.push_back(
           str(path, ": tensor ", quote(name), " is not used by the model"));
   if (file.metadata().contains("tokenizer.ggml.model")) {

@@ -6,6 +6,8 @@
 #include "qopt/Import/GgufConfig.h"
 #include "GgufKeys.h"
 
+#include <cmath>
+
 using namespace qopt;
 using namespace qopt::detail;
 
@@ -42,7 +44,16 @@ static Status checkKind(const GgufFile &file) {
 static Result<const Architecture *> readArchitecture(const GgufFile &file) {
   constexpr std::string_view key = "general.architecture";
   QOPT_ASSIGN(std::string_view name, file.metadata().getString(key));
-  const Architecture *architecture = findGgufArchitecture(name);
+  QOPT_ASSIGN(
+      int64_t experts,
+      GgufKeys(file, name).count("expert_count", {0, limits::experts.most}, 0));
+  const Architecture *architecture = findGgufArchitecture(name, experts > 0);
+  if (!architecture && findGgufArchitecture(name, experts == 0))
+    return GgufKeys(file, name)
+        .error("expert_count",
+               experts > 0 ? "mixtures of experts are not supported in this "
+                             "architecture"
+                           : "must be above 0");
   if (!architecture)
     return badInput(file.file().path(), ": key ", quote(key), ": ", quote(name),
                     " is not supported; supported are ",
@@ -50,11 +61,9 @@ static Result<const Architecture *> readArchitecture(const GgufFile &file) {
   return architecture;
 }
 
-/// Keys that change what a model computes.
-static Status checkNeutral(const GgufKeys &keys) {
-  QOPT_ASSIGN(int64_t experts, keys.count("expert_count", {0, INT64_MAX}, 0));
-  if (experts > 0)
-    return keys.error("expert_count", "mixtures of experts are not supported");
+/// Keys that change what a model computes, in architectures that do not have
+/// them.
+static Status checkNeutral(const GgufKeys &keys, const Architecture &family) {
   QOPT_ASSIGN(bool causal,
               keys.metadata().getBool(keys.full("attention.causal"), true));
   if (!causal)
@@ -62,9 +71,14 @@ static Status checkNeutral(const GgufKeys &keys) {
                       "attention to later tokens is not supported");
   for (std::string_view key :
        {"logit_scale", "embedding_scale", "residual_scale", "attention.scale",
-        "attn_logit_softcapping", "final_logit_softcapping",
-        "attention.clamp_kqv", "attention.max_alibi_bias"})
+        "attention.clamp_kqv", "attention.max_alibi_bias",
+        "expert_shared_count", "expert_weights_scale",
+        "leading_dense_block_count"})
     if (keys.has(key))
+      return keys.error(key, "is not supported");
+  for (std::string_view key :
+       {"attn_logit_softcapping", "final_logit_softcapping"})
+    if (keys.has(key) && !family.softcaps)
       return keys.error(key, "is not supported");
   return {};
 }
@@ -129,20 +143,62 @@ static Status readShape(const GgufKeys &keys, ModelConfig &config) {
                          keys.full("attention.key_length")});
 }
 
-/// The key holds for every layer, as in Mistral; which layers of a Qwen2 have
-/// a window, a file does not say.
+/// Where the key holds for some layers, which they are follows from the
+/// architecture, except that a file does not say it of a Qwen2.
 static Status readWindow(const GgufKeys &keys, ModelConfig &config) {
-  constexpr std::string_view key = "attention.sliding_window";
-  QOPT_ASSIGN(int64_t window, keys.count(key, {0, limits::positions.most}, 0));
+  using Window = Architecture::Window;
+  constexpr std::string_view key = "attention.sliding_window",
+                             periodKey = "attention.sliding_window_pattern";
+  const Architecture &family = *config.architecture;
+  // What Gemma 2 means by silence.
+  int64_t usual = family.name == "gemma2" ? 4096 : 0;
+  QOPT_ASSIGN(int64_t window,
+              keys.count(key, {0, limits::positions.most}, usual));
   if (window == 0)
     return {};
-  if (config.architecture->window == Architecture::Window::ByConfig) {
+  if (family.window == Window::ByConfig) {
     if (window >= config.maxPositions)
       return {};
-    return keys.error(key, "is not supported in ",
-                      config.architecture->ggufName, " models");
+    return keys.error(key, "is not supported in ", family.ggufName, " models");
   }
   config.slidingWindow = window;
+  if (family.window == Window::Alternating) {
+    QOPT_ASSIGN(int64_t period, keys.count(periodKey, {1, limits::layers.most},
+                                           family.windowPeriod));
+    config.windowed = alternatingWindows(config.layers, period);
+  }
+  return {};
+}
+
+static Status readExperts(const GgufKeys &keys, ModelConfig &config) {
+  if (!config.architecture->hasExperts())
+    return {};
+  QOPT_ASSIGN(config.experts, keys.count("expert_count", limits::experts));
+  QOPT_ASSIGN(config.expertsPerToken,
+              keys.count("expert_used_count", {1, config.experts}));
+  QOPT_ASSIGN(config.expertSize,
+              keys.count("expert_feed_forward_length", limits::intermediateSize,
+                         config.intermediateSize));
+  return {};
+}
+
+/// What these files leave to the program that reads them.
+static Status readScales(const GgufKeys &keys, ModelConfig &config) {
+  const Architecture &family = *config.architecture;
+  config.activation = family.activation == Architecture::Activation::GeluTanh
+                          ? llm::Activation::GeluTanh
+                          : llm::Activation::Silu;
+  if (family.scaledEmbedding)
+    config.embeddingScale = std::sqrt(double(config.hiddenSize));
+  if (family.attentionScalar)
+    config.attentionScalar = ggufAttentionScalar(config);
+  constexpr double most = 1e9;
+  for (auto [key, cap] :
+       {std::pair{"attn_logit_softcapping", &config.attentionSoftcap},
+        {"final_logit_softcapping", &config.logitSoftcap}})
+    if (keys.has(key)) {
+      QOPT_ASSIGN(*cap, keys.positive(key, most));
+    }
   return {};
 }
 
@@ -155,7 +211,6 @@ static void readTensors(const GgufFile &file, ModelConfig &config) {
   config.queryKeyValueBias = has(WeightRole::QueryBias);
   config.outputBias = has(WeightRole::AttentionOutputBias);
   config.mlpBias = has(WeightRole::GateBias);
-  config.headNorm = config.architecture->headNorm;
   config.tiedEmbeddings = !has(WeightRole::Head);
 }
 
@@ -189,8 +244,10 @@ Result<ModelConfig> qopt::readGgufConfig(const GgufFile &file) {
               file.metadata().getString("general.name", ""));
   config.name = name;
   GgufKeys keys(file, config.architecture->ggufName);
-  QOPT_CHECK(checkNeutral(keys));
+  QOPT_CHECK(checkNeutral(keys, *config.architecture));
   QOPT_CHECK(readShape(keys, config));
+  QOPT_CHECK(readExperts(keys, config));
+  QOPT_CHECK(readScales(keys, config));
   QOPT_CHECK(readWindow(keys, config));
   QOPT_CHECK(readGgufRope(file, keys, config));
   QOPT_CHECK(readSpecialTokens(keys, config));

@@ -33,6 +33,10 @@ public:
   }
   /// A number in (0, most].
   Result<double> positive(std::string_view key, double most) const;
+  Result<double> positive(std::string_view key, double most,
+                          double fallback) const {
+    return has(key) ? positive(key, most) : Result<double>(fallback);
+  }
 
   /// What is the matter with a key.
   template <typename... Parts>

@@ -6,7 +6,8 @@
 //
 // Files say how Llama 3.1 scales its frequencies by their divisors alone, one
 // per rotary pair, in the tensor rope_freqs.weight. The parameters are found
-// again from them, so that the module says what it computes.
+// again from them, so that the module says what it computes. LongRoPE is its
+// divisors, in rope_factors_short.weight and rope_factors_long.weight.
 //
 //===----------------------------------------------------------------------===//
 #include "GgufKeys.h"
@@ -18,7 +19,9 @@
 using namespace qopt;
 using namespace qopt::detail;
 
-static constexpr std::string_view kFactors = "rope_freqs.weight";
+static constexpr std::string_view kFactors = "rope_freqs.weight",
+                                  kContext =
+                                      "rope.scaling.original_context_length";
 
 std::optional<RopeScaling>
 qopt::findLlama3Scaling(const std::vector<float> &factors, double ropeTheta,
@@ -48,75 +51,112 @@ qopt::findLlama3Scaling(const std::vector<float> &factors, double ropeTheta,
   return scaling;
 }
 
-static Result<std::vector<float>>
-readFactors(const GgufFile &file, const GgufTensor &tensor, int64_t headDim) {
+/// One divisor for each rotated pair, at least `least`.
+static Result<std::vector<float>> readFactors(const GgufFile &file,
+                                              const GgufTensor &tensor,
+                                              int64_t pairs, double least) {
   const FormatRow &format = *findFormat(tensor.type);
-  if (format.quantized || tensor.rows() != 1 ||
-      tensor.rowLength() != headDim / 2)
-    return badInput(file.file().path(), ": tensor ", quote(kFactors),
-                    " must be ", headDim / 2,
+  if (format.quantized || tensor.rows() != 1 || tensor.rowLength() != pairs)
+    return badInput(file.file().path(), ": tensor ", quote(tensor.name),
+                    " must be ", pairs,
                     " floats, one for each pair of channels of a head");
   QOPT_ASSIGN(ByteSpan bytes, file.data(tensor));
   std::vector<float> factors(tensor.rowLength());
   format.decode(bytes.data(), factors.data(), tensor.rowLength());
   for (float factor : factors)
-    if (!(factor >= 1 && factor <= limits::mostRopeFactor))
-      return badInput(file.file().path(), ": tensor ", quote(kFactors),
-                      ": factors must be 1 to ", limits::mostRopeFactor,
-                      ", not ", factor);
+    if (!(factor > 0 && factor >= least && factor <= limits::mostRopeFactor))
+      return badInput(file.file().path(), ": tensor ", quote(tensor.name),
+                      ": factors must be ", least > 0 ? "1" : "above 0 and up",
+                      " to ", limits::mostRopeFactor, ", not ", factor);
   return factors;
 }
 
 /// `rope.scaling.*`; `rope.scale_linear` in older files.
-static Status readScaling(const GgufKeys &keys, RopeScaling &scaling) {
+static Status readScaling(const GgufKeys &keys, int64_t maxPositions,
+                          RopeScaling &scaling) {
   constexpr std::string_view typeKey = "rope.scaling.type";
+  constexpr double most = limits::mostRopeFactor;
   QOPT_ASSIGN(std::string_view type,
               keys.metadata().getString(keys.full(typeKey), "linear"));
-  if (type != "none" && type != "linear")
+  if (type != "none" && type != "linear" && type != "yarn" &&
+      type != "longrope")
     return keys.error(typeKey, quote(type),
-                      " is not supported; supported are none, linear");
-  constexpr std::string_view attentionKey = "rope.scaling.attn_factor";
-  QOPT_ASSIGN(double attention,
-              keys.metadata().getFloat(keys.full(attentionKey), 1));
-  if (attention != 1)
-    return keys.error(attentionKey, "must be 1, not ", attention);
-  if (type == "none")
+                      " is not supported; supported are none, linear, yarn, "
+                      "longrope");
+  QOPT_ASSIGN(scaling.magnitude,
+              keys.positive("rope.scaling.attn_factor", most, 1));
+  if (type == "none" || type == "longrope")
     return {};
   std::string_view factorKey = "rope.scaling.factor";
   if (!keys.has(factorKey) && keys.has("rope.scale_linear"))
     factorKey = "rope.scale_linear";
   if (!keys.has(factorKey) && !keys.has(typeKey))
     return {};
-  QOPT_ASSIGN(scaling.factor, keys.positive(factorKey, limits::mostRopeFactor));
-  if (scaling.factor != 1)
-    scaling.kind = RopeScaling::Kind::Linear;
+  QOPT_ASSIGN(scaling.factor, keys.positive(factorKey, most));
+  if (type == "linear") {
+    if (scaling.factor != 1)
+      scaling.kind = RopeScaling::Kind::Linear;
+    return {};
+  }
+  scaling.kind = RopeScaling::Kind::Yarn;
+  scaling.magnitude *= yarnMagnitude(scaling.factor);
+  QOPT_ASSIGN(scaling.betaFast,
+              keys.positive("rope.scaling.yarn_beta_fast", most, 32));
+  QOPT_ASSIGN(scaling.betaSlow,
+              keys.positive("rope.scaling.yarn_beta_slow", most, 1));
+  QOPT_ASSIGN(scaling.originalContext,
+              keys.count(kContext, limits::positions, maxPositions));
+  return {};
+}
+
+/// The divisors of LongRoPE; without them, nothing says what a magnitude is
+/// for.
+static Status readLongRope(const GgufFile &file, const GgufKeys &keys,
+                           ModelConfig &config) {
+  const GgufTensor *shortFactors = file.find("rope_factors_short.weight"),
+                   *longFactors = file.find("rope_factors_long.weight");
+  RopeScaling &scaling = config.ropeScaling;
+  if (!shortFactors && !longFactors) {
+    if (scaling.magnitude != 1 && scaling.kind != RopeScaling::Kind::Yarn)
+      return keys.error("rope.scaling.attn_factor", "must be 1, not ",
+                        scaling.magnitude);
+    return {};
+  }
+  const GgufTensor *present = longFactors ? longFactors : shortFactors;
+  if (!config.architecture->partialRotary || !shortFactors || !longFactors ||
+      scaling.kind != RopeScaling::Kind::None)
+    return badInput(file.file().path(), ": tensor ", quote(present->name),
+                    ": this scaling of rotary frequencies is not supported");
+  scaling.kind = RopeScaling::Kind::LongRope;
+  for (auto [tensor, divisors] :
+       {std::pair{shortFactors, &scaling.shortFactors},
+        {longFactors, &scaling.longFactors}}) {
+    QOPT_ASSIGN(std::vector<float> factors,
+                readFactors(file, *tensor, config.rotatedChannels() / 2, 0));
+    divisors->assign(factors.begin(), factors.end());
+  }
+  QOPT_ASSIGN(scaling.originalContext,
+              keys.count(kContext, limits::positions, config.maxPositions));
   return {};
 }
 
 static Status readFrequencyFactors(const GgufFile &file, const GgufKeys &keys,
                                    ModelConfig &config) {
-  for (const char *name :
-       {"rope_factors_long.weight", "rope_factors_short.weight"})
-    if (file.find(name))
-      return badInput(file.file().path(), ": tensor ", quote(name),
-                      ": this scaling of rotary frequencies is not supported");
   const GgufTensor *tensor = file.find(kFactors);
   if (!tensor)
     return {};
   QOPT_ASSIGN(std::vector<float> factors,
-              readFactors(file, *tensor, config.headDim));
+              readFactors(file, *tensor, config.headDim / 2, 1));
   if (std::ranges::all_of(factors, [](float factor) { return factor == 1; }))
     return {};
-  constexpr std::string_view contextKey =
-      "rope.scaling.original_context_length";
-  QOPT_ASSIGN(int64_t context, keys.count(contextKey, limits::positions,
+  QOPT_ASSIGN(int64_t context, keys.count(kContext, limits::positions,
                                           RopeScaling().originalContext));
   auto scaling = findLlama3Scaling(factors, config.ropeTheta, context);
   if (!scaling || config.ropeScaling.kind != RopeScaling::Kind::None)
     return badInput(file.file().path(), ": tensor ", quote(kFactors),
                     ": its factors are not those of Llama 3.1 with an original "
                     "context of ",
-                    context, " (key ", quote(keys.full(contextKey)),
+                    context, " (key ", quote(keys.full(kContext)),
                     "), and no others are supported");
   config.ropeScaling = *scaling;
   return {};
@@ -124,16 +164,21 @@ static Status readFrequencyFactors(const GgufFile &file, const GgufKeys &keys,
 
 Status detail::readGgufRope(const GgufFile &file, const GgufKeys &keys,
                             ModelConfig &config) {
+  const Architecture &family = *config.architecture;
   constexpr std::string_view dimensionKey = "rope.dimension_count";
-  QOPT_ASSIGN(int64_t rotated,
+  QOPT_ASSIGN(config.rotaryDim,
               keys.count(dimensionKey, limits::headDim, config.headDim));
-  if (rotated != config.headDim)
+  if (config.rotatedChannels() != config.headDim && !family.partialRotary)
     return keys.error(dimensionKey, "only whole heads can be rotated: must be ",
-                      config.headDim, ", not ", rotated);
-  if (keys.has("rope.freq_base")) {
-    QOPT_ASSIGN(config.ropeTheta,
-                keys.positive("rope.freq_base", limits::mostRopeTheta));
+                      config.headDim, ", not ", config.rotatedChannels());
+  constexpr double most = limits::mostRopeTheta;
+  QOPT_ASSIGN(config.ropeTheta, keys.positive("rope.freq_base", most, 10000));
+  if (family.localRope) {
+    QOPT_ASSIGN(config.localRopeTheta,
+                keys.positive("rope.freq_base_swa", most, 10000));
   }
-  QOPT_CHECK(readScaling(keys, config.ropeScaling));
-  return readFrequencyFactors(file, keys, config);
+  QOPT_CHECK(readScaling(keys, config.maxPositions, config.ropeScaling));
+  QOPT_CHECK(readLongRope(file, keys, config));
+  QOPT_CHECK(readFrequencyFactors(file, keys, config));
+  return checkRotation(config, keys.path(), keys.full(dimensionKey));
 }

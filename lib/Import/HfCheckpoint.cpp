@@ -87,7 +87,7 @@ TensorIndexDirectory::getQuantized(const WeightId &id,
 }
 
 Result<StoredWeight> TensorIndexDirectory::get(const WeightId &id) {
-  std::string name = id.huggingFace();
+  std::string name = id.huggingFace(*config.architecture);
   if (quantized && !index.find(name) && name.ends_with(".weight") &&
       config.shapeOf(id.role).size() == 2)
     return getQuantized(id, name.substr(0, name.size() - 7));
@@ -121,7 +121,7 @@ Result<StoredWeight> TensorIndexDirectory::get(const WeightId &id) {
 static bool isHarmless(StringRef name, const ModelConfig &config) {
   return name.ends_with("rotary_emb.inv_freq") ||
          (config.tiedEmbeddings &&
-          name == WeightId{WeightRole::Head}.huggingFace());
+          name == WeightId{WeightRole::Head}.huggingFace(*config.architecture));
 }
 
 Result<ImportedModel> qopt::importCheckpoint(MLIRContext &context,

@@ -4,24 +4,23 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Import/HfConfig.h"
+#include "HfKeys.h"
+
 #include "qopt/IO/TensorIndex.h"
 
+#include <cmath>
 #include <filesystem>
 
 using namespace qopt;
+using namespace qopt::detail;
 namespace fs = std::filesystem;
 
 //===----------------------------------------------------------------------===//
 // Checked members
 //===----------------------------------------------------------------------===//
 
-/// The member itself for error messages, or the object it is missing from.
-static JsonValue member(JsonValue object, std::string_view key) {
-  return object.find(key).value_or(object);
-}
-
-static Result<int64_t> readCount(JsonValue object, std::string_view key,
-                                 CountRange range) {
+Result<int64_t> detail::readCount(JsonValue object, std::string_view key,
+                                  CountRange range) {
   QOPT_ASSIGN(int64_t value, object.getInt(key));
   if (value < range.least || value > range.most)
     return member(object, key)
@@ -29,20 +28,32 @@ static Result<int64_t> readCount(JsonValue object, std::string_view key,
   return value;
 }
 
-static Result<int64_t> readCount(JsonValue object, std::string_view key,
-                                 CountRange range, int64_t fallback) {
+Result<int64_t> detail::readCount(JsonValue object, std::string_view key,
+                                  CountRange range, int64_t fallback) {
   return object.find(key) ? readCount(object, key, range)
                           : Result<int64_t>(fallback);
 }
 
-/// A number in (0, most].
-static Result<double> readPositive(JsonValue object, std::string_view key,
-                                   double most) {
+Result<double> detail::readPositive(JsonValue object, std::string_view key,
+                                    double most) {
   QOPT_ASSIGN(double value, object.getDouble(key));
   if (!(value > 0 && value <= most))
     return member(object, key)
         .error("must be above 0 and at most ", most, ", not ", value);
   return value;
+}
+
+Result<double> detail::readPositive(JsonValue object, std::string_view key,
+                                    double most, double fallback) {
+  return object.find(key) ? readPositive(object, key, most)
+                          : Result<double>(fallback);
+}
+
+Result<std::optional<double>>
+detail::readOptional(JsonValue object, std::string_view key, double most) {
+  if (!object.find(key))
+    return std::nullopt;
+  return readPositive(object, key, most);
 }
 
 static Status readToken(JsonValue value, int64_t vocabulary,
@@ -73,29 +84,34 @@ readTokens(JsonValue object, std::string_view key, int64_t vocabulary) {
 // What is refused
 //===----------------------------------------------------------------------===//
 
-/// Keys that change what a model computes, and the value that does not.
-static Status checkNeutral(JsonValue root) {
+/// Keys that change what a model computes, in families that do not have them.
+static Status checkNeutral(JsonValue root, const Architecture &family) {
+  constexpr std::string_view experts = "mixtures of experts are not supported",
+                             caps = "capped logits are not supported";
   struct {
     std::string_view key, reason;
+    bool allowed = false;
   } refused[] = {
-      {"auto_map", "the model needs Python code from its repository, which is "
-                   "never run"},
-      {"num_experts", "mixtures of experts are not supported"},
-      {"num_local_experts", "mixtures of experts are not supported"},
-      {"attn_logit_softcapping", "capped logits are not supported"},
-      {"final_logit_softcapping", "capped logits are not supported"},
+      {"auto_map",
+       "the model needs Python code from its repository, which is never run",
+       family.toleratesAutoMap},
+      {"num_experts", experts, family.expertsKey == "num_experts"},
+      {"num_local_experts", experts, family.expertsKey == "num_local_experts"},
+      {"attn_logit_softcapping", caps, family.softcaps},
+      {"final_logit_softcapping", caps, family.softcaps},
       {"embedding_multiplier", "scaled embeddings are not supported"},
       {"residual_multiplier", "scaled residuals are not supported"},
       {"attention_multiplier", "scaled attention is not supported"},
       {"logits_scaling", "scaled logits are not supported"},
   };
-  for (const auto &[key, reason] : refused)
-    if (std::optional<JsonValue> value = root.find(key))
+  for (const auto &[key, reason, allowed] : refused)
+    if (std::optional<JsonValue> value = root.find(key); value && !allowed)
       return value->error(reason);
-  QOPT_ASSIGN(double rotated, root.getDouble("partial_rotary_factor", 1));
-  if (rotated != 1)
-    return member(root, "partial_rotary_factor")
-        .error("only whole heads can be rotated");
+  QOPT_ASSIGN(bool bothWays,
+              root.getBool("use_bidirectional_attention", false));
+  if (bothWays)
+    return member(root, "use_bidirectional_attention")
+        .error("attention to later tokens is not supported");
   return {};
 }
 
@@ -116,73 +132,22 @@ static Result<const Architecture *> readArchitecture(JsonValue root) {
   return architecture;
 }
 
-static Result<llm::Activation> readActivation(JsonValue root) {
-  QOPT_ASSIGN(std::string_view name, root.getString("hidden_act", "silu"));
+static Result<llm::Activation> readActivation(JsonValue root,
+                                              const Architecture &family) {
+  bool gelu = family.activation == Architecture::Activation::GeluTanh;
+  QOPT_ASSIGN(std::string_view name,
+              root.getString(family.activationKey,
+                             gelu ? "gelu_pytorch_tanh" : "silu"));
   if (name == "silu" || name == "swish")
     return llm::Activation::Silu;
   if (name == "gelu")
     return llm::Activation::Gelu;
   if (name == "gelu_pytorch_tanh" || name == "gelu_new")
     return llm::Activation::GeluTanh;
-  return member(root, "hidden_act")
+  return member(root, family.activationKey)
       .error("'", name,
              "' is not supported; supported are silu, gelu, "
              "gelu_pytorch_tanh");
-}
-
-//===----------------------------------------------------------------------===//
-// Rotary embedding
-//===----------------------------------------------------------------------===//
-
-static Result<RopeScaling> readRopeScaling(JsonValue scaling) {
-  if (!scaling.isObject())
-    return scaling.error("must be an object");
-  const char *key = scaling.find("rope_type") ? "rope_type" : "type";
-  QOPT_ASSIGN(std::string_view type, scaling.getString(key, "default"));
-  RopeScaling result;
-  if (type == "default")
-    return result;
-  if (type != "linear" && type != "llama3")
-    return member(scaling, key)
-        .error("'", type,
-               "' is not supported; supported are "
-               "default, linear, llama3");
-  QOPT_ASSIGN(result.factor,
-              readPositive(scaling, "factor", limits::mostRopeFactor));
-  if (type == "linear") {
-    result.kind = RopeScaling::Kind::Linear;
-    return result;
-  }
-  result.kind = RopeScaling::Kind::Llama3;
-  QOPT_ASSIGN(result.lowFrequencyFactor,
-              readPositive(scaling, "low_freq_factor", limits::mostRopeFactor));
-  QOPT_ASSIGN(
-      result.highFrequencyFactor,
-      readPositive(scaling, "high_freq_factor", limits::mostRopeFactor));
-  if (result.lowFrequencyFactor >= result.highFrequencyFactor)
-    return member(scaling, "low_freq_factor")
-        .error("must be less than high_freq_factor");
-  QOPT_ASSIGN(result.originalContext,
-              readCount(scaling, "original_max_position_embeddings",
-                        limits::positions));
-  return result;
-}
-
-/// `rope_theta` and `rope_scaling`, or both inside `rope_parameters`.
-static Status readRope(JsonValue root, ModelConfig &config) {
-  std::optional<JsonValue> parameters = root.find("rope_parameters");
-  std::optional<JsonValue> scaling =
-      parameters ? parameters : root.find("rope_scaling");
-  if (scaling) {
-    QOPT_ASSIGN(config.ropeScaling, readRopeScaling(*scaling));
-  }
-  JsonValue place =
-      parameters && parameters->find("rope_theta") ? *parameters : root;
-  if (place.find("rope_theta")) {
-    QOPT_ASSIGN(config.ropeTheta,
-                readPositive(place, "rope_theta", limits::mostRopeTheta));
-  }
-  return {};
 }
 
 //===----------------------------------------------------------------------===//
@@ -207,26 +172,79 @@ static Status readLayerTypes(JsonValue types, ModelConfig &config) {
 }
 
 static Status readWindow(JsonValue root, ModelConfig &config) {
-  Architecture::Window kind = config.architecture->window;
-  if (kind == Architecture::Window::Never)
+  using Window = Architecture::Window;
+  const Architecture &family = *config.architecture;
+  if (family.window == Window::Never)
     return {};
-  bool conditional = kind == Architecture::Window::ByConfig;
-  if (conditional) {
+  if (family.window == Window::ByConfig) {
     QOPT_ASSIGN(bool used, root.getBool("use_sliding_window", false));
     if (!used)
       return {};
   }
-  if (!root.find("sliding_window"))
+  if (!root.find("sliding_window") && family.window != Window::Alternating)
     return {};
   QOPT_ASSIGN(config.slidingWindow,
               readCount(root, "sliding_window", limits::positions));
   if (std::optional<JsonValue> types = root.find("layer_types"))
     return readLayerTypes(*types, config);
-  if (conditional) {
+  if (family.window == Window::ByConfig) {
     QOPT_ASSIGN(int64_t first,
                 readCount(root, "max_window_layers", {0, limits::layers.most}));
     for (int64_t layer = 0; layer < config.layers; ++layer)
       config.windowed.push_back(layer >= first);
+  }
+  if (family.window == Window::Alternating) {
+    QOPT_ASSIGN(int64_t period,
+                readCount(root, "sliding_window_pattern",
+                          {1, limits::layers.most}, family.windowPeriod));
+    config.windowed = alternatingWindows(config.layers, period);
+  }
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Experts, scales and caps
+//===----------------------------------------------------------------------===//
+
+static Status readExperts(JsonValue root, ModelConfig &config) {
+  const Architecture &family = *config.architecture;
+  if (!family.hasExperts())
+    return {};
+  QOPT_ASSIGN(config.experts,
+              readCount(root, family.expertsKey, limits::experts));
+  QOPT_ASSIGN(config.expertsPerToken,
+              readCount(root, "num_experts_per_tok", {1, config.experts}));
+  QOPT_ASSIGN(config.expertSize,
+              readCount(root, family.expertSizeKey, limits::intermediateSize));
+  if (!family.routesByConfig)
+    return {};
+  QOPT_ASSIGN(config.normalizedRouting, root.getBool("norm_topk_prob", false));
+  // Layers without experts.
+  QOPT_ASSIGN(int64_t step, root.getInt("decoder_sparse_step", 1));
+  if (step != 1)
+    return member(root, "decoder_sparse_step").error("must be 1, not ", step);
+  if (std::optional<JsonValue> dense = root.find("mlp_only_layers");
+      dense && dense->size() > 0)
+    return dense->error("layers without experts are not supported");
+  return {};
+}
+
+static Status readScales(JsonValue root, ModelConfig &config) {
+  const Architecture &family = *config.architecture;
+  constexpr double most = 1e9;
+  if (family.offsetNorms)
+    config.normOffset = 1;
+  if (family.scaledEmbedding)
+    config.embeddingScale = std::sqrt(double(config.hiddenSize));
+  if (family.attentionScalar) {
+    QOPT_ASSIGN(config.attentionScalar,
+                readPositive(root, "query_pre_attn_scalar", most, 256));
+  }
+  if (family.softcaps) {
+    QOPT_ASSIGN(config.attentionSoftcap,
+                readOptional(root, "attn_logit_softcapping", most));
+    QOPT_ASSIGN(config.logitSoftcap,
+                readOptional(root, "final_logit_softcapping", most));
   }
   return {};
 }
@@ -275,7 +293,6 @@ static Status readBiases(JsonValue root, ModelConfig &config) {
       byConfig || architecture.attentionBias == Bias::QueryKeyValue;
   config.outputBias = byConfig;
   config.mlpBias = architecture.mlpBias && mlp;
-  config.headNorm = architecture.headNorm;
   return {};
 }
 
@@ -283,17 +300,20 @@ Result<ModelConfig> qopt::parseHfConfig(JsonValue root,
                                         const std::string &file) {
   if (!root.isObject())
     return badInput(file, ": is not a JSON object");
-  QOPT_CHECK(checkNeutral(root));
   ModelConfig config;
   QOPT_ASSIGN(config.architecture, readArchitecture(root));
+  QOPT_CHECK(checkNeutral(root, *config.architecture));
   QOPT_CHECK(readShape(root, file, config));
   QOPT_CHECK(readBiases(root, config));
-  QOPT_ASSIGN(config.activation, readActivation(root));
+  QOPT_ASSIGN(config.activation, readActivation(root, *config.architecture));
   QOPT_ASSIGN(config.rmsNormEps, readPositive(root, "rms_norm_eps", 1));
-  QOPT_CHECK(readRope(root, config));
+  QOPT_CHECK(readHfRope(root, file, config));
   QOPT_CHECK(readWindow(root, config));
-  QOPT_ASSIGN(config.tiedEmbeddings,
-              root.getBool("tie_word_embeddings", false));
+  QOPT_CHECK(readExperts(root, config));
+  QOPT_CHECK(readScales(root, config));
+  QOPT_ASSIGN(
+      config.tiedEmbeddings,
+      root.getBool("tie_word_embeddings", config.architecture->tiedByDefault));
   QOPT_ASSIGN(std::vector<int64_t> bos,
               readTokens(root, "bos_token_id", config.vocabularySize));
   if (!bos.empty())

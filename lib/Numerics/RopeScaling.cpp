@@ -55,6 +55,10 @@ static double scaleYarn(double frequency, int64_t pair, int64_t dimensions,
   return divided * frequency / scaling.factor + (1 - divided) * frequency;
 }
 
+double qopt::yarnMagnitude(double factor) {
+  return factor > 1 ? 0.1 * std::log(factor) + 1 : 1;
+}
+
 std::vector<float> qopt::ropeFrequencies(int64_t dimensions, double base,
                                          const RopeScaling &scaling,
                                          RopeLength length) {

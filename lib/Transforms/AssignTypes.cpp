@@ -68,8 +68,7 @@ MixModel describe(ModuleOp module, const std::vector<Candidate> &candidates) {
   model.experts = count("num_experts", count("num_local_experts", 0));
   if (auto name = config ? config.getAs<StringAttr>("arch") : StringAttr())
     if (const Architecture *family = findArchitecture(name.getValue()))
-      model.architecture =
-          family->ggufName.empty() ? "llama" : family->ggufName;
+      model.architecture = family->ggufName;
   model.tiedEmbeddings = llvm::none_of(candidates, [](const Candidate &each) {
     return each.tensor == "output.weight";
   });
@@ -113,10 +112,12 @@ void Assignment::store(const Candidate &candidate, NamedType type) {
     const FormatRow &wanted = *std::get<const FormatRow *>(type);
     const FormatRow &row =
         *findFormat(fallbackType(wanted.type, candidate.columns));
-    if (&row != &wanted)
-      result.notes.push_back(str(candidate.tensor, ": rows of ",
-                                 candidate.columns, " are not whole blocks of ",
-                                 wanted.name, "; ", row.name, " instead"));
+    std::string note = str(candidate.tensor, ": rows of ", candidate.columns,
+                           " are not whole blocks of ", wanted.name, "; ",
+                           row.name, " instead");
+    // Experts share a tensor, and a note.
+    if (&row != &wanted && !llvm::is_contained(result.notes, note))
+      result.notes.push_back(std::move(note));
     scheme = ggufAssignment(context, row.type);
   }
   ml_program::GlobalOp(candidate.global)->setAttr(QOptDialect::kScheme, scheme);

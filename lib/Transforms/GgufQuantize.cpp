@@ -51,8 +51,9 @@ private:
     }
     auto encode = [&](ml_program::GlobalOp global, const WeightSource &source,
                       SchemeAttrInterface scheme) -> Result<WeightBytes> {
-      QOPT_ASSIGN(std::vector<float> columnWeights,
-                  importance.weightsOf(tensorName(global), source.columns()));
+      QOPT_ASSIGN(
+          std::vector<float> columnWeights,
+          matrixWeights(importance, tensorPlace(global), source.columns()));
       auto read = [&](int64_t first, MutableMatrix target) {
         return source.readRows(first, target);
       };

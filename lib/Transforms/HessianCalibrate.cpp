@@ -67,7 +67,7 @@ private:
         plan, *provider, services->progress(),
         [&](const WeightGroup &group, const HessianStatistics &statistics) {
           record(group, statistics, importance);
-          tokens = statistics.samples;
+          tokens = std::max(tokens, statistics.samples); // experts see fewer
           return stats.empty() ? Status() : writer.add(group, statistics);
         }));
     if (!stats.empty())
@@ -84,9 +84,11 @@ private:
   static void record(const WeightGroup &group,
                      const HessianStatistics &statistics,
                      ImportanceMatrix &importance) {
-    for (ml_program::GlobalOp weight : group.weights)
-      importance.setMatrix(tensorName(weight), 0, 1, statistics.sumSquares,
-                           statistics.samples);
+    for (ml_program::GlobalOp weight : group.weights) {
+      TensorPlace place = tensorPlace(weight);
+      importance.setMatrix(place.tensor, place.matrix, place.matrices,
+                           statistics.sumSquares, statistics.samples);
+    }
   }
 };
 } // namespace

@@ -1,10 +1,11 @@
-//===- QuantizationPlan.cpp - which weights are quantized, and together with
-// which ===//
+//===- QuantizationPlan.cpp - which weights are quantized, and with which -===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Transforms/QuantizationPlan.h"
+
+#include "qopt/Dialect/LLM/LLMOps.h"
 
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
@@ -26,12 +27,19 @@ static ml_program::GlobalOp weightOf(LinearOp linear) {
       load, load.getGlobalAttr());
 }
 
+/// Routers are a few rows that decide which experts a token sees: they stay
+/// floats unless they are given a type by name.
+static bool isRouter(LinearOp linear) {
+  return llvm::any_of(linear->getUsers(), llvm::IsaPred<llm::RouteOp>);
+}
+
 static PlannedBlock planFunction(func::FuncOp function,
                                  DenseSet<Operation *> &planned) {
   llvm::MapVector<mlir::Value, WeightGroup> groups;
   function.walk([&](LinearOp linear) {
-    if (!isa<RankedTensorType>(linear.getWeight().getType()))
-      return; // already quantized
+    if (!isa<RankedTensorType>(linear.getWeight().getType()) ||
+        isRouter(linear))
+      return; // already quantized, or never to be
     ml_program::GlobalOp global = weightOf(linear);
     if (!global) {
       emitRemark(linear.getLoc(),
@@ -104,7 +112,8 @@ qopt::linearWeights(ModuleOp module, bool includeHead) {
   llvm::SetVector<Operation *> globals;
   auto visit = [&](func::FuncOp function) {
     function.walk([&](LinearOp linear) {
-      if (ml_program::GlobalOp global = weightOf(linear))
+      ml_program::GlobalOp global = weightOf(linear);
+      if (global && !isRouter(linear))
         globals.insert(global);
     });
   };

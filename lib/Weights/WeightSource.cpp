@@ -98,6 +98,21 @@ Result<StoredTensor> findInShards(SourceFiles &files, DictionaryAttr sources,
   return tensor;
 }
 
+/// The tensor of a weight that is one of several in `tensor`; nothing if they
+/// are not as many.
+std::optional<StoredTensor> unstacked(StoredTensor tensor,
+                                      ExternAttr reference) {
+  if (!reference.isStacked())
+    return tensor;
+  int64_t count = reference.getCount();
+  if (tensor.shape.size() < 2 || tensor.shape.front() != count)
+    return std::nullopt;
+  tensor.shape.erase(tensor.shape.begin());
+  size_t each = tensor.bytes.size() / count;
+  tensor.bytes = tensor.bytes.subspan(each * reference.getIndex(), each);
+  return tensor;
+}
+
 /// One component of a weight in a file.
 Result<ByteSpan> storedBytes(const Opening &opening, ExternAttr reference,
                              ShapedType type, const Component &component) {
@@ -114,7 +129,7 @@ Result<ByteSpan> storedBytes(const Opening &opening, ExternAttr reference,
   std::string name = reference.getTensor().str();
   if (!component.suffix.empty() && !gguf)
     name += "." + std::string(component.suffix);
-  QOPT_ASSIGN(StoredTensor tensor,
+  QOPT_ASSIGN(StoredTensor whole,
               gguf || component.suffix.empty()
                   ? opening.files.find(file, name)
                   : findInShards(opening.files, sources, file, name));
@@ -123,6 +138,11 @@ Result<ByteSpan> storedBytes(const Opening &opening, ExternAttr reference,
                     "' ", parts..., ", but ", opening.name(), " needs ",
                     shapeText(component.shape), " ", dtypeName(component.type));
   };
+  std::optional<StoredTensor> found = unstacked(whole, reference);
+  if (!found)
+    return mismatch("is ", shapeText(whole.shape), ", not ",
+                    reference.getCount(), " weights");
+  const StoredTensor &tensor = *found;
   if (tensor.dtype) {
     if (*tensor.dtype != component.type || tensor.shape != component.shape)
       return mismatch("is ", shapeText(tensor.shape), " ",

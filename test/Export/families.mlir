@@ -41,7 +41,7 @@
 // KEY: error: llm.config: 'rope_theta' must be a positive number
 // RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "gpt9"@' %s > %t.bad.mlir
 // RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=ARCH
-// ARCH: error: llm.config: arch 'gpt9' is none of llama, mistral, qwen2, qwen3
+// ARCH: error: llm.config: arch 'gpt9' is none of llama, mistral, qwen2, qwen3, gemma2, gemma3_text, phi3, mixtral, qwen3_moe
 // RUN: sed 's@MODELS@%models@; s/@l0.ffn_up(/@l0.other(/' %s > %t.bad.mlir
 // RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=MISSING
 // MISSING: error: the module has no weight @l0.ffn_up

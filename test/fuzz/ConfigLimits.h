@@ -34,6 +34,19 @@ inline void requireLimits(const ModelConfig &config) {
   for (int64_t layer = 0; layer < config.layers; ++layer)
     if (auto window = config.windowOf(layer))
       require(*window > 0, "windows are positive");
+  int64_t rotated = config.rotatedChannels();
+  require(rotated >= 2 && rotated % 2 == 0 && rotated <= config.headDim,
+          "pairs of channels are rotated");
+  if (config.ropeScaling.kind == RopeScaling::Kind::LongRope)
+    require(int64_t(config.ropeScaling.longFactors.size()) == rotated / 2 &&
+                int64_t(config.ropeScaling.shortFactors.size()) == rotated / 2,
+            "each pair has its divisors");
+  require(config.attentionScale() > 0, "scores are scaled");
+  if (config.architecture->hasExperts())
+    require(within(config.experts, limits::experts) &&
+                within(config.expertsPerToken, {1, config.experts}) &&
+                within(config.expertSize, limits::intermediateSize),
+            "tokens go to experts that exist");
   for (WeightRole role : config.blockRoles())
     for (int64_t extent : config.shapeOf(role))
       require(extent > 0, "weights have elements");

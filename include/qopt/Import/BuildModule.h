@@ -47,6 +47,9 @@ buildModule(mlir::MLIRContext &context, const ModelConfig &config,
 /// The value of `llm.config`: `arch`, `name`, then the keys of config.json.
 mlir::DictionaryAttr configAttribute(mlir::MLIRContext &context,
                                      const ModelConfig &config);
+/// The configuration of a module that was imported, as far as `llm.config`
+/// repeats it. Errors name the missing or wrong key.
+Result<ModelConfig> readConfigAttribute(mlir::ModuleOp module);
 
 } // namespace qopt
 

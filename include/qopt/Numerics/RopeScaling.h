@@ -34,6 +34,10 @@ struct RopeScaling {
   bool operator==(const RopeScaling &) const = default;
 };
 
+/// The usual magnitude of YaRN, section 3.4: 0.1 ln(factor) + 1, and 1 where
+/// nothing is stretched.
+double yarnMagnitude(double factor);
+
 /// Whether a sequence stays within the original context (LongRope).
 enum class RopeLength : uint8_t { Short, Long };
 

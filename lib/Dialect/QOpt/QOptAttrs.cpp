@@ -242,11 +242,19 @@ LogicalResult FileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 Attribute ExternAttr::parse(AsmParser &parser, Type) {
   std::string source, tensor;
+  int64_t index = 0, count = 0;
+  SMLoc location = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseKeywordOrString(&source) ||
-      parser.parseComma() || parser.parseString(&tensor) ||
-      parser.parseGreater())
+      parser.parseComma() || parser.parseString(&tensor))
     return {};
-  return get(parser.getContext(), source, tensor);
+  if (succeeded(parser.parseOptionalComma()) &&
+      (parser.parseInteger(index) || parser.parseKeyword("of") ||
+       parser.parseInteger(count)))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(location); },
+                    parser.getContext(), source, tensor, index, count);
 }
 
 void ExternAttr::print(AsmPrinter &printer) const {
@@ -254,7 +262,18 @@ void ExternAttr::print(AsmPrinter &printer) const {
   printer.printKeywordOrString(getSource());
   printer << ", ";
   printer.printString(getTensor());
+  if (isStacked())
+    printer << ", " << getIndex() << " of " << getCount();
   printer << '>';
+}
+
+LogicalResult ExternAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef, StringRef, int64_t index,
+                                 int64_t count) {
+  if (count < 0 || index < 0 || (index > 0 && index >= count))
+    return emitError() << "weight " << index << " of " << count
+                       << " does not exist";
+  return success();
 }
 
 LogicalResult InlineAttr::verify(function_ref<InFlightDiagnostic()> emitError,

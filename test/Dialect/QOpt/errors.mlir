@@ -214,3 +214,8 @@ ml_program.global private @w(dense<1.0> : tensor<2x64xf16>) : tensor<2x64xf16> {
 
 // expected-error @+1 {{'qopt.mix' must be the name of a mix, on a module}}
 module attributes {qopt.mix = "q9_k"} {}
+
+// -----
+
+// expected-error @+1 {{weight 8 of 8 does not exist}}
+ml_program.global private @w(#qopt.extern<ckpt, "experts", 8 of 8>) : tensor<2x64xf16>

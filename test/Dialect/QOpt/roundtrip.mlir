@@ -5,6 +5,8 @@
 module attributes {qopt.sources = {ckpt = #qopt.file<"model.safetensors", size = 1024, hash = "9f86d081884c7d65">, other = #qopt.file<"x">}} {
   // CHECK: ml_program.global private @a(#qopt.extern<ckpt, "a.weight">) : tensor<8x64xf16>
   ml_program.global private @a(#qopt.extern<ckpt, "a.weight">) : tensor<8x64xf16>
+  // CHECK: @stacked(#qopt.extern<ckpt, "experts", 3 of 8>) : tensor<8x64xf16>
+  ml_program.global private @stacked(#qopt.extern<ckpt, "experts", 3 of 8>) : tensor<8x64xf16>
   // CHECK: @b(#qopt.inline<{codes = dense<17> : tensor<1x2xi8>, scales = dense<1.000000e+00> : tensor<1x1xf16>}>) : !qopt.quant<1x4xf16, #qopt.grouped<bits = 4, group = -1, symmetric>>
   ml_program.global private @b(#qopt.inline<{codes = dense<17> : tensor<1x2xi8>, scales = dense<1.0> : tensor<1x1xf16>}>) : !qopt.quant<1x4xf16, #qopt.grouped<bits = 4, group = -1, symmetric>>
   // CHECK: @c(#qopt.view<#qopt.extern<ckpt, "c"> of tensor<64x8xf16>, [#qopt.transpose, #qopt.slice<rows, offset = 2, size = 3>, #qopt.permute<rows, [2, 0, 1]>, #qopt.scale<rows, dense<[1.000000e+00, 5.000000e-01, 2.000000e+00]> : tensor<3xf32>>]>)

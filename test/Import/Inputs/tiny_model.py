@@ -80,7 +80,128 @@ FAMILIES = {
     "qwen3": family(
         "Qwen3", "qwen3", head_dim=16, tie_word_embeddings=True, hidden_act="gelu"
     ),
+    "qwen2-yarn": family(
+        "Qwen2",
+        "qwen2",
+        rope_theta=500.0,
+        rope_scaling={
+            "type": "yarn",
+            "factor": 4.0,
+            "original_max_position_embeddings": 16,
+        },
+    ),
+    "gemma2": family(
+        "Gemma2",
+        "gemma2",
+        dtype="BF16",
+        remove=["tie_word_embeddings", "hidden_act"],
+        hidden_activation="gelu_pytorch_tanh",
+        num_hidden_layers=3,
+        head_dim=16,
+        query_pre_attn_scalar=16,
+        attn_logit_softcapping=5.0,
+        final_logit_softcapping=3.0,
+        sliding_window=5,
+    ),
+    "gemma3": family(
+        "Gemma3",
+        "gemma3_text",
+        remove=["tie_word_embeddings", "hidden_act"],
+        hidden_activation="gelu_pytorch_tanh",
+        num_hidden_layers=4,
+        head_dim=16,
+        query_pre_attn_scalar=16,
+        sliding_window=5,
+        sliding_window_pattern=3,
+        rope_theta=500.0,
+        rope_local_base_freq=20.0,
+        rope_scaling={"rope_type": "linear", "factor": 8.0},
+    ),
+    "gemma3-layers": family(
+        "Gemma3",
+        "gemma3_text",
+        remove=["hidden_act", "rope_theta"],
+        head_dim=16,
+        query_pre_attn_scalar=20,
+        sliding_window=5,
+        layer_types=["full_attention", "sliding_attention"],
+        rope_parameters={
+            "full_attention": {"rope_type": "default", "rope_theta": 300.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 30.0},
+        },
+    ),
+    "phi3": family(
+        "Phi3",
+        "phi3",
+        dtype="F16",
+        auto_map={"AutoModelForCausalLM": "modeling_phi3.Phi3ForCausalLM"},
+        sliding_window=9,
+        original_max_position_embeddings=8,
+        rope_scaling={
+            "type": "su",
+            "short_factor": [1.0, 1.1, 1.3, 1.5],
+            "long_factor": [1.2, 2.0, 5.0, 9.0],
+        },
+    ),
+    "phi3-short": family(
+        "Phi3",
+        "phi3",
+        partial_rotary_factor=0.75,
+        hidden_size=64,
+        tie_word_embeddings=True,
+        original_max_position_embeddings=32,
+        rope_scaling={
+            "type": "longrope",
+            "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5],
+            "long_factor": [1.2, 2.0, 3.0, 5.0, 7.0, 9.0],
+        },
+    ),
+    "mixtral": family(
+        "Mixtral", "mixtral", num_local_experts=4, num_experts_per_tok=2, shards=2
+    ),
+    "qwen3moe": family(
+        "Qwen3Moe",
+        "qwen3_moe",
+        head_dim=16,
+        num_experts=5,
+        num_experts_per_tok=3,
+        moe_intermediate_size=32,
+        norm_topk_prob=True,
+    ),
+    "qwen3moe-raw": family(
+        "Qwen3Moe",
+        "qwen3_moe",
+        head_dim=8,
+        num_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=32,
+    ),
 }
+
+
+def is_gemma(config):
+    return config["model_type"].startswith("gemma")
+
+
+def is_tied(config):
+    return config.get("tie_word_embeddings", is_gemma(config))
+
+
+def expert_names(config):
+    """Router and, for an expert, gate, up and down; nothing in dense models."""
+    if config["model_type"] == "mixtral":
+        prefix, parts = "block_sparse_moe.", ("w1", "w3", "w2")
+    elif config["model_type"] == "qwen3_moe":
+        prefix, parts = "mlp.", ("gate_proj", "up_proj", "down_proj")
+    else:
+        return None
+    return prefix + "gate.weight", lambda expert: [
+        f"{prefix}experts.{expert}.{part}.weight" for part in parts
+    ]
+
+
+def expert_count(config):
+    return config.get("num_local_experts", config.get("num_experts", 0))
 
 
 # --- the checkpoint ---------------------------------------------------------
@@ -96,20 +217,38 @@ def tensor_shapes(config):
         "model.embed_tokens.weight": [config["vocab_size"], hidden],
         "model.norm.weight": [hidden],
     }
-    if not config["tie_word_embeddings"]:
+    if not is_tied(config):
         shapes["lm_head.weight"] = [config["vocab_size"], hidden]
     for layer in range(config["num_hidden_layers"]):
         block = {
             "input_layernorm.weight": [hidden],
             "post_attention_layernorm.weight": [hidden],
-            "self_attn.q_proj.weight": [heads * head_dim, hidden],
-            "self_attn.k_proj.weight": [kv_heads * head_dim, hidden],
-            "self_attn.v_proj.weight": [kv_heads * head_dim, hidden],
             "self_attn.o_proj.weight": [hidden, heads * head_dim],
-            "mlp.gate_proj.weight": [inner, hidden],
-            "mlp.up_proj.weight": [inner, hidden],
-            "mlp.down_proj.weight": [hidden, inner],
         }
+        if is_gemma(config):
+            block["pre_feedforward_layernorm.weight"] = [hidden]
+            block["post_feedforward_layernorm.weight"] = [hidden]
+        if kind == "phi3":
+            rows = (heads + 2 * kv_heads) * head_dim
+            block["self_attn.qkv_proj.weight"] = [rows, hidden]
+            block["mlp.gate_up_proj.weight"] = [2 * inner, hidden]
+            block["mlp.down_proj.weight"] = [hidden, inner]
+        else:
+            block["self_attn.q_proj.weight"] = [heads * head_dim, hidden]
+            block["self_attn.k_proj.weight"] = [kv_heads * head_dim, hidden]
+            block["self_attn.v_proj.weight"] = [kv_heads * head_dim, hidden]
+        if expert_names(config):
+            router, names = expert_names(config)
+            rows = config.get("moe_intermediate_size", inner)
+            block[router] = [expert_count(config), hidden]
+            for expert in range(expert_count(config)):
+                gate, up, down = names(expert)
+                block[gate] = block[up] = [rows, hidden]
+                block[down] = [hidden, rows]
+        elif kind != "phi3":
+            block["mlp.gate_proj.weight"] = [inner, hidden]
+            block["mlp.up_proj.weight"] = [inner, hidden]
+            block["mlp.down_proj.weight"] = [hidden, inner]
         biased = []
         if bias or kind == "qwen2":
             biased += ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
@@ -119,7 +258,7 @@ def tensor_shapes(config):
             biased += ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
         for name in biased:
             block[name + ".bias"] = block[name + ".weight"][:1]
-        if kind == "qwen3":
+        if kind in ("qwen3", "qwen3_moe", "gemma3_text"):
             block["self_attn.q_norm.weight"] = [head_dim]
             block["self_attn.k_norm.weight"] = [head_dim]
         for name, shape in block.items():
@@ -171,7 +310,8 @@ def write_checkpoint(directory, config, dtype, shards, generator):
     for name, shape in tensor_shapes(config).items():
         count = math.prod(shape)
         if "norm" in name:
-            values = [generator.uniform(0.5, 1.5) for _ in range(count)]
+            less = 1 if is_gemma(config) else 0
+            values = [generator.uniform(0.5, 1.5) - less for _ in range(count)]
         else:
             values = [generator.gauss(0, 0.25) for _ in range(count)]
         stored[name] = (shape, encode(values, dtype))
@@ -207,9 +347,14 @@ def linear(x, weight, bias=None):
     return y if bias is None else [a + b for a, b in zip(y, bias)]
 
 
-def rms_norm(x, weight, eps):
+def rms_norm(x, weight, config):
+    eps, offset = config["rms_norm_eps"], config.get("norm_offset", is_gemma(config))
     scale = 1 / math.sqrt(math.fsum(v * v for v in x) / len(x) + eps)
-    return [v * scale * w for v, w in zip(x, weight)]
+    return [v * scale * (offset + w) for v, w in zip(x, weight)]
+
+
+def softcap(x, cap):
+    return x if cap is None else cap * math.tanh(x / cap)
 
 
 def activate(name, x):
@@ -221,13 +366,40 @@ def activate(name, x):
     return 0.5 * x * (1 + math.tanh(inner))
 
 
-def frequencies(config, head_dim):
+def frequencies(config, layer, head_dim, length):
+    """Radians per position of each rotary pair, and what multiplies both parts."""
     parameters = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    theta = parameters.get("rope_theta", config.get("rope_theta", 10000.0))
+    theta = config.get("rope_theta", 10000.0)
+    local = config["model_type"] == "gemma3_text" and window_of(config, layer)
+    if "full_attention" in parameters:
+        kind = "sliding_attention" if local else "full_attention"
+        parameters = parameters[kind]
+    elif local:
+        theta, parameters = config["rope_local_base_freq"], {}
+    theta = parameters.get("rope_theta", theta)
     kind = parameters.get("rope_type", parameters.get("type", "default"))
-    result = [theta ** (-2 * i / head_dim) for i in range(head_dim // 2)]
+    dim = int(head_dim * config.get("partial_rotary_factor", 1.0))
+    result = [theta ** (-2 * i / dim) for i in range(dim // 2)]
     if kind == "linear":
-        return [f / parameters["factor"] for f in result]
+        return [f / parameters["factor"] for f in result], 1.0
+    if kind in ("su", "longrope"):
+        original = config["original_max_position_embeddings"]
+        stretch = config["max_position_embeddings"] / original
+        magnitude = math.sqrt(1 + math.log(stretch) / math.log(original))
+        divisors = parameters["long_factor" if length > original else "short_factor"]
+        return [f / d for f, d in zip(result, divisors)], magnitude
+    if kind == "yarn":
+        factor = parameters["factor"]
+        original = parameters["original_max_position_embeddings"]
+
+        def pair(turns):
+            return dim * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(theta))
+
+        first = max(math.floor(pair(32.0)), 0)
+        last = min(math.ceil(pair(1.0)), dim - 1)
+        shares = [min(max((i - first) / (last - first), 0), 1) for i in range(dim // 2)]
+        scaled = [f * (s / factor + 1 - s) for f, s in zip(result, shares)]
+        return scaled, 0.1 * math.log(factor) + 1
     if kind == "llama3":
         factor = parameters["factor"]
         low, high = parameters["low_freq_factor"], parameters["high_freq_factor"]
@@ -242,32 +414,47 @@ def frequencies(config, head_dim):
             smooth = (context / wavelength - low) / (high - low)
             return (1 - smooth) * f / factor + smooth * f
 
-        return [scaled(f) for f in result]
-    return result
+        return [scaled(f) for f in result], 1.0
+    return result, 1.0
 
 
-def rotate(head, position, freqs):
-    half = len(head) // 2
+def rotate(head, position, freqs, magnitude):
+    half = len(freqs)
     turned = list(head)
     for i, f in enumerate(freqs):
-        c, s = math.cos(position * f), math.sin(position * f)
+        c = magnitude * math.cos(position * f)
+        s = magnitude * math.sin(position * f)
         turned[i] = head[i] * c - head[i + half] * s
         turned[i + half] = head[i + half] * c + head[i] * s
     return turned
 
 
 def window_of(config, layer):
-    if config["model_type"] == "mistral":
-        return config.get("sliding_window")
+    window, kind = config.get("sliding_window"), config["model_type"]
+    if "layer_types" in config:
+        return window if config["layer_types"][layer].startswith("sliding") else None
+    if is_gemma(config):
+        period = config.get("sliding_window_pattern", 2 if kind == "gemma2" else 6)
+        return window if (layer + 1) % period else None
+    if kind in ("mistral", "mixtral", "phi3"):
+        return window
     if config.get("use_sliding_window") and layer >= config["max_window_layers"]:
-        return config["sliding_window"]
+        return window
     return None
 
 
 def attention(config, layer, x, get):
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
     head_dim = config.get("head_dim", config["hidden_size"] // heads)
-    freqs, eps = frequencies(config, head_dim), config["rms_norm_eps"]
+    freqs, magnitude = frequencies(config, layer, head_dim, len(x))
+    scale = 1 / math.sqrt(config.get("query_pre_attn_scalar", head_dim))
+    cap = config.get("attn_logit_softcapping")
+    fused = get("self_attn.qkv_proj.weight")
+    bounds = {
+        "q": (0, heads * head_dim),
+        "k": (heads * head_dim, (heads + kv_heads) * head_dim),
+        "v": ((heads + kv_heads) * head_dim, (heads + 2 * kv_heads) * head_dim),
+    }
 
     def split(vector):
         return [vector[i : i + head_dim] for i in range(0, len(vector), head_dim)]
@@ -276,12 +463,14 @@ def attention(config, layer, x, get):
         rows = []
         for position, row in enumerate(x):
             projection = f"self_attn.{name}_proj"
-            row = split(linear(row, get(projection + ".weight"), get(projection + ".bias")))
+            first, last = bounds[name]
+            weight = fused[first:last] if fused else get(projection + ".weight")
+            row = split(linear(row, weight, get(projection + ".bias")))
             if norm and get(f"self_attn.{name}_norm.weight"):
                 weight = get(f"self_attn.{name}_norm.weight")
-                row = [rms_norm(head, weight, eps) for head in row]
+                row = [rms_norm(head, weight, config) for head in row]
             if norm:
-                row = [rotate(head, position, freqs) for head in row]
+                row = [rotate(head, position, freqs, magnitude) for head in row]
             rows.append(row)
         return rows
 
@@ -294,8 +483,11 @@ def attention(config, layer, x, get):
         for head in range(heads):
             shared = head * kv_heads // heads
             scores = [
-                math.fsum(a * b for a, b in zip(queries[t][head], keys[s][shared]))
-                / math.sqrt(head_dim)
+                softcap(
+                    scale
+                    * math.fsum(a * b for a, b in zip(queries[t][head], keys[s][shared])),
+                    cap,
+                )
                 for s in range(first, t + 1)
             ]
             top = max(scores)
@@ -314,31 +506,75 @@ def attention(config, layer, x, get):
     return result
 
 
+def gated(config, row, gate, up, down, biases=(None, None, None)):
+    activation = config.get("hidden_activation", config.get("hidden_act"))
+    activation = activation or "gelu_pytorch_tanh"
+    gate, up = linear(row, gate, biases[0]), linear(row, up, biases[1])
+    return linear(
+        [activate(activation, g) * u for g, u in zip(gate, up)], down, biases[2]
+    )
+
+
+def experts(config, row, get):
+    router, names = expert_names(config)
+    scores = linear(row, get(router))
+    top = max(scores)
+    weights = [math.exp(score - top) for score in scores]
+    total = math.fsum(weights)
+    weights = [weight / total for weight in weights]
+    chosen = sorted(range(len(weights)), key=lambda e: -weights[e])
+    chosen = chosen[: config["num_experts_per_tok"]]
+    if config["model_type"] == "mixtral" or config.get("norm_topk_prob"):
+        total = math.fsum(weights[e] for e in chosen)
+        weights = [weight / total for weight in weights]
+    outputs = [
+        [weights[e] * y for y in gated(config, row, *map(get, names(e)))] for e in chosen
+    ]
+    return [math.fsum(column) for column in zip(*outputs)]
+
+
 def feed_forward(config, row, get):
-    gate = linear(row, get("mlp.gate_proj.weight"), get("mlp.gate_proj.bias"))
-    up = linear(row, get("mlp.up_proj.weight"), get("mlp.up_proj.bias"))
-    gated = [activate(config["hidden_act"], g) * u for g, u in zip(gate, up)]
-    return linear(gated, get("mlp.down_proj.weight"), get("mlp.down_proj.bias"))
+    if expert_names(config):
+        return experts(config, row, get)
+    down = get("mlp.down_proj.weight")
+    both = get("mlp.gate_up_proj.weight")
+    if both:
+        half = len(both) // 2
+        return gated(config, row, both[:half], both[half:], down)
+    biases = [get(f"mlp.{part}_proj.bias") for part in ("gate", "up", "down")]
+    gate, up = get("mlp.gate_proj.weight"), get("mlp.up_proj.weight")
+    return gated(config, row, gate, up, down, biases)
 
 
 def logits(config, weights, tokens):
-    eps = config["rms_norm_eps"]
+    gemma = is_gemma(config)
     table = weights["model.embed_tokens.weight"]
-    x = [list(table[token]) for token in tokens]
+    scale = math.sqrt(config["hidden_size"]) if gemma else 1
+    x = [[scale * v for v in table[token]] for token in tokens]
     for layer in range(config["num_hidden_layers"]):
 
         def get(name):
             return weights.get(f"model.layers.{layer}.{name}")
 
-        normed = [rms_norm(row, get("input_layernorm.weight"), eps) for row in x]
-        attended = attention(config, layer, normed, get)
+        def norm(row, name):
+            return rms_norm(row, get(name + "_layernorm.weight"), config)
+
+        attended = attention(config, layer, [norm(row, "input") for row in x], get)
+        if gemma:
+            attended = [norm(row, "post_attention") for row in attended]
         x = [[a + b for a, b in zip(r, s)] for r, s in zip(x, attended)]
         for t, row in enumerate(x):
-            normed = rms_norm(row, get("post_attention_layernorm.weight"), eps)
+            normed = norm(row, "pre_feedforward" if gemma else "post_attention")
             added = feed_forward(config, normed, get)
+            if gemma:
+                added = norm(added, "post_feedforward")
             x[t] = [a + b for a, b in zip(row, added)]
     head = weights.get("lm_head.weight", table)
-    return [linear(rms_norm(row, weights["model.norm.weight"], eps), head) for row in x]
+    cap = config.get("final_logit_softcapping")
+    return [
+        [softcap(v, cap) for v in linear(rms_norm(row, weights["model.norm.weight"], config), head)]
+        for row in x
+    ]
 
 
 def main(name, directory):

@@ -202,12 +202,27 @@ def QOpt_ExternAttr : QOpt_Attr<"Extern", "extern"> {
   let description = [{
     The value of an `ml_program.global` whose numbers lie in a file. The first
     parameter is a key of the module's `qopt.sources`; the second names the
-    tensor, or the prefix of the components of a quantized weight.
+    tensor, or the prefix of the components of a quantized weight. With `i of n`
+    the tensor has one dimension more than the weight, which is one of `n` that
+    lie in it one after the other: `[i]` along its first axis.
 
-    Example: `#qopt.extern<ckpt, "model.layers.0.self_attn.q_proj.weight">`
+    Examples: `#qopt.extern<ckpt, "model.layers.0.self_attn.q_proj.weight">`,
+    `#qopt.extern<ckpt, "blk.0.ffn_gate_exps.weight", 3 of 8>`
   }];
-  let parameters = (ins StringRefParameter<>:$source, StringRefParameter<>:$tensor);
+  let parameters = (ins StringRefParameter<>:$source, StringRefParameter<>:$tensor,
+                        DefaultValuedParameter<"int64_t", "0">:$index,
+                        DefaultValuedParameter<"int64_t", "0">:$count);
+  let builders = [
+    AttrBuilder<(ins "::llvm::StringRef":$source, "::llvm::StringRef":$tensor), [{
+      return $_get($_ctxt, source, tensor, 0, 0);
+    }]>
+  ];
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Whether the weight is one of several in the tensor.
+    bool isStacked() const { return getCount() > 0; }
+  }];
 }
 
 def QOpt_InlineAttr : QOpt_Attr<"Inline", "inline"> {
