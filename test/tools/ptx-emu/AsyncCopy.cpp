@@ -47,7 +47,7 @@ void copy(Warp &warp, const Instruction &in, Lanes mask) {
                   access(warp, in, lane, Space(in.mode), from, size, 1,
                          Access::Read, false),
                   size);
-    warp.cta.beginAsync(warp, in, lane, destination, in.size);
+    warp.cta.beginAsync(warp, in, lane, destination, in.size, in.size);
     warp.copies.start(copy);
   });
 }
@@ -97,6 +97,8 @@ void decodeCopy(Decoder &d) {
 void decodeAsync(Decoder &d) {
   if (!d.take("async"))
     d.fail("unsupported instruction '" + d.statement.opcode + "'");
+  if (d.take("bulk"))
+    return decodeBulkCopy(d);
   if (d.take("mbarrier"))
     return decodeCopyArrival(d);
   if (d.take("commit_group"))

@@ -46,7 +46,9 @@ uint8_t *Cta::shared(Warp &warp, const Instruction &in, unsigned lane,
               "shared address " + std::to_string(address - sharedStart) +
                   " is not a multiple of " + std::to_string(alignment));
   uint64_t offset = address - sharedStart;
-  if (in.klass != Class::Mbarrier && mbarriers.overlap(offset, size))
+  // Asynchronous copies come here for their mbarrier only.
+  if (in.klass != Class::Mbarrier && in.klass != Class::AsyncCopy &&
+      mbarriers.overlap(offset, size))
     warp.fail(in, lane,
               "shared offset " + std::to_string(offset) +
                   " belongs to an mbarrier, which only mbarrier instructions "
@@ -63,24 +65,33 @@ uint8_t *Cta::shared(Warp &warp, const Instruction &in, unsigned lane,
 }
 
 void Cta::beginAsync(Warp &warp, const Instruction &in, unsigned lane,
-                     uint64_t address, unsigned size) {
+                     uint64_t address, unsigned size, unsigned alignment,
+                     bool isBulk) {
   if (address < sharedStart ||
       address + size > sharedStart + sharedMemory.size())
     warp.fail(in, lane,
               "copy of " + std::to_string(size) + " bytes to shared offset " +
                   std::to_string(int64_t(address - sharedStart)) + " of " +
                   std::to_string(sharedMemory.size()) + " bytes");
-  if (address % size)
+  uint64_t offset = address - sharedStart;
+  if (address % alignment)
     warp.fail(in, lane,
-              "shared address " + std::to_string(address - sharedStart) +
-                  " is not a multiple of " + std::to_string(size));
-  std::string message =
-      races.beginAsync({uint16_t(warp.thread(lane)), false, in.line},
-                       address - sharedStart, size);
+              "shared address " + std::to_string(offset) +
+                  " is not a multiple of " + std::to_string(alignment));
+  if (mbarriers.overlap(offset, size))
+    warp.fail(in, lane, "the copy overwrites an mbarrier");
+  std::string message = races.beginAsync(
+      {uint16_t(warp.thread(lane)), false, in.line, isBulk}, offset, size);
   if (!message.empty())
     warp.fail(in, lane,
-              "shared offset " + std::to_string(address - sharedStart) + ": " +
-                  message);
+              "shared offset " + std::to_string(offset) + ": " + message);
+}
+
+void Cta::finishBulkCopy(const Mbarrier::BulkCopy &copy) {
+  std::memcpy(sharedMemory.data() + copy.offset, copy.bytes.data(),
+              copy.bytes.size());
+  races.finishAsync(copy.who, copy.offset, unsigned(copy.bytes.size()),
+                    copy.order.clock[copy.who.thread / warpSize]);
 }
 
 void Cta::finishAsync(Warp &warp, const AsyncCopies::Copy &copy,

@@ -29,10 +29,13 @@ public:
   uint8_t *shared(Warp &warp, const Instruction &in, unsigned lane,
                   uint64_t address, unsigned size, unsigned alignment,
                   Access access, bool strong = false);
-  /// Marks the destination of an asynchronous copy.
+  /// Marks the destination of an asynchronous copy; `isBulk`: by the async
+  /// proxy.
   void beginAsync(Warp &warp, const Instruction &in, unsigned lane,
-                  uint64_t address, unsigned size);
+                  uint64_t address, unsigned size, unsigned alignment,
+                  bool isBulk = false);
   void finishAsync(Warp &warp, const AsyncCopies::Copy &copy, uint32_t time);
+  void finishBulkCopy(const Mbarrier::BulkCopy &copy);
   uint64_t sharedBytes() const { return sharedMemory.size(); }
 
   // Barriers.

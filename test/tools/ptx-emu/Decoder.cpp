@@ -349,6 +349,11 @@ void Decoder::address(size_t i) {
   source(where.elements[0], {Type::Bits, 64});
 }
 
+void Decoder::addressSources(size_t i) {
+  address(i);
+  sources.push_back(builder.constant(uint64_t(result.immediate)));
+}
+
 int64_t Decoder::integer(size_t i) const {
   if (operand(i).kind != Operand::Kind::Integer)
     fail("expected an integer");

@@ -54,6 +54,8 @@ public:
   std::vector<Operand> elements(size_t i) const;
   /// [base + offset]: the base is a source, the offset `result.immediate`.
   void address(size_t i);
+  /// The same as two sources, for instructions with several addresses.
+  void addressSources(size_t i);
   /// An operand that must be an integer in the text.
   int64_t integer(size_t i) const;
   bool isPredicate(const Operand &operand) const;

@@ -8,6 +8,8 @@
 #include "Cta.h"
 #include "Grid.h"
 
+#include <utility>
+
 using namespace ptx;
 
 void Mbarriers::initialize(Warp &warp, const Instruction &in, unsigned lane,
@@ -83,8 +85,15 @@ void Mbarriers::arriveAfterCopies(Warp &warp, const Instruction &in,
   settle(barrier);
 }
 
+void Mbarriers::completeAfterCopy(Mbarrier &barrier, Mbarrier::BulkCopy copy) {
+  barrier.bulkBytes += int64_t(copy.bytes.size());
+  barrier.bulkCopies.push_back(std::move(copy));
+  settle(barrier);
+}
+
 void Mbarriers::settle(Mbarrier &barrier) {
-  if (barrier.copyArrivals.size() < barrier.pending || barrier.transactions > 0)
+  if (barrier.copyArrivals.size() < barrier.pending ||
+      barrier.bulkBytes < barrier.transactions)
     return;
   for (const Mbarrier::CopyArrival &arrival : barrier.copyArrivals) {
     Warp &warp = *arrival.warp;
@@ -96,6 +105,12 @@ void Mbarriers::settle(Mbarrier &barrier) {
     --barrier.pending;
   }
   barrier.copyArrivals.clear();
+  for (const Mbarrier::BulkCopy &copy : barrier.bulkCopies) {
+    cta.finishBulkCopy(copy);
+    barrier.arrived.join(copy.order);
+  }
+  barrier.transactions -= std::exchange(barrier.bulkBytes, 0);
+  barrier.bulkCopies.clear();
   if (barrier.transactions)
     return;
   ++barrier.phase;

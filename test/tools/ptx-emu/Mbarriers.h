@@ -42,6 +42,16 @@ struct Mbarrier {
     Order order;
   };
   std::vector<CopyArrival> copyArrivals;
+
+  /// cp.async.bulk: a write of the async proxy.
+  struct BulkCopy {
+    uint64_t offset; ///< in shared memory
+    std::vector<uint8_t> bytes;
+    RaceDetector::Access who;
+    Order order; ///< of the warp that issued it
+  };
+  std::vector<BulkCopy> bulkCopies;
+  int64_t bulkBytes = 0; ///< of all bulkCopies
 };
 
 class Mbarriers {
@@ -62,6 +72,7 @@ public:
               Mbarrier &barrier, int64_t bytes);
   void arriveAfterCopies(Warp &warp, const Instruction &in, unsigned lane,
                          Mbarrier &barrier, bool increase, const Order &order);
+  void completeAfterCopy(Mbarrier &barrier, Mbarrier::BulkCopy copy);
   /// Delivers what copies contribute if it is all that the phase lacks, and
   /// completes the phase.
   void settle(Mbarrier &barrier);

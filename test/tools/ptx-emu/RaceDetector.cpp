@@ -194,7 +194,10 @@ std::string RaceDetector::beginAsync(Access access, uint64_t address,
       !message.empty())
     return message;
   return forCells(address, size, [&](Cell &cell) {
+    Record before = cell.write;
     std::string message = writeCell(cell, access);
+    if (message.empty() && access.isAsync && before.time && !before.isAsync)
+      message = checkFenced(before, access.thread / 32, "the bulk copy");
     cell.pending = true;
     return message;
   });

@@ -122,6 +122,9 @@ private:
   bool isOrdered(const Record &record, unsigned thread) const;
   void addReader(Cell &cell, const Record &record);
   Record makeRecord(Access access) const;
+  /// Does a fence.proxy.async lie between a generic write and a warp's access?
+  std::string checkFenced(const Record &write, unsigned warp,
+                          const char *what) const;
   /// Does a write come after the reads of wgmma?
   std::string checkMatrixReads(Access access, uint64_t address, unsigned size);
   void split(uint64_t word);

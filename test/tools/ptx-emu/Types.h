@@ -42,6 +42,8 @@ void decodeFloatArithmetic(Decoder &d, Type type);
 void decodeHalfArithmetic(Decoder &d, Type type);
 /// cp.async.mbarrier.arrive, after the word mbarrier.
 void decodeCopyArrival(Decoder &d);
+/// cp.async.bulk, after the word bulk.
+void decodeBulkCopy(Decoder &d);
 
 } // namespace ptx
 
