@@ -18,6 +18,10 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/qopt
 # `qopt compile` links models with it.
 install(FILES $<TARGET_FILE:qopt-rt-archive>
   DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT qopt)
+install(FILES ${PROJECT_BINARY_DIR}/share/man/man1/qopt.1
+  DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT qopt)
+install(FILES ${PROJECT_SOURCE_DIR}/tools/qopt/share/qopt.bash
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME qopt COMPONENT qopt)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT qopt)
 

@@ -52,14 +52,23 @@ struct DriverFlags {
 /// which must not be one of the files that it refers to.
 struct RebasePass : PassWrapper<RebasePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RebasePass)
+  /// Does nothing: what a reproducer's pipeline names.
+  RebasePass() = default;
   RebasePass(QuantizationContext &services, std::string output, std::string to)
-      : services(services), output(std::move(output)), to(std::move(to)) {}
+      : services(&services), output(std::move(output)), to(std::move(to)) {}
+
+  StringRef getArgument() const override { return "rebase-paths"; }
+  StringRef getDescription() const override {
+    return "Done by the driver at the end";
+  }
 
   void runOnOperation() override {
+    if (!services)
+      return;
     std::vector<std::string> files;
     AttrTypeWalker walker;
     walker.addWalk([&](FileAttr file) {
-      files.push_back(services.files().resolve(file.getPath()));
+      files.push_back(services->files().resolve(file.getPath()));
     });
     for (NamedAttribute attribute : getOperation()->getAttrs())
       walker.walk(attribute.getValue());
@@ -67,10 +76,10 @@ struct RebasePass : PassWrapper<RebasePass, OperationPass<ModuleOp>> {
       emitError(getOperation().getLoc()) << status.error().message;
       return signalPassFailure();
     }
-    rebaseFiles(getOperation(), services.options().baseDirectory, to);
+    rebaseFiles(getOperation(), services->options().baseDirectory, to);
   }
 
-  QuantizationContext &services;
+  QuantizationContext *services = nullptr;
   std::string output, to;
 };
 
@@ -156,11 +165,20 @@ Status drive(const DriverFlags &flags, const std::string &input,
 
 } // namespace
 
+/// `--no-remarks` for what MLIR spells at greater length.
+static char *translateFlag(char *word) {
+  static char verbosity[] = "--mlir-diagnostic-verbosity-level=warnings";
+  return std::string_view(word) == "--no-remarks" ? verbosity : word;
+}
+
 int qopt::runDriver(int argc, char **argv) {
+  std::transform(argv, argv + argc, argv, translateFlag);
   DialectRegistry registry;
   registerDialects(registry);
   mlir::registerAllPasses();
   qopt::registerAllPasses();
+  PassRegistration<RebasePass>();
+  registerEmitPass();
 
   DriverFlags flags;
   auto [input, output] = registerAndParseCLIOptions(

@@ -35,16 +35,26 @@ namespace {
 struct EmitPass : PassWrapper<EmitPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(EmitPass)
 
+  /// Does nothing: what a reproducer's pipeline names.
+  EmitPass() = default;
   EmitPass(const Product &product, std::optional<std::string> &content)
-      : product(product), content(content) {}
+      : product(&product), output(&content) {}
+
+  StringRef getArgument() const override { return "emit-product"; }
+  StringRef getDescription() const override {
+    return "Done by the driver at the end";
+  }
 
   void runOnOperation() override {
+    if (!product)
+      return;
+    std::optional<std::string> &content = *output;
     if (content) {
       getOperation().emitError("--emit writes one module, but the input holds "
                                "several");
       return signalPassFailure();
     }
-    Result<std::string> result = product.emit(getOperation());
+    Result<std::string> result = product->emit(getOperation());
     if (!result) {
       getOperation().emitError() << result.error().message;
       return signalPassFailure();
@@ -52,8 +62,8 @@ struct EmitPass : PassWrapper<EmitPass, OperationPass<ModuleOp>> {
     content = std::move(*result);
   }
 
-  const Product &product;
-  std::optional<std::string> &content;
+  const Product *product = nullptr;
+  std::optional<std::string> *output = nullptr;
 };
 } // namespace
 
@@ -62,3 +72,5 @@ qopt::createEmitPass(const Product &product,
                      std::optional<std::string> &content) {
   return std::make_unique<EmitPass>(product, content);
 }
+
+void qopt::registerEmitPass() { PassRegistration<EmitPass>(); }

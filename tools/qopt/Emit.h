@@ -33,6 +33,10 @@ Result<const Product *> findProduct(std::string_view kind);
 std::unique_ptr<mlir::Pass> createEmitPass(const Product &product,
                                            std::optional<std::string> &content);
 
+/// Makes the name of that pass known, for pipelines in crash reproducers; there
+/// it does nothing.
+void registerEmitPass();
+
 } // namespace qopt
 
 #endif // QOPT_TOOLS_EMIT_H

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "Verbs.h"
 #include "Arguments.h"
+#include "PassHelp.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -14,19 +15,31 @@ using namespace qopt;
 
 static Status runHelp(std::span<char *> words);
 
+static constexpr std::string_view kFiles = "models as files",
+                                  kQuantizing = "fewer bits",
+                                  kRunning = "running", kHelp = "help";
+
 /// A verb's function stands in Verbs/<Verb>.cpp and is declared in Verbs.h.
 static constexpr Verb table[] = {
-    {"import", "a checkpoint to MLIR that refers to its weights", runImport},
-    {"inspect", "metadata, tensors and bits per weight of a file", runInspect},
-    {"verify", "checks the structure and every number of a file", runVerify},
-    {"calibrate", "statistics of a model's linears on a text", runCalibrate},
-    {"quantize", "a model in fewer bits: a module or a GGUF file", runQuantize},
-    {"plan", "what quantize would write: types, sizes, memory", runPlan},
-    {"export", "a model as a GGUF file", runExport},
-    {"compile", "a model as a shared object that runs it", runCompile},
-    {"run", "continues a prompt", runRun},
-    {"eval", "perplexity on a text, divergence from another model", runEval},
-    {"help", "this list, or the flags of a verb", runHelp},
+    {"import", "a checkpoint to MLIR that refers to its weights", runImport,
+     kFiles},
+    {"inspect", "metadata, tensors and bits per weight of a file", runInspect,
+     kFiles},
+    {"verify", "checks the structure and every number of a file", runVerify,
+     kFiles},
+    {"calibrate", "statistics of a model's linears on a text", runCalibrate,
+     kQuantizing},
+    {"quantize", "a model in fewer bits: a module or a GGUF file", runQuantize,
+     kQuantizing},
+    {"plan", "what quantize would write: types, sizes, memory", runPlan,
+     kQuantizing},
+    {"export", "a model as a GGUF file", runExport, kQuantizing},
+    {"compile", "a model as a shared object that runs it", runCompile,
+     kRunning},
+    {"run", "continues a prompt", runRun, kRunning},
+    {"eval", "perplexity on a text, divergence from another model", runEval,
+     kRunning},
+    {"help", "this list, or what a verb or a pass does", runHelp, kHelp},
 };
 
 std::span<const Verb> qopt::verbs() { return table; }
@@ -66,22 +79,28 @@ int qopt::runVerb(const Verb &verb, int argc, char **argv) {
 void qopt::printVerbs() {
   std::puts("usage: qopt VERB ARGUMENTS...           does a job\n"
             "       qopt FILE.mlir --PASS...         runs passes, as mlir-opt "
-            "does\n\n"
-            "verbs:");
-  for (const Verb &verb : verbs())
+            "does");
+  std::string_view group;
+  for (const Verb &verb : verbs()) {
+    if (verb.group != group)
+      std::printf("\n%.*s:\n", int(verb.group.size()), verb.group.data());
+    group = verb.group;
     std::printf("  %-12.*s %.*s\n", int(verb.name.size()), verb.name.data(),
                 int(verb.summary.size()), verb.summary.data());
+  }
   std::puts(
-      "\n`qopt VERB --help` lists the flags of a verb, `qopt --help-list` "
-      "the passes and their\noptions. A file that is called like a verb "
-      "needs `./` before its name.");
+      "\n`qopt VERB --help` lists the flags of a verb, `qopt help passes` "
+      "the passes, `qopt help PASS`\nexplains one, and `qopt --help-list` "
+      "lists every flag of the pass driver. A file that is\ncalled like a "
+      "verb needs `./` before its name.");
 }
 
 /// `qopt help`, `qopt help VERB`.
 static Status runHelp(std::span<char *> words) {
   std::string name;
-  Arguments arguments("help", "Lists the verbs, or the flags of one verb.");
-  arguments.optionalPositional("VERB", "the verb to explain", name);
+  Arguments arguments("help", "Lists the verbs, or explains a verb or pass.");
+  arguments.optionalPositional(
+      "WORD", "a verb or a pass to explain, or 'passes' for a list", name);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   if (!proceed)
     return {};
@@ -94,12 +113,22 @@ static Status runHelp(std::span<char *> words) {
     char *flags[] = {flag};
     return verb->run(flags);
   }
+  if (name == "passes") {
+    printPasses();
+    return {};
+  }
+  std::string_view pass = name;
+  pass.remove_prefix(std::min(pass.find_first_not_of('-'), pass.size()));
+  if (printPass(pass))
+    return {};
   std::vector<std::string_view> names;
   for (const Verb &verb : verbs())
     names.push_back(verb.name);
-  std::string_view nearest = nearestSpelling(name, names);
+  for (const PassHelp &known : passHelp())
+    names.push_back(known.name);
+  std::string_view nearest = nearestSpelling(pass, names);
   if (nearest.empty())
-    return usageError("there is no verb '", name, "' (see qopt help)");
-  return usageError("there is no verb '", name, "', did you mean '", nearest,
-                    "'?");
+    return usageError("there is no verb or pass '", name, "' (see qopt help)");
+  return usageError("there is no verb or pass '", name, "', did you mean '",
+                    nearest, "'?");
 }

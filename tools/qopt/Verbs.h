@@ -18,9 +18,10 @@ struct Verb {
   std::string_view name;
   std::string_view summary;
   Status (*run)(std::span<char *> arguments);
+  std::string_view group; // its heading in the list
 };
 
-/// All verbs, in the order of `qopt --help`.
+/// All verbs, in the order of `qopt --help`, groups together.
 std::span<const Verb> verbs();
 /// Prints what `qopt --help` prints: how the tool is called, and the verbs.
 void printVerbs();
