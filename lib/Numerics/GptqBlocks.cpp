@@ -273,3 +273,26 @@ qopt::gptqQuantizeBlocks(const ComputeContext &context, ConstMatrix weights,
     return badInput("the errors overflow: weights or inputs are too large");
   return result;
 }
+
+Result<GptqBlocksResult> qopt::quantizeTable(const ComputeContext &context,
+                                             ConstMatrix table,
+                                             const FormatRow &format,
+                                             const GptqBlocksOptions &options) {
+  const BlockGrid *grid = findBlockGrid(format.type);
+  if (!grid || table.columns % grid->elements != 0 ||
+      table.stride != table.columns)
+    return internalError("a table of ", table.columns,
+                         " columns has no blocks of ", format.ggmlName);
+  QOPT_CHECK(checkFinite(table));
+  // Blocks do not see each other: each is a row of a matrix of its own.
+  const int64_t width = grid->elements;
+  std::vector<double> identity(width * width);
+  for (int64_t k = 0; k < width; ++k)
+    identity[k * width + k] = 1;
+  QOPT_ASSIGN(
+      GptqBlocksFactor factor,
+      GptqBlocksFactor::create(context, identity, width, *grid, options));
+  return gptqQuantizeBlocks(
+      context, {table.data, table.rows * (table.columns / width), width},
+      factor, format, options);
+}

@@ -68,6 +68,10 @@ public:
 
 private:
   Status quantize();
+  std::vector<SchemedWeight> tables(const QuantizationPlan &plan);
+  Status quantizeTables(ArrayRef<SchemedWeight> tables,
+                        Interpreter &interpreter, QuantizationContext &services,
+                        WeightSink &sink);
   Status quantizeBlock(const PlannedBlock &planned, StatsProvider &provider,
                        QuantizationContext &services, WeightSink &sink);
   Status quantizeGroup(const WeightGroup &weights,
@@ -120,9 +124,10 @@ Status GptqQuantizePass::quantize() {
   plan.filter([&](ml_program::GlobalOp global) {
     return !unwanted.contains(global) && gridOf(global);
   });
-  if (plan.weightCount() == 0)
+  std::vector<SchemedWeight> weights = tables(plan);
+  const size_t tableCount = weights.size();
+  if (plan.weightCount() + int64_t(tableCount) == 0)
     return {};
-  std::vector<SchemedWeight> weights;
   plan.forEachWeight([&](ml_program::GlobalOp global) {
     weights.push_back({global, gridOf(global)});
   });
@@ -130,6 +135,10 @@ Status GptqQuantizePass::quantize() {
               createSink(getOperation(), weights,
                          archivePath(archive, *services), *services));
   Interpreter interpreter(getOperation(), services);
+  QOPT_CHECK(quantizeTables(ArrayRef(weights).take_front(tableCount),
+                            interpreter, *services, sink));
+  if (plan.weightCount() == 0)
+    return sink.finish(services->files());
   CalibrationOptions calibration{text, samples, ctx, stats, sequential};
   QOPT_ASSIGN(std::unique_ptr<StatsProvider> provider,
               makeStatsProvider(plan, interpreter, calibration));
@@ -145,6 +154,52 @@ Status GptqQuantizePass::quantize() {
                                 factoring.seconds(), " s factoring H, ",
                                 compensating.seconds(), " s in the columns"));
   return sink.finish(services->files());
+}
+
+/// Weights outside of linears that are to have a grid: tables of embeddings.
+std::vector<SchemedWeight>
+GptqQuantizePass::tables(const QuantizationPlan &plan) {
+  DenseSet<Operation *> planned;
+  plan.forEachWeight(
+      [&](ml_program::GlobalOp global) { planned.insert(global); });
+  std::vector<SchemedWeight> found;
+  for (auto global : getOperation().getOps<ml_program::GlobalOp>()) {
+    auto scheme = dyn_cast_or_null<GgufAttr>(assignedScheme(global));
+    if (scheme && findBlockGrid(scheme.getFormat()) &&
+        isa<RankedTensorType>(global.getType()) && !planned.contains(global))
+      found.push_back({global, scheme});
+  }
+  return found;
+}
+
+/// Before anything is measured, so that what follows is measured behind them.
+Status GptqQuantizePass::quantizeTables(ArrayRef<SchemedWeight> tables,
+                                        Interpreter &interpreter,
+                                        QuantizationContext &services,
+                                        WeightSink &sink) {
+  for (auto [weight, scheme] : tables) {
+    ml_program::GlobalOp global = weight;
+    if (interrupted())
+      return makeError(ErrorKind::Interrupted, "stopped");
+    QOPT_ASSIGN(WeightSource source,
+                WeightSource::open(global, services.files()));
+    QOPT_ASSIGN(std::vector<float> values, source.readAll());
+    const FormatRow &format = cast<GgufAttr>(scheme).getRow();
+    auto result = quantizeTable(
+        services.compute(), {values.data(), source.rows(), source.columns()},
+        format, blocksOptions);
+    if (!result)
+      return makeError(result.error().kind, "@", global.getSymName().str(),
+                       ": ", result.error().message);
+    Tensor numbers(source.rows(), source.columns());
+    format.decode(result->blocks.data(), numbers.mutableMatrix().data,
+                  source.rows() * source.columns());
+    QOPT_CHECK(sink.store(global, {std::move(result->blocks)}));
+    QOPT_CHECK(
+        interpreter.weights().replace(global.getSymName(), std::move(numbers)));
+    ++quantizedWeights;
+  }
+  return {};
 }
 
 /// What a weight becomes; null if the pass leaves it alone.

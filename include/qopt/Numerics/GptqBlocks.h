@@ -83,6 +83,13 @@ gptqQuantizeBlocks(const ComputeContext &context, ConstMatrix weights,
                    const GptqBlocksFactor &factor, const FormatRow &format,
                    const GptqBlocksOptions &options = {});
 
+/// The same for a table of embeddings [N, K], of which one row at a time is
+/// used: H = I, which leaves the search.
+Result<GptqBlocksResult> quantizeTable(const ComputeContext &context,
+                                       ConstMatrix table,
+                                       const FormatRow &format,
+                                       const GptqBlocksOptions &options = {});
+
 } // namespace qopt
 
 #endif // QOPT_NUMERICS_GPTQBLOCKS_H

@@ -97,7 +97,9 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
 
     Onto GGUF types, scales are found on the compensated weights when a
     super-block is entered, the levels of sub-blocks searched by the error that
-    they leave, and `rounds` of descent on that error follow.
+    they leave, and `rounds` of descent on that error follow. Other weights with
+    such an assignment (tables of embeddings) come first, with H = I, and
+    everything else is measured behind them.
   }];
   let options = !listconcat(schemeOptions, calibrationOptions, [
     Option<"stats", "stats", "std::string", "\"\"", "Statistics saved by hessian-calibrate, instead of a text">,

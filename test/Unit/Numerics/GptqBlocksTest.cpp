@@ -210,3 +210,18 @@ TEST(GptqBlocks, SaysWhatItCannotTake) {
   EXPECT_NE(refused.error().message.find("not whole blocks of 256"),
             std::string::npos);
 }
+
+TEST(GptqBlocks, ATableIsSearchedMoreCloselyThanItsEncoderDoes) {
+  ThreadPool pool(2);
+  Problem problem(20, 512);
+  std::fill(problem.hessian.begin(), problem.hessian.end(), 0.0);
+  for (int64_t k = 0; k < 512; ++k)
+    problem.hessian[k * 513] = 1;
+  for (const FormatRow *format : gridFormats()) {
+    auto result = quantizeTable(pool, problem.view(), *format);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_LT(problem.loss(*format, result->blocks, 0),
+              problem.loss(*format, problem.encoded(*format, false), 0))
+        << format->name;
+  }
+}
