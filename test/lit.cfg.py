@@ -1,4 +1,5 @@
 # lit configuration of the tests that run the tool; unit tests are in Unit/.
+import glob
 import os
 
 import lit.formats
@@ -43,6 +44,10 @@ if ccache := lit.util.which("ccache", os.environ["PATH"]):
 config.substitutions.append(("%cmake_compilers", compilers))
 if lit.util.which("dpkg-deb", os.environ["PATH"]):
     config.available_features.add("dpkg")
+if glob.glob(
+    os.path.join(os.path.dirname(config.llvm_tools_dir), "lib/clang/*/lib/linux/libclang_rt.tsan-*")
+):
+    config.available_features.add("tsan")
 if config.ptxas and "NOTFOUND" not in config.ptxas:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", config.ptxas))
