@@ -11,16 +11,6 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 
-std::array<Value, 2> ChunkProduct::pairsOf(const ChunkWords &tile,
-                                           int64_t group) {
-  std::array<Value, 2> result;
-  VectorType type = weights.decode.pairType();
-  Value both = b.bitcast(type, tile.scales[group]);
-  for (int64_t h = 0; h < 2; ++h)
-    result[h] = vector::ShuffleOp::create(b, both, both, {h, h});
-  return result;
-}
-
 void ChunkProduct::add(ArrayRef<ChunkWords> tiles,
                        function_ref<SmallVector<InputFragment>(int64_t)> input,
                        Sums &sums) {
@@ -33,8 +23,9 @@ void ChunkProduct::add(ArrayRef<ChunkWords> tiles,
     SmallVector<std::array<Value, 2>> scales;
     for (const ChunkWords &tile : tiles) {
       offsets.push_back(weights.offsetOf(tile, group));
-      scales.push_back(scaleWeights ? pairsOf(tile, group)
-                                    : weights.scalesOf(tile, group));
+      Value word = tile.scales[group];
+      scales.push_back(scaleWeights ? weights.decode.scalePairs(word)
+                                    : weights.decode.scales(word));
     }
     Sums ofGroup;
     if (!scaleWeights)

@@ -43,8 +43,6 @@ public:
            Sums &sums);
 
 private:
-  /// Scales of rows g and g + 8, as pairs.
-  std::array<mlir::Value, 2> pairsOf(const ChunkWords &tile, int64_t group);
   void multiply(const std::array<mlir::Value, 4> &weight,
                 const InputFragment &x,
                 mlir::MutableArrayRef<mlir::Value> sums);

@@ -272,7 +272,7 @@ struct ConvertLinearToGPU
       if (isNew) {
         entry->second = planKernels(*spec, *target);
         for (const KernelPlan &plan : entry->second) {
-          buildKernel(kernels, op.getLoc(), *spec, *target, plan);
+          buildKernel(kernels, op.getLoc(), *spec, plan);
           table.add(*spec, plan);
         }
       }

@@ -69,3 +69,23 @@ std::array<Value, 4> Dequantizer::fragment(Value word, const Offset &offset) {
   }
   return result;
 }
+
+static Value halves(KernelBuilder &b, Value word) {
+  return b.bitcast(VectorType::get(2, b.getF16Type()), word);
+}
+
+std::array<Value, 2> Dequantizer::scales(Value word) {
+  Value both = halves(b, word);
+  std::array<Value, 2> result;
+  for (int64_t h = 0; h < 2; ++h)
+    result[h] = arith::ExtFOp::create(b, b.getF32Type(), b.element(both, h));
+  return result;
+}
+
+std::array<Value, 2> Dequantizer::scalePairs(Value word) {
+  Value both = halves(b, word);
+  std::array<Value, 2> result;
+  for (int64_t h = 0; h < 2; ++h)
+    result[h] = vector::ShuffleOp::create(b, both, both, {h, h});
+  return result;
+}

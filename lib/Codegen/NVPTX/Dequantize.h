@@ -46,6 +46,11 @@ public:
   /// q - z of a lane's word: the four A registers of an mma (see MmaLayout).
   std::array<Value, 4> fragment(Value word, const Offset &offset);
 
+  /// From the word of the scales of rows g and g + 8: as f32, or as pairs of
+  /// the same f16.
+  std::array<Value, 2> scales(Value word);
+  std::array<Value, 2> scalePairs(Value word);
+
 private:
   Value splat(double value);
   Value maskedWithExponent(Value word, uint32_t mask);

@@ -44,11 +44,16 @@ void KernelBuilder::loop(Value first, Value end, Value step,
   loop(first, end, step, none, [&](Value i, Values &) { body(i); });
 }
 
-void KernelBuilder::when(Value condition, function_ref<void()> body) {
-  auto branch = scf::IfOp::create(*this, condition);
+void KernelBuilder::when(Value condition, function_ref<void()> body,
+                         function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(*this, condition, bool(otherwise));
   OpBuilder::InsertionGuard guard(*this);
-  setInsertionPointToStart(&branch.getThenRegion().front());
+  setInsertionPointToStart(branch.thenBlock());
   body();
+  if (!otherwise)
+    return;
+  setInsertionPointToStart(branch.elseBlock());
+  otherwise();
 }
 
 Value KernelBuilder::advance(Value base, Value index, int64_t bytes) {

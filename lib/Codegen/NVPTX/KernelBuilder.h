@@ -92,7 +92,8 @@ public:
             mlir::function_ref<void(Value, Values &)> body);
   void loop(Value first, Value end, Value step,
             mlir::function_ref<void(Value)> body);
-  void when(Value condition, mlir::function_ref<void()> body);
+  void when(Value condition, mlir::function_ref<void()> body,
+            mlir::function_ref<void()> otherwise = nullptr);
 
   // Global memory.
   /// base + index * bytes, without overflow for any tensor.
@@ -126,6 +127,11 @@ public:
   /// A cache policy for data that is read once.
   Value evictFirst();
 
+  /// The same value, but what follows from it is computed where it is used, in
+  /// each round of a loop, instead of being held in registers.
+  Value opaque(Value value) {
+    return ptx(getI32Type(), "mov.b32 $0, $1;", "=r,r", value)[0];
+  }
   /// PTX with effects on memory; `$0` … are the results, then the operands.
   mlir::ValueRange ptx(mlir::TypeRange results, llvm::StringRef code,
                        llvm::StringRef constraints, mlir::ValueRange operands);

@@ -38,6 +38,8 @@ void buildStreamingKernel(KernelBuilder &b, const LinearSpec &spec,
                           const KernelPlan &plan, const KernelFrame &frame);
 void buildTileKernel(KernelBuilder &b, const LinearSpec &spec,
                      const KernelPlan &plan, const KernelFrame &frame);
+void buildWarpgroupKernel(KernelBuilder &b, const LinearSpec &spec,
+                          const KernelPlan &plan, const KernelFrame &frame);
 
 /// Dynamic shared memory of a kernel in bytes: fixed, and per row of x.
 struct SharedBytes {
@@ -45,6 +47,7 @@ struct SharedBytes {
 };
 SharedBytes sharedBytes(const LinearSpec &spec, const StreamingShape &shape);
 SharedBytes sharedBytes(const LinearSpec &spec, const TileShape &shape);
+SharedBytes sharedBytes(const LinearSpec &spec, const WarpgroupShape &shape);
 
 } // namespace qopt::nvptx
 

@@ -94,11 +94,101 @@ static KernelPlan planTile(const LinearSpec &spec, const Target &target,
   return plan;
 }
 
+//===----------------------------------------------------------------------===//
+// Warpgroups
+//===----------------------------------------------------------------------===//
+
+/// The shape with as many stages as fit.
+static WarpgroupShape warpgroupShape(const LinearSpec &spec,
+                                     const Target &target, int64_t consumersOfN,
+                                     int64_t inputRows) {
+  WarpgroupShape shape;
+  shape.consumersOfN = consumersOfN;
+  shape.consumersOfK = 2 / consumersOfN;
+  shape.inputRows = inputRows;
+  // A second set of sums only where there are registers for it.
+  shape.scaleWeights = spec.activation == ActivationType::F16 && inputRows > 64;
+  constexpr int64_t most = 8; // more do not hide more
+  shape.stages = most;
+  while (sharedBytes(spec, shape).fixed > target.sharedBytes)
+    --shape.stages;
+  return shape;
+}
+
+/// Cycles of a processor for M rows: what its tensor cores need, but no less
+/// per stage than it takes to wait, decode and start.
+static int64_t cycles(const LinearSpec &spec, const Target &target,
+                      const WarpgroupShape &shape, int64_t rows) {
+  constexpr int64_t stageLatency = 220;
+  int64_t blocks = divideUp(spec.rows(), 64 * shape.consumersOfN) *
+                   divideUp(rows, shape.inputRows);
+  int64_t columns = MmaLayout::tileColumns * shape.consumersOfK;
+  int64_t stages = divideUp(spec.weight.paddedColumns(), columns);
+  // Two warpgroups, four wgmma each, inputRows / 2 cycles each.
+  int64_t ofStage = std::max(stageLatency, 4 * shape.inputRows);
+  return divideUp(blocks, target.processors) * stages * ofStage;
+}
+
+static KernelPlan planWarpgroup(const LinearSpec &spec,
+                                const WarpgroupShape &shape,
+                                const Target &target, int64_t maxRows) {
+  KernelPlan plan;
+  plan.entry = spec.name() + "_warpgroup_" +
+               (maxRows ? "m" + std::to_string(maxRows) : "any");
+  plan.shape = shape;
+  plan.launch.maxRows = maxRows;
+  plan.launch.block = 3 * 128;
+  plan.launch.shared = sharedBytes(spec, shape).fixed;
+  plan.launch.tilesOfN = divideUp(spec.rows(), 64 * shape.consumersOfN);
+  plan.launch.tileOfM = shape.inputRows;
+  plan.launch.overlap = target.overlap;
+  return plan;
+}
+
+/// For each range of M the cheapest shape; neighbouring ranges with the same
+/// one share a kernel.
+static void planWarpgroups(const LinearSpec &spec, const Target &target,
+                           std::vector<KernelPlan> &plans) {
+  constexpr int64_t many = 4096; // beyond, the last wave does not matter
+  std::vector<std::pair<int64_t, int64_t>> candidates = {
+      {1, 16}, {1, 32}, {1, 64}};
+  if (spec.activation == ActivationType::F16)
+    candidates.insert(candidates.end(), {{1, 128}, {2, 128}, {2, 256}});
+  else
+    candidates.insert(candidates.end(), {{1, 96}, {2, 96}});
+  std::optional<WarpgroupShape> last;
+  for (int64_t rows : {16, 32, 64, 128, 256, 512, 1024, 2048, 0}) {
+    std::optional<WarpgroupShape> best;
+    int64_t bestCycles = 0;
+    for (auto [consumersOfN, inputRows] : candidates) {
+      WarpgroupShape shape =
+          warpgroupShape(spec, target, consumersOfN, inputRows);
+      int64_t cost = cycles(spec, target, shape, rows ? rows : many);
+      // Of equal ones the last: larger tiles read x and weights less often.
+      if (best && cost > bestCycles)
+        continue;
+      if (best && cost == bestCycles && rows && inputRows >= 2 * rows)
+        continue; // but no tile that is half empty
+      best = shape;
+      bestCycles = cost;
+    }
+    if (last && last->inputRows == best->inputRows &&
+        last->consumersOfN == best->consumersOfN)
+      plans.pop_back();
+    plans.push_back(planWarpgroup(spec, *best, target, rows));
+    last = best;
+  }
+}
+
 std::vector<KernelPlan> qopt::nvptx::planKernels(const LinearSpec &spec,
                                                  const Target &target) {
   std::vector<KernelPlan> plans;
   if (std::optional<KernelPlan> streaming = planStreaming(spec, target))
     plans.push_back(*streaming);
+  if (target.warpgroups) {
+    planWarpgroups(spec, target, plans);
+    return plans;
+  }
   plans.push_back(planTile(spec, target, 16, false));
   plans.push_back(planTile(spec, target, 32, false));
   if (spec.activation == ActivationType::F16)
@@ -110,18 +200,18 @@ std::vector<KernelPlan> qopt::nvptx::planKernels(const LinearSpec &spec,
 gpu::GPUFuncOp qopt::nvptx::buildKernel(gpu::GPUModuleOp module,
                                         Location location,
                                         const LinearSpec &spec,
-                                        const Target &target,
                                         const KernelPlan &plan) {
   KernelBuilder b(location, module.getContext());
   b.setInsertionPointToEnd(module.getBody());
-  bool streaming = std::holds_alternative<StreamingShape>(plan.shape);
   // Two streaming kernels share a processor if x is short enough for both; so
   // the next one of the stream fills its queue while this one ends.
-  int64_t resident = streaming ? 2 : 1;
+  int64_t resident = std::holds_alternative<StreamingShape>(plan.shape) ? 2 : 1;
   KernelFrame frame = beginKernel(b, spec, plan, resident);
-  if (streaming)
+  if (std::holds_alternative<StreamingShape>(plan.shape))
     buildStreamingKernel(b, spec, plan, frame);
-  else
+  else if (std::holds_alternative<TileShape>(plan.shape))
     buildTileKernel(b, spec, plan, frame);
+  else
+    buildWarpgroupKernel(b, spec, plan, frame);
   return frame.function;
 }

@@ -19,7 +19,7 @@
 // reads are in different banks.
 //
 //===----------------------------------------------------------------------===//
-#include "KernelFunction.h"
+#include "OutputTile.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -52,18 +52,12 @@ public:
   static int64_t outputs(const TileShape &shape) {
     return MmaLayout::tileRows * shape.tilesPerWarp * shape.warpsOfN;
   }
-  /// f32 from one row of sums to the next: not a multiple of 32 banks.
-  static int64_t sumsPitch(const TileShape &shape) {
-    return outputs(shape) + 4;
-  }
 
 private:
   void buildTileOfRows(Value firstRow);
   void copyStage(Value stage, Value firstRow);
   void copyInput(Value address, Value stage, Value firstRow);
   void addStage(Value address, Sums &sums);
-  void storeSums(const Sums &sums);
-  void storeOutput(Value firstRow);
 
   int64_t stages() const {
     return (spec.chunks() + shape.warpsOfK - 1) / shape.warpsOfK;
@@ -97,8 +91,8 @@ private:
 
 SharedBytes qopt::nvptx::sharedBytes(const LinearSpec &spec,
                                      const TileShape &shape) {
-  int64_t sums =
-      shape.warpsOfK * shape.inputRows * TileKernel::sumsPitch(shape) * 4;
+  int64_t sums = OutputTile::bytes(shape.warpsOfK, shape.inputRows,
+                                   TileKernel::outputs(shape));
   return {std::max(sums, shape.stages * TileKernel::stageBytes(spec, shape)),
           0};
 }
@@ -172,63 +166,6 @@ void TileKernel::addStage(Value address, Sums &sums) {
       sums);
 }
 
-/// f32 sums [warpsOfK][inputRows][outputs], rows a pitch apart.
-void TileKernel::storeSums(const Sums &sums) {
-  int64_t pitch = sumsPitch(shape);
-  Value row =
-      b.add(b.mul(warpOfK, shape.inputRows), b.mul(b.rem(frame.lane, 4), 2));
-  Value column = b.add(b.mul(warpOfN, MmaLayout::tileRows * shape.tilesPerWarp),
-                       b.div(frame.lane, 4));
-  Value target =
-      b.add(frame.shared, b.mul(b.add(b.mul(row, pitch), column), 4));
-  int64_t blocks = shape.inputRows / 8;
-  for (auto [index, sum] : llvm::enumerate(sums)) {
-    int64_t i = index % 4, block = index / 4 % blocks,
-            tile = index / 4 / blocks;
-    int64_t place = (8 * block + i % 2) * pitch + 16 * tile + 8 * (i / 2);
-    b.storeShared(sum, b.add(target, 4 * place), 4);
-  }
-}
-
-/// Eight outputs of a row per thread: added up, rounded once, stored together.
-void TileKernel::storeOutput(Value firstRow) {
-  int64_t pitch = sumsPitch(shape), piecesOfRow = outputs(shape) / 8;
-  Value firstOutput = b.mul(b.block(gpu::Dimension::x), outputs(shape));
-  b.loop(frame.thread, b.i32(shape.inputRows * piecesOfRow), b.i32(threads()),
-         [&](Value index) {
-           Value row = b.div(index, piecesOfRow);
-           Value column = b.mul(b.rem(index, piecesOfRow), 8);
-           Value rowOfAll = b.add(firstRow, row);
-           Value output = b.add(firstOutput, column);
-           Value inside = b.both(b.less(rowOfAll, frame.inputRows),
-                                 b.less(output, spec.rows()));
-           b.when(inside, [&] {
-             auto four = VectorType::get(4, b.getF32Type());
-             Value source = b.add(frame.shared,
-                                  b.mul(b.add(b.mul(row, pitch), column), 4));
-             Value narrow[2];
-             for (int64_t half = 0; half < 2; ++half) {
-               Value sum;
-               for (int64_t w = 0; w < shape.warpsOfK; ++w) {
-                 int64_t place = w * shape.inputRows * pitch + 4 * half;
-                 Value part = b.loadShared(four, b.add(source, 4 * place), 16);
-                 sum = w == 0 ? part
-                              : arith::AddFOp::create(b, sum, part).getResult();
-               }
-               Type element = weights.decode.pairType().getElementType();
-               narrow[half] =
-                   arith::TruncFOp::create(b, VectorType::get(4, element), sum);
-             }
-             Value eight = vector::ShuffleOp::create(
-                 b, narrow[0], narrow[1],
-                 ArrayRef<int64_t>{0, 1, 2, 3, 4, 5, 6, 7});
-             Value target = b.advance(frame.output, rowOfAll, spec.rows() * 2);
-             b.store(b.bitcast(b.words(), eight), b.advance(target, output, 2),
-                     16);
-           });
-         });
-}
-
 void TileKernel::buildTileOfRows(Value firstRow) {
   for (int64_t stage = 0; stage + 1 < shape.stages; ++stage)
     copyStage(b.i32(stage), firstRow);
@@ -244,9 +181,12 @@ void TileKernel::buildTileOfRows(Value firstRow) {
          });
   b.waitForCopies(0);
   b.barrier();
-  storeSums(sums);
+  OutputTile output(b, spec, frame, shape.warpsOfK, shape.inputRows,
+                    outputs(shape));
+  output.put(warpOfK, b.mul(warpOfN, MmaLayout::tileRows * shape.tilesPerWarp),
+             sums);
   b.barrier();
-  storeOutput(firstRow);
+  output.store(firstRow, threads());
 }
 
 void TileKernel::build() {

@@ -90,16 +90,6 @@ std::array<Value, 4> WeightStream::codesOf(const ChunkWords &words,
   return result;
 }
 
-std::array<Value, 2> WeightStream::scalesOf(const ChunkWords &words,
-                                            int64_t group) {
-  Value pair =
-      b.bitcast(VectorType::get(2, b.getF16Type()), words.scales[group]);
-  std::array<Value, 2> result;
-  for (int64_t h = 0; h < 2; ++h)
-    result[h] = arith::ExtFOp::create(b, b.getF32Type(), b.element(pair, h));
-  return result;
-}
-
 Dequantizer::Offset WeightStream::offsetOf(const ChunkWords &words,
                                            int64_t group) {
   return zeros ? decode.loadedOffset(words.zeros[group], zeroByte)

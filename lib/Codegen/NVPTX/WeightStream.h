@@ -46,8 +46,7 @@ public:
   ChunkWords read(Value address);
   /// The codes of 64 columns, a word for each 16 of them.
   std::array<Value, 4> codesOf(const ChunkWords &words, int64_t tile);
-  /// f32 scales of rows g and g + 8, and what turns codes into q - z.
-  std::array<Value, 2> scalesOf(const ChunkWords &words, int64_t group);
+  /// What turns the codes of a group into q - z.
   Dequantizer::Offset offsetOf(const ChunkWords &words, int64_t group);
 
   Dequantizer decode;

@@ -11,12 +11,15 @@
 //               queue that never drains between tiles; x stays there.
 //   tile        any M: x and weights flow in stages; a decoded weight serves
 //               16, 32 or 64 rows of x.
+//   warpgroup   the same on sm_90a: wgmma, copies by warps of their own, and up
+//               to 256 rows of x for each decoded weight.
 //
 // Scales multiply f32 sums of exact products, so the only roundings are those
-// of f32 additions and the last one of y. The exception is f16 with more than
-// 64 rows, where a second set of sums would cost half of the tile: there the
-// scale multiplies the weight and is rounded to f16, as by a tool that stores
-// dequantized weights. (In bf16 that rounding would be as large as y's.)
+// of f32 additions and the last one of y. The exception is f16 in kernels for
+// more than 64 rows, where a second set of sums would cost half of the tile:
+// there the scale multiplies the weight and is rounded to f16, as by a tool
+// that stores dequantized weights. (In bf16 that rounding would be as large as
+// y's.)
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_CODEGEN_NVPTX_LINEARKERNELS_H
@@ -48,10 +51,19 @@ struct TileShape {
   bool scaleWeights = false; // rather than sums
 };
 
+/// One warpgroup copies; two consume: the outputs of a block are 64 ·
+/// consumersOfN, and consumersOfK warpgroups split the columns.
+struct WarpgroupShape {
+  int64_t consumersOfN = 1, consumersOfK = 2; // their product is 2
+  int64_t inputRows = 16; // n of wgmma: a multiple of 16, at most 256
+  int64_t stages = 4;
+  bool scaleWeights = false; // rather than sums
+};
+
 struct KernelPlan {
   std::string entry;
   LaunchShape launch;
-  std::variant<StreamingShape, TileShape> shape;
+  std::variant<StreamingShape, TileShape, WarpgroupShape> shape;
 };
 
 /// The kernels of a linear in the order in which they are tried: the first
@@ -64,7 +76,7 @@ std::vector<KernelPlan> planKernels(const LinearSpec &spec,
 /// device and 16-byte aligned; then M as i32.
 mlir::gpu::GPUFuncOp buildKernel(mlir::gpu::GPUModuleOp module,
                                  mlir::Location location,
-                                 const LinearSpec &spec, const Target &target,
+                                 const LinearSpec &spec,
                                  const KernelPlan &plan);
 
 } // namespace qopt::nvptx

@@ -18,6 +18,7 @@ struct Target {
   std::string_view features; // the oldest PTX version that has what is used
   int64_t processors;        // of the largest product with this chip
   int64_t sharedBytes;       // that a block can have
+  bool warpgroups;           // wgmma and setmaxnreg
   bool overlap; // griddepcontrol: a kernel may begin before another has ended
 };
 

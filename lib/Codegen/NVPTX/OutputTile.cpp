@@ -1,0 +1,64 @@
+//===- OutputTile.cpp - from f32 sums of warps to y -----------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "OutputTile.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::nvptx;
+
+void OutputTile::put(Value split, Value firstOutput, const Sums &sums) {
+  Value row = b.add(b.mul(split, inputRows), b.mul(b.rem(frame.lane, 4), 2));
+  Value column = b.add(firstOutput, b.div(frame.lane, 4));
+  Value target =
+      b.add(frame.shared, b.mul(b.add(b.mul(row, pitch()), column), 4));
+  int64_t blocks = inputRows / 8;
+  for (auto [index, sum] : llvm::enumerate(sums)) {
+    int64_t i = index % 4, block = index / 4 % blocks,
+            tile = index / 4 / blocks;
+    int64_t place = (8 * block + i % 2) * pitch() + 16 * tile + 8 * (i / 2);
+    b.storeShared(sum, b.add(target, 4 * place), 4);
+  }
+}
+
+void OutputTile::store(Value firstRow, int64_t threads) {
+  int64_t piecesOfRow = outputs / 8; // a thread takes eight outputs of a row
+  Type element = spec.activation == ActivationType::F16 ? Type(b.getF16Type())
+                                                        : Type(b.getBF16Type());
+  Value firstOutput = b.mul(b.block(gpu::Dimension::x), outputs);
+  b.loop(frame.thread, b.i32(inputRows * piecesOfRow), b.i32(threads),
+         [&](Value index) {
+           Value row = b.div(index, piecesOfRow);
+           Value column = b.mul(b.rem(index, piecesOfRow), 8);
+           Value rowOfAll = b.add(firstRow, row);
+           Value output = b.add(firstOutput, column);
+           Value inside = b.both(b.less(rowOfAll, frame.inputRows),
+                                 b.less(output, spec.rows()));
+           b.when(inside, [&] {
+             auto four = VectorType::get(4, b.getF32Type());
+             Value source = b.add(frame.shared,
+                                  b.mul(b.add(b.mul(row, pitch()), column), 4));
+             Value narrow[2];
+             for (int64_t half = 0; half < 2; ++half) {
+               Value sum;
+               for (int64_t split = 0; split < splits; ++split) {
+                 int64_t place = split * inputRows * pitch() + 4 * half;
+                 Value part = b.loadShared(four, b.add(source, 4 * place), 16);
+                 sum = split == 0
+                           ? part
+                           : arith::AddFOp::create(b, sum, part).getResult();
+               }
+               narrow[half] =
+                   arith::TruncFOp::create(b, VectorType::get(4, element), sum);
+             }
+             Value eight = vector::ShuffleOp::create(
+                 b, narrow[0], narrow[1],
+                 ArrayRef<int64_t>{0, 1, 2, 3, 4, 5, 6, 7});
+             Value target = b.advance(frame.output, rowOfAll, spec.rows() * 2);
+             b.store(b.bitcast(b.words(), eight), b.advance(target, output, 2),
+                     16);
+           });
+         });
+}

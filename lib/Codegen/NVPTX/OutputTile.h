@@ -1,0 +1,51 @@
+//===- OutputTile.h - from f32 sums of warps to y ---------------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// Sums [splits][inputRows][outputs] in shared memory, where warps that split
+// the columns of W meet: parts are added in their order, so that a result never
+// depends on timing, rounded once, and leave as 16-byte stores. From one row to
+// the next it is outputs + 4 floats, so that the lanes of a warp, two rows and
+// eight outputs apart, are in different banks.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_CODEGEN_NVPTX_OUTPUTTILE_H
+#define QOPT_LIB_CODEGEN_NVPTX_OUTPUTTILE_H
+
+#include "KernelFunction.h"
+
+namespace qopt::nvptx {
+
+class OutputTile {
+public:
+  using Value = mlir::Value;
+
+  /// `outputs` a multiple of 16, `inputRows` of 8.
+  OutputTile(KernelBuilder &b, const LinearSpec &spec, const KernelFrame &frame,
+             int64_t splits, int64_t inputRows, int64_t outputs)
+      : b(b), spec(spec), frame(frame), splits(splits), inputRows(inputRows),
+        outputs(outputs) {}
+
+  static int64_t bytes(int64_t splits, int64_t inputRows, int64_t outputs) {
+    return splits * inputRows * (outputs + 4) * 4;
+  }
+  /// Writes a warp's sums for all rows and the tiles of 16 outputs that begin
+  /// at `firstOutput` of the block.
+  void put(Value split, Value firstOutput, const Sums &sums);
+  /// Writes the block's part of y, by all `threads` threads.
+  void store(Value firstRow, int64_t threads);
+
+private:
+  int64_t pitch() const { return outputs + 4; }
+
+  KernelBuilder &b;
+  const LinearSpec &spec;
+  const KernelFrame &frame;
+  int64_t splits, inputRows, outputs;
+};
+
+} // namespace qopt::nvptx
+
+#endif // QOPT_LIB_CODEGEN_NVPTX_OUTPUTTILE_H

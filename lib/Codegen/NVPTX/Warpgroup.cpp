@@ -1,0 +1,116 @@
+//===- Warpgroup.cpp - wgmma and the barriers around it -------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Warpgroup.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::nvptx;
+
+void Mbarrier::init(KernelBuilder &b, Value address, int64_t arrivals) {
+  b.ptx({},
+        "mbarrier.init.shared::cta.b64 [$0], " + std::to_string(arrivals) + ";",
+        "r", address);
+}
+
+void Mbarrier::arrive(KernelBuilder &b, Value address) {
+  b.ptx({}, "mbarrier.arrive.shared::cta.b64 _, [$0];", "r", address);
+}
+
+void Mbarrier::wait(KernelBuilder &b, Value address, Value parity) {
+  b.ptx({},
+        "{ .reg .pred done;\n"
+        "wait_${:uid}:\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1;\n"
+        "@!done bra wait_${:uid};\n"
+        "}",
+        "r,r", {address, parity});
+}
+
+void qopt::nvptx::fenceAsyncProxy(KernelBuilder &b) {
+  b.ptx({}, "fence.proxy.async.shared::cta;", "", {});
+}
+
+void qopt::nvptx::namedBarrier(KernelBuilder &b, int64_t id, int64_t threads) {
+  b.ptx({},
+        "bar.sync " + std::to_string(id) + ", " + std::to_string(threads) + ";",
+        "", {});
+}
+
+void qopt::nvptx::setRegisters(KernelBuilder &b, bool increase, int64_t count) {
+  b.ptx({},
+        std::string("setmaxnreg.") + (increase ? "inc" : "dec") +
+            ".sync.aligned.u32 " + std::to_string(count) + ";",
+        "", {});
+}
+
+Value qopt::nvptx::swizzledOperand(KernelBuilder &b, Value address) {
+  // Bits 0-13 address / 16, 16-29 leading offset (unused), 32-45 stride of
+  // eight rows / 16, 62-63 swizzle of 128 bytes.
+  constexpr uint64_t fixed =
+      uint64_t(1) << 62 | uint64_t(1024 / 16) << 32 | uint64_t(1) << 16;
+  Type i64 = b.getI64Type();
+  Value place = arith::ExtUIOp::create(b, i64, b.shiftRight(address, 4));
+  return arith::OrIOp::create(
+      b, place, arith::ConstantIntOp::create(b, i64, int64_t(fixed)));
+}
+
+void qopt::nvptx::fenceWgmma(KernelBuilder &b) {
+  b.ptx({}, "wgmma.fence.sync.aligned;", "", {});
+}
+
+void qopt::nvptx::commitWgmma(KernelBuilder &b) {
+  b.ptx({}, "wgmma.commit_group.sync.aligned;", "", {});
+}
+
+/// Executes PTX that changes the sums in place.
+static void update(KernelBuilder &b, MutableArrayRef<Value> sums,
+                   StringRef code, ValueRange others,
+                   StringRef otherConstraints) {
+  std::string constraints;
+  for (size_t i = 0; i < sums.size(); ++i)
+    constraints += i == 0 ? "=f" : ",=f";
+  constraints += otherConstraints;
+  for (size_t i = 0; i < sums.size(); ++i)
+    constraints += "," + std::to_string(i);
+  KernelBuilder::Values operands(others);
+  operands.append(sums.begin(), sums.end());
+  Value all = b.ptx(SmallVector<Type>(sums.size(), b.getF32Type()), code,
+                    constraints, operands)[0];
+  for (size_t i = 0; i < sums.size(); ++i)
+    sums[i] = LLVM::ExtractValueOp::create(b, all, i);
+}
+
+void qopt::nvptx::wgmma(KernelBuilder &b, ActivationType type,
+                        const std::array<Value, 4> &weight, Value operand,
+                        bool accumulate, MutableArrayRef<Value> sums) {
+  size_t count = sums.size();
+  std::string element = type == ActivationType::F16 ? "f16" : "bf16";
+  std::string code = "{ .reg .pred accumulate;\n"
+                     "setp.ne.b32 accumulate, " +
+                     std::string(accumulate ? "1" : "0") +
+                     ", 0;\n"
+                     "wgmma.mma_async.sync.aligned.m64n" +
+                     std::to_string(2 * count) + "k16.f32." + element + "." +
+                     element + " {";
+  for (size_t i = 0; i < count; ++i)
+    code += (i == 0 ? "$" : ", $") + std::to_string(i);
+  code += "}, {";
+  KernelBuilder::Values others;
+  std::string constraints;
+  for (size_t i = 0; i < 4; ++i) {
+    code += (i == 0 ? "$" : ", $") + std::to_string(count + i);
+    others.push_back(b.bitcast(b.getI32Type(), weight[i]));
+    constraints += ",r";
+  }
+  others.push_back(operand);
+  constraints += ",l";
+  code += "}, $" + std::to_string(count + 4) + ", accumulate, 1, 1, 0;\n}";
+  update(b, sums, code, others, constraints);
+}
+
+void qopt::nvptx::waitForWgmma(KernelBuilder &b, MutableArrayRef<Value> sums) {
+  update(b, sums, "wgmma.wait_group.sync.aligned 0;", {}, "");
+}

@@ -1,0 +1,50 @@
+//===- Warpgroup.h - wgmma and the barriers around it -----------*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_CODEGEN_NVPTX_WARPGROUP_H
+#define QOPT_LIB_CODEGEN_NVPTX_WARPGROUP_H
+
+#include "ChunkProduct.h"
+
+namespace qopt::nvptx {
+
+/// Objects of 8 bytes in shared memory that count arrivals in phases.
+class Mbarrier {
+public:
+  using Value = mlir::Value;
+  static constexpr int64_t bytes = 8;
+
+  static void init(KernelBuilder &b, Value address, int64_t arrivals);
+  static void arrive(KernelBuilder &b, Value address);
+  /// Waits until the phase of this parity (0 for the first) is complete.
+  static void wait(KernelBuilder &b, Value address, Value parity);
+};
+
+/// Makes what this thread wrote to shared memory visible to wgmma.
+void fenceAsyncProxy(KernelBuilder &b);
+/// bar.sync of some warps: barrier 1 … 15, and how many threads take part.
+void namedBarrier(KernelBuilder &b, int64_t id, int64_t threads);
+/// Takes registers from, or gives them to, the pool of the block.
+void setRegisters(KernelBuilder &b, bool increase, int64_t count);
+
+/// Descriptor of a right operand in shared memory: rows of 64 two-byte columns
+/// (128 bytes), the 16-byte piece p of row r at p ^ (r mod 8); `address` a
+/// multiple of 1024. Adding 2 moves it by 16 columns.
+mlir::Value swizzledOperand(KernelBuilder &b, mlir::Value address);
+
+/// Orders writes of registers before the next wgmma.
+void fenceWgmma(KernelBuilder &b);
+/// sums [64 x n] (+)= weight [64 x 16] · operand [16 x n], asynchronously; n is
+/// twice the number of sums. `accumulate` false ignores the old sums.
+void wgmma(KernelBuilder &b, ActivationType type,
+           const std::array<mlir::Value, 4> &weight, mlir::Value operand,
+           bool accumulate, mlir::MutableArrayRef<mlir::Value> sums);
+void commitWgmma(KernelBuilder &b);
+/// Waits for all wgmma of this warpgroup; `sums` may be read afterwards.
+void waitForWgmma(KernelBuilder &b, mlir::MutableArrayRef<mlir::Value> sums);
+
+} // namespace qopt::nvptx
+
+#endif // QOPT_LIB_CODEGEN_NVPTX_WARPGROUP_H
