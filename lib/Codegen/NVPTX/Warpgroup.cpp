@@ -57,35 +57,39 @@ Value qopt::nvptx::swizzledOperand(KernelBuilder &b, Value address) {
       b, place, arith::ConstantIntOp::create(b, i64, int64_t(fixed)));
 }
 
-void qopt::nvptx::fenceWgmma(KernelBuilder &b) {
-  b.ptx({}, "wgmma.fence.sync.aligned;", "", {});
-}
-
 void qopt::nvptx::commitWgmma(KernelBuilder &b) {
   b.ptx({}, "wgmma.commit_group.sync.aligned;", "", {});
 }
 
-/// Executes PTX that changes the sums in place.
-static void update(KernelBuilder &b, MutableArrayRef<Value> sums,
+/// Executes PTX that changes registers in place.
+static void update(KernelBuilder &b, MutableArrayRef<Value> registers,
                    StringRef code, ValueRange others,
                    StringRef otherConstraints) {
   std::string constraints;
-  for (size_t i = 0; i < sums.size(); ++i)
-    constraints += i == 0 ? "=f" : ",=f";
+  SmallVector<Type> types;
+  for (Value value : registers) {
+    types.push_back(value.getType());
+    constraints += value.getType().isInteger() ? "=r," : "=f,";
+  }
+  constraints.pop_back();
   constraints += otherConstraints;
-  for (size_t i = 0; i < sums.size(); ++i)
+  for (size_t i = 0; i < registers.size(); ++i)
     constraints += "," + std::to_string(i);
   KernelBuilder::Values operands(others);
-  operands.append(sums.begin(), sums.end());
-  Value all = b.ptx(SmallVector<Type>(sums.size(), b.getF32Type()), code,
-                    constraints, operands)[0];
-  for (size_t i = 0; i < sums.size(); ++i)
-    sums[i] = LLVM::ExtractValueOp::create(b, all, i);
+  operands.append(registers.begin(), registers.end());
+  Value all = b.ptx(types, code, constraints, operands)[0];
+  for (size_t i = 0; i < registers.size(); ++i)
+    registers[i] = LLVM::ExtractValueOp::create(b, all, i);
+}
+
+void qopt::nvptx::fenceWgmma(KernelBuilder &b,
+                             MutableArrayRef<Value> registers) {
+  update(b, registers, "wgmma.fence.sync.aligned;", {}, "");
 }
 
 void qopt::nvptx::wgmma(KernelBuilder &b, ActivationType type,
-                        const std::array<Value, 4> &weight, Value operand,
-                        bool accumulate, MutableArrayRef<Value> sums) {
+                        ArrayRef<Value> weight, Value operand, bool accumulate,
+                        MutableArrayRef<Value> sums) {
   size_t count = sums.size();
   std::string element = type == ActivationType::F16 ? "f16" : "bf16";
   std::string code = "{ .reg .pred accumulate;\n"
@@ -102,7 +106,7 @@ void qopt::nvptx::wgmma(KernelBuilder &b, ActivationType type,
   std::string constraints;
   for (size_t i = 0; i < 4; ++i) {
     code += (i == 0 ? "$" : ", $") + std::to_string(count + i);
-    others.push_back(b.bitcast(b.getI32Type(), weight[i]));
+    others.push_back(weight[i]);
     constraints += ",r";
   }
   others.push_back(operand);

@@ -34,12 +34,14 @@ void setRegisters(KernelBuilder &b, bool increase, int64_t count);
 /// multiple of 1024. Adding 2 moves it by 16 columns.
 mlir::Value swizzledOperand(KernelBuilder &b, mlir::Value address);
 
-/// Orders writes of registers before the next wgmma.
-void fenceWgmma(KernelBuilder &b);
-/// sums [64 x n] (+)= weight [64 x 16] · operand [16 x n], asynchronously; n is
-/// twice the number of sums. `accumulate` false ignores the old sums.
+/// Orders what was written to these registers, f32 or i32, before the wgmma
+/// that use them next.
+void fenceWgmma(KernelBuilder &b, mlir::MutableArrayRef<mlir::Value> registers);
+/// sums [64 x n] (+)= weight [64 x 16] · operand [16 x n], asynchronously; the
+/// weight in i32 registers, n twice the number of sums. `accumulate` false
+/// ignores the old sums.
 void wgmma(KernelBuilder &b, ActivationType type,
-           const std::array<mlir::Value, 4> &weight, mlir::Value operand,
+           mlir::ArrayRef<mlir::Value> weight, mlir::Value operand,
            bool accumulate, mlir::MutableArrayRef<mlir::Value> sums);
 void commitWgmma(KernelBuilder &b);
 /// Waits for all wgmma of this warpgroup; `sums` may be read afterwards.

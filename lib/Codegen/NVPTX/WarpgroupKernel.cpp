@@ -40,8 +40,8 @@ static constexpr int64_t threads = groupThreads * (consumers + 1);
 static constexpr int64_t barrierBytes = 1024; // stages stay 1024-byte aligned
 static constexpr int64_t rowBytes = MmaLayout::tileColumns * 2;
 static constexpr int64_t piecesOfRow = rowBytes / 16;
-// 128 threads of 72 and 256 of 216 are the 384 of 168 that a block starts with.
-static constexpr int64_t producerRegisters = 72, consumerRegisters = 216;
+// 128 threads of 104 and 256 of 200 are the 384 of 168 that a block starts with.
+static constexpr int64_t producerRegisters = 104, consumerRegisters = 200;
 
 namespace {
 class WarpgroupKernel {
@@ -294,10 +294,17 @@ Sums WarpgroupKernel::beginProducts(const Stage &stage, const Weights &weights,
     products.assign(groups * sums.size(), b.f32(0));
   Value operand = swizzledOperand(
       b, b.add(address(stage.count), b.mul(ofK, shape.inputRows * rowBytes)));
-  fenceWgmma(b);
+  size_t count = products.size();
+  Sums registers = products;
+  for (const std::array<Value, 4> &fragment : weights.fragments)
+    for (Value value : fragment)
+      registers.push_back(b.bitcast(b.getI32Type(), value));
+  fenceWgmma(b, registers);
+  ArrayRef<Value> fragments = ArrayRef(registers).drop_front(count);
+  products.assign(registers.begin(), registers.begin() + count);
   for (int64_t step = 0; step < 4; ++step) {
     bool first = step % (4 / groups) == 0;
-    wgmma(b, spec.activation, weights.fragments[step], operand,
+    wgmma(b, spec.activation, fragments.slice(4 * step, 4), operand,
           /*accumulate=*/shape.scaleWeights || !first,
           MutableArrayRef(products).slice(step * groups / 4 * sums.size(),
                                           sums.size()));

@@ -5,6 +5,15 @@
 // RUN: qopt %s --lower-to-nvptx="chip=sm_90 activations=bf16" --emit=ptx -o %t.ptx
 // RUN: %python -B %S/Inputs/check_linear.py %t.ptx 2 8 70 | FileCheck %s
 
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a" --emit=ptx -o %t.ptx
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx --only warpgroup 3 70 > %t.out && FileCheck %s --check-prefix=WGMMA < %t.out
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a activations=bf16" --emit=ptx -o %t.ptx
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx --only warpgroup 16 100 > %t.out && FileCheck %s --check-prefix=WGMMA < %t.out
+
+// WGMMA-NOT: WRONG
+// WGMMA: qopt_linear_int4_g256_n72_k512_warpgroup_any {{.*}} ok
+// WGMMA-NOT: WRONG
+
 // CHECK-NOT: WRONG
 // CHECK: qopt_linear_int4_g64_n32_k128_stream_m8 {{.*}} ok
 // CHECK-NOT: WRONG

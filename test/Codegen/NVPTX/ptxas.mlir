@@ -8,7 +8,10 @@
 // RUN: qopt %s --lower-to-nvptx="chip=sm_86" --emit=ptx | %ptxas -arch=sm_86 -o %t.cubin -
 // RUN: qopt %s --lower-to-nvptx="chip=sm_89" --emit=ptx | %ptxas -arch=sm_89 -o %t.cubin -
 // RUN: qopt %s --lower-to-nvptx="chip=sm_90 activations=bf16" --emit=ptx | %ptxas -arch=sm_90 -o %t.cubin -
-// RUN: qopt %s --lower-to-nvptx="chip=sm_90a" --emit=ptx | %ptxas -arch=sm_90a -o %t.cubin -
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a" --emit=ptx -o %t.ptx
+// RUN: %ptxas -arch=sm_90a -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=SM90A
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a activations=bf16" --emit=ptx -o %t.ptx
+// RUN: %ptxas -arch=sm_90a -v %t.ptx -o %t.cubin 2>&1 | FileCheck %s --check-prefix=SM90A
 // RUN: qopt %s --lower-to-nvptx="chip=sm_100" --emit=ptx | %ptxas -arch=sm_100 -o %t.cubin -
 
 // No kernel uses the stack or spills, and two streaming kernels of 512 threads
@@ -17,6 +20,10 @@
 // CHECK-NOT: stack frame
 // BF16-COUNT-24: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 // BF16-NOT: stack frame
+// Nor does wgmma have to be serialized.
+// SM90A-NOT: {{wgmma|Performance|[1-9][0-9]* bytes stack frame}}
+// SM90A: 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+// SM90A-NOT: {{wgmma|Performance|[1-9][0-9]* bytes stack frame}}
 // REGISTERS: Compiling entry function 'qopt_linear_int4_g128_sym_n4096_k2048_stream_m8'
 // REGISTERS: Used {{([1-5][0-9]|6[0-4])}} registers
 

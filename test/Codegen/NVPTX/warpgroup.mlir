@@ -1,0 +1,32 @@
+// What makes the sm_90a kernel fast, in its PTX.
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a" --emit=ptx -o %t.ptx
+// RUN: FileCheck %s --check-prefix=PRODUCER < %t.ptx
+// RUN: FileCheck %s --check-prefix=CONSUMER < %t.ptx
+
+// The warpgroup that copies gives registers away, and announces copies once they
+// are visible to wgmma.
+// PRODUCER: .target sm_90a
+// PRODUCER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_any(
+// PRODUCER: .reqntid 384
+// PRODUCER: mbarrier.init.shared::cta.b64
+// PRODUCER: setmaxnreg.dec.sync.aligned.u32 104
+// PRODUCER: mbarrier.try_wait.parity
+// PRODUCER-COUNT-16: cp.async.cg.shared.global [
+// PRODUCER: cp.async.cg.shared.global.L2::cache_hint
+// PRODUCER: cp.async.wait_group 4
+// PRODUCER: fence.proxy.async
+// PRODUCER: mbarrier.arrive
+
+// The others have the left operand of wgmma in registers.
+// CONSUMER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_any(
+// CONSUMER: setmaxnreg.inc.sync.aligned.u32 200
+// CONSUMER: wgmma.fence
+// CONSUMER-COUNT-4: wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16
+// CONSUMER: wgmma.commit_group
+// CONSUMER: wgmma.wait_group.sync.aligned 0
+// CONSUMER: st.global.v4
+!w = !qopt.packed<8192x1024xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
+func.func @f(%x: tensor<?x1024xf32>, %w: !w) -> tensor<?x8192xf32> {
+  %0 = qopt.linear %x, %w : tensor<?x1024xf32>, !w -> tensor<?x8192xf32>
+  return %0 : tensor<?x8192xf32>
+}
