@@ -119,13 +119,17 @@ static WarpgroupShape warpgroupShape(const LinearSpec &spec,
 /// per stage than it takes to wait, decode and start.
 static int64_t cycles(const LinearSpec &spec, const Target &target,
                       const WarpgroupShape &shape, int64_t rows) {
-  constexpr int64_t stageLatency = 220;
+  constexpr int64_t stageLatency = 220, bytesPerCycle = 32;
   int64_t blocks = divideUp(spec.rows(), 64 * shape.consumersOfN) *
                    divideUp(rows, shape.inputRows);
   int64_t columns = MmaLayout::tileColumns * shape.consumersOfK;
   int64_t stages = divideUp(spec.weight.paddedColumns(), columns);
   // Two warpgroups, four wgmma each, inputRows / 2 cycles each.
-  int64_t ofStage = std::max(stageLatency, 4 * shape.inputRows);
+  int64_t bytes =
+      shape.consumersOfK * shape.inputRows * MmaLayout::tileColumns * 2 +
+      2 * 4 * MmaLayout::tileBytes; // of two warpgroups, a tile per warp
+  int64_t ofStage = std::max(
+      {stageLatency, 4 * shape.inputRows, divideUp(bytes, bytesPerCycle)});
   return divideUp(blocks, target.processors) * stages * ofStage;
 }
 
