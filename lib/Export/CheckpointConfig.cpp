@@ -25,7 +25,8 @@ std::string qopt::detail::originDirectory(ModuleOp module,
   if (!file)
     return "";
   fs::path path = files.resolve(file.getPath());
-  if (path.filename() != "tokenizer.json")
+  if (path.filename() != "tokenizer.json" &&
+      path.filename() != "tokenizer.model")
     return "";
   return path.has_parent_path() ? path.parent_path().string() : ".";
 }

@@ -6,7 +6,28 @@
 //===----------------------------------------------------------------------===//
 #include "GgufModel.h"
 
+#include <unordered_map>
+
 using namespace qopt;
+
+/// Scores that join in the order of the merges: the less, the later the first
+/// merge that gives a token.
+static std::vector<float> scoresOf(const TokenizerData &tokenizer) {
+  if (!tokenizer.scores.empty())
+    return tokenizer.scores;
+  std::unordered_map<std::string, float> firstMerge;
+  for (size_t rank = 0; rank < tokenizer.merges.size(); ++rank) {
+    std::string text = tokenizer.merges[rank];
+    text.erase(text.find(' '), 1);
+    firstMerge.emplace(std::move(text), -float(rank));
+  }
+  std::vector<float> scores;
+  for (const std::string &token : tokenizer.tokens) {
+    auto found = firstMerge.find(token);
+    scores.push_back(found == firstMerge.end() ? 0 : found->second);
+  }
+  return scores;
+}
 
 Status qopt::detail::writeTokenizerKeys(const TokenizerData &tokenizer,
                                         int64_t vocabularySize,
@@ -22,12 +43,23 @@ Status qopt::detail::writeTokenizerKeys(const TokenizerData &tokenizer,
     tokens.push_back(unusedToken(TokenId(tokens.size())));
     types.push_back(int32_t(TokenType::Unused));
   }
-  metadata.setString("tokenizer.ggml.model", "gpt2"); // any byte-level BPE
+  bool pieces = tokenizer.model == TokenizerModel::SentencePiece;
+  metadata.setString("tokenizer.ggml.model",
+                     pieces ? "llama" : "gpt2"); // any byte-level BPE
   metadata.setString("tokenizer.ggml.pre",
-                     pretokenizerName(tokenizer.pretokenizer));
+                     pieces ? "default"
+                            : pretokenizerName(tokenizer.pretokenizer));
   metadata.setStrings("tokenizer.ggml.tokens", std::move(tokens));
   metadata.setI32s("tokenizer.ggml.token_type", types);
-  metadata.setStrings("tokenizer.ggml.merges", tokenizer.merges);
+  if (pieces) {
+    std::vector<float> scores = scoresOf(tokenizer);
+    scores.resize(vocabularySize, 0);
+    metadata.setF32s("tokenizer.ggml.scores", scores);
+    metadata.setBool("tokenizer.ggml.add_space_prefix",
+                     tokenizer.spacePrefix != SpacePrefix::Never);
+  } else {
+    metadata.setStrings("tokenizer.ggml.merges", tokenizer.merges);
+  }
   auto special = [&](const char *key, std::optional<TokenId> id) {
     if (id)
       metadata.setU32(key, uint32_t(*id));

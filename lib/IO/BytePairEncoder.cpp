@@ -12,16 +12,17 @@
 using namespace qopt;
 
 BytePairEncoder::BytePairEncoder(std::size_t vocabularySize,
-                                 std::span<const MergeRule> rules)
+                                 std::span<const MergeRule> rules,
+                                 std::span<const std::uint32_t> ranks)
     : firstEntry(vocabularySize + 1), entries(rules.size()) {
   for (const MergeRule &rule : rules)
     ++firstEntry[rule.left + 1];
   for (std::size_t i = 0; i < vocabularySize; ++i)
     firstEntry[i + 1] += firstEntry[i];
   std::vector<std::uint32_t> next(firstEntry.begin(), firstEntry.end() - 1);
-  for (std::uint32_t rank = 0; rank < rules.size(); ++rank)
-    entries[next[rules[rank].left]++] = {rules[rank].right, rules[rank].result,
-                                         rank};
+  for (std::uint32_t i = 0; i < rules.size(); ++i)
+    entries[next[rules[i].left]++] = {rules[i].right, rules[i].result,
+                                      ranks.empty() ? i : ranks[i]};
   for (std::size_t i = 0; i < vocabularySize; ++i)
     std::sort(entries.begin() + firstEntry[i],
               entries.begin() + firstEntry[i + 1],

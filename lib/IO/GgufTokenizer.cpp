@@ -7,6 +7,7 @@
 #include "qopt/IO/Bytes.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace qopt;
 
@@ -39,9 +40,17 @@ Status Reader::model() {
   constexpr std::string_view modelKey = "tokenizer.ggml.model",
                              preKey = "tokenizer.ggml.pre";
   QOPT_ASSIGN(const auto model, metadata.getString(modelKey));
+  if (model == "llama") {
+    data.model = TokenizerModel::SentencePiece;
+    QOPT_ASSIGN(const bool prefix,
+                metadata.getBool("tokenizer.ggml.add_space_prefix", true));
+    data.spacePrefix = prefix ? SpacePrefix::Always : SpacePrefix::Never;
+    return {};
+  }
   if (model != "gpt2")
     return error(modelKey, quote(model),
-                 " is not supported; byte-level BPE, \"gpt2\", is");
+                 " is not supported; \"gpt2\", byte-level BPE, and \"llama\", "
+                 "SentencePiece, are");
   QOPT_ASSIGN(const auto pre, metadata.getString(preKey));
   const auto pretokenizer = pretokenizerOfName(pre);
   if (!pretokenizer)
@@ -58,8 +67,19 @@ Status Reader::model() {
 Status Reader::vocabulary() {
   QOPT_ASSIGN(const auto *tokens, metadata.getStrings("tokenizer.ggml.tokens"));
   data.tokens = *tokens;
-  QOPT_ASSIGN(const auto *merges, metadata.getStrings("tokenizer.ggml.merges"));
-  data.merges = *merges;
+  if (data.model == TokenizerModel::SentencePiece) {
+    constexpr std::string_view scoresKey = "tokenizer.ggml.scores";
+    QOPT_ASSIGN(const auto scores, metadata.getFloats(scoresKey));
+    for (const double score : scores) {
+      if (!std::isfinite(score))
+        return error(scoresKey, "a score is not a finite number");
+      data.scores.push_back(float(score));
+    }
+  } else {
+    QOPT_ASSIGN(const auto *merges,
+                metadata.getStrings("tokenizer.ggml.merges"));
+    data.merges = *merges;
+  }
 
   constexpr std::string_view typesKey = "tokenizer.ggml.token_type";
   if (!metadata.contains(typesKey))
@@ -97,7 +117,9 @@ Status Reader::specialTokens() {
   if (endOfTurn && endOfTurn != data.eos)
     data.stop.push_back(*endOfTurn);
 
-  const bool prepends = data.pretokenizer == Pretokenizer::Llama3 && data.bos;
+  const bool prepends =
+      data.bos && (data.pretokenizer == Pretokenizer::Llama3 ||
+                   data.model == TokenizerModel::SentencePiece);
   QOPT_ASSIGN(data.addBos,
               metadata.getBool("tokenizer.ggml.add_bos_token", prepends));
   QOPT_ASSIGN(data.addEos,

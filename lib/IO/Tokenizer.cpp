@@ -39,6 +39,9 @@ std::string Tokenizer::decode(std::span<const TokenId> ids,
       continue;
     text += spelled;
   }
+  const bool prefixed = content.spacePrefix != SpacePrefix::Never;
+  if (prefixed && text.starts_with(' '))
+    text.erase(0, 1);
   return text;
 }
 
@@ -104,16 +107,28 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text,
   std::vector<TokenId> ids;
   if (options.prependBos && content.addBos && content.bos)
     ids.push_back(*content.bos);
+  bool first = true;
+  auto encodeText = [&](std::string_view part) {
+    if (content.model == TokenizerModel::SentencePiece)
+      encodeSentence(part, first, ids);
+    else
+      encodeOrdinary(part, ids);
+    first = false;
+  };
   if (!options.parseSpecial) {
-    encodeOrdinary(text, ids);
+    encodeText(text);
     return ids;
   }
   for (std::size_t begin = 0; begin < text.size();) {
     const TokenMatcher::Match match = special.next(text, begin);
-    encodeOrdinary(text.substr(begin, match.begin - begin), ids);
-    if (match.begin != match.end)
-      ids.push_back(match.token);
+    encodeText(text.substr(begin, match.begin - begin));
     begin = match.end;
+    if (match.begin == match.end)
+      continue;
+    ids.push_back(match.token);
+    if (std::find(content.stripsRight.begin(), content.stripsRight.end(),
+                  match.token) != content.stripsRight.end())
+      begin = std::min(text.find_first_not_of(" \t\r\n", begin), text.size());
   }
   return ids;
 }

@@ -7,6 +7,7 @@
 #include "qopt/IO/GgufTokenizer.h"
 #include "qopt/IO/HuggingFaceTokenizer.h"
 #include "qopt/IO/MappedFile.h"
+#include "qopt/IO/SentencePieceModel.h"
 #include "qopt/IO/Tokenizer.h"
 
 #include <algorithm>
@@ -121,8 +122,19 @@ Status qopt::readTokenizerConfigs(const std::string &directory,
 Result<Tokenizer> Tokenizer::load(const std::string &path) {
   std::filesystem::path file(path);
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored))
-    file /= "tokenizer.json";
+  if (std::filesystem::is_directory(file, ignored)) {
+    const bool json = std::filesystem::exists(file / "tokenizer.json", ignored);
+    const bool model =
+        std::filesystem::exists(file / "tokenizer.model", ignored);
+    file /= json || !model ? "tokenizer.json" : "tokenizer.model";
+  }
+  if (file.extension() == ".model") {
+    QOPT_ASSIGN(const auto mapped, MappedFile::open(file.string()));
+    QOPT_ASSIGN(auto data,
+                readSentencePieceModel(mapped->bytes(), file.string()));
+    QOPT_CHECK(readTokenizerConfigs(file.parent_path().string(), data));
+    return create(std::move(data));
+  }
   if (file.extension() == ".gguf") {
     QOPT_ASSIGN(const auto gguf, GgufFile::open(path));
     QOPT_ASSIGN(auto data, readGgufTokenizer(gguf.metadata(), path));

@@ -6,6 +6,7 @@
 #include "qopt/IO/ByteLevel.h"
 #include "qopt/IO/Tokenizer.h"
 
+#include <charconv>
 #include <limits>
 #include <unordered_set>
 
@@ -17,8 +18,47 @@ Result<Tokenizer> Tokenizer::create(TokenizerData data) {
   Tokenizer tokenizer(std::move(data));
   QOPT_CHECK(tokenizer.indexTokens());
   QOPT_CHECK(tokenizer.checkSpecialIds());
-  QOPT_CHECK(tokenizer.indexMerges());
+  QOPT_CHECK(tokenizer.content.scores.empty() ? tokenizer.indexMerges()
+                                              : tokenizer.indexScores());
   return tokenizer;
+}
+
+static constexpr std::string_view blank = "\u2581";
+
+// The byte of a spelling like <0x0A>.
+static std::optional<unsigned char> byteOf(std::string_view spelling) {
+  unsigned value = 0;
+  if (spelling.size() != 6 || !spelling.starts_with("<0x") ||
+      spelling.back() != '>')
+    return std::nullopt;
+  const auto [end, error] = std::from_chars(
+      spelling.data() + 3, spelling.data() + 5, value, /*base=*/16);
+  if (error != std::errc() || end != spelling.data() + 5)
+    return std::nullopt;
+  return static_cast<unsigned char>(value);
+}
+
+// How a token of SentencePiece stands for bytes.
+static std::string decodePiece(const std::string &spelling, TokenType type) {
+  if (type == TokenType::Byte)
+    if (const auto byte = byteOf(spelling))
+      return std::string(1, char(*byte));
+  if (type == TokenType::Unused || type == TokenType::Control)
+    return type == TokenType::Control ? spelling : std::string();
+  std::string text;
+  for (std::size_t at = 0; at < spelling.size();) {
+    const bool isBlank = spelling.compare(at, blank.size(), blank) == 0;
+    text += isBlank ? ' ' : spelling[at];
+    at += isBlank ? blank.size() : 1;
+  }
+  return text;
+}
+
+// Whether a blank follows another character in a spelling.
+static bool reachesAcross(std::string_view spelling) {
+  while (spelling.starts_with(blank))
+    spelling.remove_prefix(blank.size());
+  return spelling.find(blank) != spelling.npos;
 }
 
 // How a token's spelling stands for bytes.
@@ -53,7 +93,8 @@ Status Tokenizer::indexTokens() {
   byteToken.fill(noToken);
   idOf.reserve(tokens.size());
   bytes.reserve(tokens.size());
-  std::vector<TokenMatcher::Spelling> spellings;
+  const bool pieces = content.model == TokenizerModel::SentencePiece;
+  std::vector<TokenMatcher::Spelling> spellings, defined;
   for (TokenId id = 0; id < TokenId(tokens.size()); ++id) {
     const std::string &spelling = tokens[id];
     const TokenType type = content.types[id];
@@ -65,14 +106,22 @@ Status Tokenizer::indexTokens() {
     if (const auto [other, isNew] = idOf.emplace(spelling, id); !isNew)
       return badInput(content.source, ": tokens ", other->second, " and ", id,
                       " are both '", spelling, "'");
-    bytes.push_back(decodeSpelling(spelling, type));
-    if (type == TokenType::Normal && bytes[id].size() == 1 &&
-        fromByteLevel(spelling))
+    bytes.push_back(pieces ? decodePiece(spelling, type)
+                           : decodeSpelling(spelling, type));
+    const bool isByte =
+        pieces ? type == TokenType::Byte
+               : type == TokenType::Normal && fromByteLevel(spelling);
+    if (isByte && bytes[id].size() == 1)
       byteToken[static_cast<unsigned char>(bytes[id][0])] = id;
+    if (pieces && type == TokenType::UserDefined)
+      defined.emplace_back(spelling, id);
+    if (pieces && type == TokenType::Normal && reachesAcross(spelling))
+      wordsAreSeparate = false;
     if (type == TokenType::Control || type == TokenType::UserDefined)
       spellings.emplace_back(spelling, id);
   }
   special = TokenMatcher(std::move(spellings));
+  userDefined = TokenMatcher(std::move(defined));
   return {};
 }
 

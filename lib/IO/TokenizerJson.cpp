@@ -3,7 +3,10 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
+#include "SentencePieceJson.h"
 #include "qopt/IO/HuggingFaceTokenizer.h"
+
+#include "qopt/IO/TokenizerData.h"
 
 #include <unordered_map>
 
@@ -20,6 +23,7 @@ public:
   Status addedTokens();
   Status postProcessor();
   Status decoder();
+  void markPieces();
   void fillHoles();
 
   TokenizerData data;
@@ -185,8 +189,9 @@ Status Reader::model() {
   QOPT_ASSIGN(const double dropout, model.getDouble("dropout", 0.0));
   if (dropout != 0)
     return model.error("'dropout' = ", dropout, " is not supported");
-  QOPT_CHECK(requireBool(model, "byte_fallback", false));
   QOPT_ASSIGN(data.fuseUnknown, model.getBool("fuse_unk", false));
+  if (data.model == TokenizerModel::SentencePiece)
+    QOPT_CHECK(requireBool(model, "ignore_merges", false));
   QOPT_ASSIGN(data.ignoreMerges, model.getBool("ignore_merges", false));
 
   QOPT_ASSIGN(const auto vocab, model.getObject("vocab"));
@@ -215,8 +220,11 @@ Status Reader::addedTokens() {
     QOPT_ASSIGN(const auto spelling, token.getString("content"));
     QOPT_ASSIGN(const int64_t id, token.getInt("id"));
     QOPT_ASSIGN(const bool special, token.getBool("special", false));
-    for (const auto key : {"single_word", "lstrip", "rstrip"})
+    for (const auto key : {"single_word", "lstrip"})
       QOPT_CHECK(requireBool(token, key, false));
+    QOPT_ASSIGN(const bool strips, token.getBool("rstrip", false));
+    if (strips)
+      data.stripsRight.push_back(TokenId(id));
     const auto type = special ? TokenType::Control : TokenType::UserDefined;
     QOPT_CHECK(addToken(token, spelling, id, type).map([](TokenId) {}));
   }
@@ -279,6 +287,18 @@ Status Reader::decoder() {
   return {};
 }
 
+/// The types of tokens that a tokenizer.json does not tell apart.
+void Reader::markPieces() {
+  for (std::size_t id = 0; id < data.tokens.size(); ++id) {
+    const std::string_view spelling = data.tokens[id];
+    if (data.types[id] == TokenType::Normal && spelling.size() == 6 &&
+        spelling.starts_with("<0x") && spelling.ends_with(">"))
+      data.types[id] = TokenType::Byte;
+  }
+  if (data.unknown)
+    data.types[*data.unknown] = TokenType::Unknown;
+}
+
 void Reader::fillHoles() {
   for (std::size_t id = 0; id < data.tokens.size(); ++id)
     if (data.tokens[id].empty())
@@ -288,12 +308,19 @@ void Reader::fillHoles() {
 Result<TokenizerData> qopt::readTokenizerJson(const JsonDocument &document) {
   Reader reader(document.root());
   reader.data.source = document.file();
-  QOPT_CHECK(reader.normalizer());
-  QOPT_CHECK(reader.pretokenizer());
+  QOPT_ASSIGN(const bool pieces, detail::isSentencePiece(document.root()));
+  if (pieces) {
+    QOPT_CHECK(detail::readSentencePiecePipeline(document.root(), reader.data));
+  } else {
+    QOPT_CHECK(reader.normalizer());
+    QOPT_CHECK(reader.pretokenizer());
+    QOPT_CHECK(reader.decoder());
+  }
   QOPT_CHECK(reader.model());
   QOPT_CHECK(reader.addedTokens());
   QOPT_CHECK(reader.postProcessor());
-  QOPT_CHECK(reader.decoder());
+  if (pieces)
+    reader.markPieces();
   reader.fillHoles();
   return std::move(reader.data);
 }

@@ -166,14 +166,18 @@ Result<ImportedModel> qopt::importCheckpoint(MLIRContext &context,
           str(directory, ": tensor '", name, "' is not used by the model"));
 
   std::error_code failed;
-  if (!fs::exists(fs::path(directory) / "tokenizer.json", failed)) {
-    result.remarks.push_back(str(directory, ": has no tokenizer.json; the "
-                                            "module can take tokens, but no "
-                                            "text"));
+  auto has = [&](const char *name) {
+    return fs::exists(fs::path(directory) / name, failed);
+  };
+  const char *name =
+      has("tokenizer.json") ? "tokenizer.json" : "tokenizer.model";
+  if (!has(name)) {
+    result.remarks.push_back(
+        str(directory, ": has no tokenizer.json and no tokenizer.model; the "
+                       "module can take tokens, but no text"));
     return result;
   }
-  QOPT_ASSIGN(std::string tokenizer,
-              checkpointMember(directory, "tokenizer.json"));
+  QOPT_ASSIGN(std::string tokenizer, checkpointMember(directory, name));
   QOPT_ASSIGN(std::string path,
               referencePath(tokenizer, options.outputDirectory));
   (*result.module)

@@ -26,7 +26,9 @@ struct MergeRule {
 class BytePairEncoder {
 public:
   /// `rules` in order of rank, no pair twice, all ids in [0, vocabularySize).
-  BytePairEncoder(std::size_t vocabularySize, std::span<const MergeRule> rules);
+  /// With `ranks`, one per rule, rules may share a rank and count as one then.
+  BytePairEncoder(std::size_t vocabularySize, std::span<const MergeRule> rules,
+                  std::span<const std::uint32_t> ranks = {});
 
   /// Merges `word` in place.
   void merge(std::vector<TokenId> &word) const;

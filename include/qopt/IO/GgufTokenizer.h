@@ -11,10 +11,11 @@
 
 namespace qopt {
 
-/// Reads the keys `tokenizer.*`. Only byte-level BPE (model "gpt2") with a
-/// known pre-tokenizer is supported; errors name the key. What a GGUF file
-/// leaves to the program that reads it follows from the pre-tokenizer's name,
-/// as in the models that introduced it: Llama-3 prepends BOS unless told
+/// Reads the keys `tokenizer.*`. Byte-level BPE (model "gpt2") with a known
+/// pre-tokenizer and the BPE of SentencePiece (model "llama", which prepends
+/// BOS unless told otherwise) are supported; errors name the key. What a GGUF
+/// file leaves to the program that reads it follows from the pre-tokenizer's
+/// name, as in the models that introduced it: Llama-3 prepends BOS unless told
 /// otherwise and does not merge pieces that are tokens, Qwen2 normalizes.
 Result<TokenizerData> readGgufTokenizer(const GgufMetadata &metadata,
                                         const std::string &file);

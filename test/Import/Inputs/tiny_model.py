@@ -44,6 +44,7 @@ FAMILIES = {
     "llama2": family(
         "Llama", "llama", num_key_value_heads=4, remove=["rope_theta"], dtype="F16"
     ),
+    "llama-pieces": family("Llama", "llama", vocab_size=700),
     "llama-biases": family("Llama", "llama", attention_bias=True, mlp_bias=True),
     "llama-linear": family(
         "Llama", "llama", rope_scaling={"type": "linear", "factor": 4.0}

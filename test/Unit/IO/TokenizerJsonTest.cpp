@@ -70,7 +70,19 @@ TEST(TokenizerJson, NamesEveryComponentThatItDoesNotKnow) {
                  "\"end_of_word_suffix\":\"</w>\"", "model",
                  "'end_of_word_suffix' = '</w>'");
   EXPECT_REFUSED("gpt2.json", "\"byte_fallback\":false",
-                 "\"byte_fallback\":true", "model", "'byte_fallback' = true");
+                 "\"byte_fallback\":true", "pre_tokenizer",
+                 "unknown pre-tokenizer 'ByteLevel' before SentencePiece");
+  EXPECT_REFUSED("llama2.json", "\"Prepend\"", "\"NFKC\"",
+                 "normalizer.normalizers[0]", "unknown normalizer 'NFKC'");
+  EXPECT_REFUSED("llama2.json", "\"prepend\":\"\u2581\"",
+                 "\"prepend\":\"_\"", "normalizer.normalizers[0]",
+                 "'prepend' = '_' is not supported");
+  EXPECT_REFUSED("llama2.json", "\"ByteFallback\"", "\"WordPiece\"",
+                 "decoder.decoders[1]", "unknown decoder 'WordPiece'");
+  EXPECT_REFUSED("llama2.json", "\"ignore_merges\":false",
+                 "\"ignore_merges\":true", "model", "'ignore_merges' = true");
+  EXPECT_REFUSED("gemma.json", "\"String\":\" \"", "\"String\":\"x\"",
+                 "normalizer", "'String' = 'x' is not supported");
   EXPECT_REFUSED("gpt2.json", "\"decoder\":{\n\"type\":\"ByteLevel\"",
                  "\"decoder\":{\n\"type\":\"WordPiece\"", "decoder",
                  "unknown decoder 'WordPiece'");
