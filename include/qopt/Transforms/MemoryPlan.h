@@ -29,8 +29,8 @@ Result<RunMemory> runMemory(mlir::ModuleOp module, int64_t weightBytes,
                             int64_t context);
 
 /// Bytes of anonymous memory that encoding the rows of a table takes, beside
-/// the mapped files: the largest tensor as it is written (twice, because rows
-/// may be reordered), and on each thread some rows in f32.
+/// the mapped files: the largest tensor as it is written, on each thread some
+/// rows in f32, and the program itself.
 int64_t encodeMemory(const std::vector<WeightRow> &rows, unsigned threads);
 
 } // namespace qopt
