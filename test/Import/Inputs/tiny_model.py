@@ -27,6 +27,7 @@ BASE = {
     "vocab_size": 64,
     "bos_token_id": 1,
     "eos_token_id": 2,
+    "pad_token_id": 0,
 }
 
 
@@ -150,7 +151,8 @@ FAMILIES = {
         partial_rotary_factor=0.75,
         hidden_size=64,
         tie_word_embeddings=True,
-        original_max_position_embeddings=32,
+        max_position_embeddings=4096,
+        original_max_position_embeddings=512,
         rope_scaling={
             "type": "longrope",
             "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5],
