@@ -9,7 +9,7 @@
 // of it).
 //
 //===----------------------------------------------------------------------===//
-#include "PeakFma.h"
+#include "qopt/Numerics/MachineSpeed.h"
 #include "qopt/Numerics/Cholesky.h"
 #include "qopt/Numerics/Gemm.h"
 #include "qopt/Numerics/Gptq.h"

@@ -39,6 +39,8 @@ static constexpr Verb table[] = {
     {"run", "continues a prompt", runRun, kRunning},
     {"eval", "perplexity on a text, divergence from another model", runEval,
      kRunning},
+    {"bench", "speed of a compiled model, beside the machine's limits", runBench,
+     kRunning},
     {"help", "this list, or what a verb or a pass does", runHelp, kHelp},
 };
 

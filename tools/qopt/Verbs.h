@@ -43,6 +43,7 @@ Status runCalibrate(std::span<char *> words);
 Status runQuantize(std::span<char *> words);
 Status runPlan(std::span<char *> words);
 Status runVerify(std::span<char *> words);
+Status runBench(std::span<char *> words);
 Status runCompile(std::span<char *> words);
 Status runRun(std::span<char *> words);
 

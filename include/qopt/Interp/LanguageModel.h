@@ -34,6 +34,7 @@ public:
   Result<Tensor>
   windowLogits(std::span<const std::vector<int32_t>> windows) override;
   Result<std::vector<float>> append(std::span<const int32_t> tokens) override;
+  void restart() override { sequence = KvCache(); }
   ComputeContext compute() override { return runner->services().compute(); }
 
   Interpreter &interpreter() { return *runner; }

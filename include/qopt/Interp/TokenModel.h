@@ -32,6 +32,9 @@ public:
   virtual Result<std::vector<float>>
   append(std::span<const int32_t> tokens) = 0;
 
+  /// Forgets the model's sequence.
+  virtual void restart() = 0;
+
   /// What metrics of the logits are computed with.
   virtual ComputeContext compute() = 0;
 

@@ -16,7 +16,9 @@
 //                 "original_context": 4096}, …],    // sequences beyond this
 //      "archive": "model.weights.safetensors",      // beside the .so
 //      "tokenizer": "tokenizer.json",
-//      "steps": ["qopt_linear_int4_g64_n256_k256", …]}
+//      "bytes_per_token": 6791168.0,        // of weights, in linears
+//      "operations_per_token": 9437184.0,   // multiplications and additions
+//      "steps": ["qopt_linear_int4_g64_n256_k256", …], "step_bytes": […]}
 //
 // "archive" and "tokenizer" are there in files only, "steps" (what the numbers
 // of marks mean) only in builds for profiling.

@@ -81,6 +81,8 @@ public:
   /// Forgets all but the first `length` tokens, at most as many as there are.
   void rewind(int64_t length) { state.past = length; }
 
+  /// Runs another function from now on, which takes the same weights.
+  void useForward(QoptRtForward other) { forward = other; }
   /// Seconds that each step of the description took so far.
   std::vector<double> stepSeconds() const;
   void clearStepSeconds() { state.stepTimes.assign(state.stepTimes.size(), 0); }

@@ -54,10 +54,17 @@ void qopt_rt_embedding(const QoptRtCall *call, int64_t thread,
   }
 }
 
-/// Pieces small enough that a thread which was held up does not keep the others
-/// waiting, and large enough to be read as a stream.
-static int64_t blocksPerPiece(int64_t blocks, int64_t threads) {
-  return threads == 1 ? blocks : std::max<int64_t>(1, blocks / (threads * 12));
+/// How many of the blocks that are left a thread takes: half of its share, so
+/// that one which was held up does not keep the others waiting, down to a
+/// sixteenth, because each piece costs a preparation of x and the start of a
+/// stream; down to a quarter for many rows, whose preparation takes longer.
+static int64_t pieceOf(int64_t left, int64_t blocks, int64_t threads,
+                       int64_t rows) {
+  if (threads == 1)
+    return left;
+  const int64_t cuts = rows > 8 ? 4 : 16;
+  const int64_t least = std::max<int64_t>(1, blocks / (cuts * threads));
+  return std::min(left, std::max(least, left / (2 * threads)));
 }
 
 void qopt_rt_linear(const QoptRtCall *call, int64_t thread, QoptRtKernel kernel,
@@ -66,12 +73,14 @@ void qopt_rt_linear(const QoptRtCall *call, int64_t thread, QoptRtKernel kernel,
   if (rows == 0)
     return;
   std::atomic<int64_t> &next = call->state->counters[counter].next;
-  const int64_t piece = blocksPerPiece(blocks, call->threads);
-  for (;;) {
-    const int64_t first = next.fetch_add(piece, std::memory_order_relaxed);
-    if (first >= blocks)
-      return;
-    kernel(components, x, y, rows, first, std::min(blocks, first + piece));
+  int64_t first = next.load(std::memory_order_relaxed);
+  while (first < blocks) {
+    const int64_t end =
+        first + pieceOf(blocks - first, blocks, call->threads, rows);
+    if (!next.compare_exchange_weak(first, end, std::memory_order_relaxed))
+      continue;
+    kernel(components, x, y, rows, first, end);
+    first = next.load(std::memory_order_relaxed);
   }
 }
 

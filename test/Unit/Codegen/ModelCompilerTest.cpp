@@ -213,6 +213,7 @@ TEST(ModelCompiler, ProfilesCoverAllSteps) {
   options.profile = true;
   Compiled compiled(everything(), options);
   ASSERT_TRUE(compiled.model) << compiled.error;
+  compiled.model->setProfiling(true);
   ASSERT_TRUE(compiled.model->append(someTokens(9)));
   const auto &running = compiled.model->running();
   const std::vector<double> seconds = running.stepSeconds();

@@ -25,6 +25,7 @@ public:
   Result<Tensor>
   windowLogits(std::span<const std::vector<int32_t>> windows) override;
   Result<std::vector<float>> append(std::span<const int32_t> tokens) override;
+  void restart() override { (void)functions.rewind(model, 0, nullptr, 0); }
   ComputeContext compute() override { return {pool, detectIsa()}; }
 
   /// JSON, see runtime/lib/Cpu/CompiledModel.h.

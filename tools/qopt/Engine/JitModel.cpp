@@ -40,9 +40,12 @@ JitModel::create(mlir::ModuleOp module, QuantizationContext &services,
   QOPT_ASSIGN(cpu::CompiledModel compiled,
               cpu::compileModel(module, services, target, compilerOptions));
   QOPT_ASSIGN(model->jit, cpu::Jit::compile(*compiled.code, runtimeSymbols()));
-  QOPT_ASSIGN(auto *forward,
-              model->jit->lookup<void(const QoptRtCall *, int64_t)>(
-                  cpu::modelForwardName));
+  using Forward = void(const QoptRtCall *, int64_t);
+  QOPT_ASSIGN(model->usual, model->jit->lookup<Forward>(cpu::modelForwardName));
+  if (options.profile) {
+    QOPT_ASSIGN(model->profiled,
+                model->jit->lookup<Forward>(cpu::modelProfileName));
+  }
   model->compileSeconds = secondsSince(compiling);
 
   const Clock::time_point loading = Clock::now();
@@ -53,9 +56,10 @@ JitModel::create(mlir::ModuleOp module, QuantizationContext &services,
     byName[tensor.name] = {reinterpret_cast<const char *>(bytes.data()),
                            bytes.size()};
   model->decodedSchemes = std::move(compiled.decoded);
+  model->descriptionText = compiled.description;
   std::string error;
   model->runtime = runtime::CpuModel::open(
-      forward, compiled.description,
+      model->usual, compiled.description,
       [&](const std::string &name) { return byName[name]; },
       {options.threads, options.context,
        options.exact ? runtime::CacheType::F32 : runtime::CacheType::F16},
@@ -99,4 +103,10 @@ Result<std::vector<float>> JitModel::append(std::span<const int32_t> tokens) {
   if (!runtime->append(tokens, logits, error))
     return badInput(error);
   return logits;
+}
+
+void JitModel::setProfiling(bool on) {
+  if (on)
+    runtime->clearStepSeconds();
+  runtime->useForward(on ? profiled : usual);
 }

@@ -34,9 +34,17 @@ public:
   Result<Tensor>
   windowLogits(std::span<const std::vector<int32_t>> windows) override;
   Result<std::vector<float>> append(std::span<const int32_t> tokens) override;
+  void restart() override { runtime->rewind(0); }
   ComputeContext compute() override { return services->compute(); }
 
   runtime::CpuModel &running() { return *runtime; }
+  /// JSON, see runtime/lib/Cpu/CompiledModel.h.
+  const std::string &description() const { return descriptionText; }
+  /// All weights, as the code reads them.
+  const std::vector<ByteSpan> &weightBytes() const { return weights.tensors; }
+  /// With Options::profile: measures the steps from now on, from zero, or stops
+  /// to.
+  void setProfiling(bool on);
   /// See CompiledModel::decoded.
   const std::vector<std::string> &decoded() const { return decodedSchemes; }
   /// Seconds that code generation, and that preparing weights took.
@@ -47,6 +55,8 @@ private:
   std::optional<cpu::Jit> jit;
   cpu::ModelWeights::Loaded weights;
   std::vector<std::string> decodedSchemes;
+  std::string descriptionText;
+  QoptRtForward usual = nullptr, profiled = nullptr;
   std::unique_ptr<runtime::CpuModel> runtime;
 };
 

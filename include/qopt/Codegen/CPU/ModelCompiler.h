@@ -25,7 +25,7 @@
 namespace qopt::cpu {
 
 struct ModelCompilerOptions {
-  /// The function measures the time of each step.
+  /// Also emits `qopt_model_profile`, which measures the time of each step.
   bool profile = false;
   /// Entered into the description; both may be empty.
   std::string archive, tokenizer;
@@ -44,6 +44,7 @@ struct CompiledModel {
 };
 
 inline constexpr llvm::StringLiteral modelForwardName = "qopt_model_forward";
+inline constexpr llvm::StringLiteral modelProfileName = "qopt_model_profile";
 inline constexpr llvm::StringLiteral modelDescriptionName =
     "qopt_model_description";
 

@@ -35,7 +35,7 @@ public:
     b.setInsertionPointToEnd(module.getBody());
   }
 
-  void emit(ArrayRef<PlannedStep> steps, bool profile);
+  void emit(StringRef name, ArrayRef<PlannedStep> steps, bool profile);
 
 private:
   /// The fields of QoptRtCall that compiled code reads.
@@ -232,9 +232,9 @@ void Emitter::emitStep(const PlannedStep &planned) {
   emitElementwise(planned);
 }
 
-void Emitter::emit(ArrayRef<PlannedStep> steps, bool profile) {
+void Emitter::emit(StringRef name, ArrayRef<PlannedStep> steps, bool profile) {
   auto function = LLVM::LLVMFuncOp::create(
-      b, modelForwardName,
+      b, name,
       LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
                                   {pointer, i64}));
   b.setInsertionPointToStart(function.addEntryBlock(b));
@@ -257,9 +257,10 @@ void Emitter::emit(ArrayRef<PlannedStep> steps, bool profile) {
   LLVM::ReturnOp::create(b, ValueRange{});
 }
 
-void qopt::cpu::emitForward(ModuleOp kernels, const ModelProgram &program,
+void qopt::cpu::emitForward(ModuleOp kernels, StringRef name,
+                            const ModelProgram &program,
                             ArrayRef<PlannedStep> steps, bool profile) {
-  Emitter(kernels, program).emit(steps, profile);
+  Emitter(kernels, program).emit(name, steps, profile);
 }
 
 void qopt::cpu::emitDescription(ModuleOp kernels, StringRef text) {

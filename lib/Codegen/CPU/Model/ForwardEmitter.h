@@ -20,11 +20,15 @@ struct PlannedStep {
   std::vector<WeightUse> weights;
   int64_t number = 0; // of the linear, cache or rope
   std::string label;  // for profiles
+  /// What one token costs: bytes of weights read, multiplications and
+  /// additions.
+  double bytes = 0, operations = 0;
 };
 
-/// Adds qopt_model_forward and the adaptors of linears to a module of lowered
-/// kernels.
-void emitForward(mlir::ModuleOp kernels, const ModelProgram &program,
+/// Adds the function `name` and the adaptors of linears to a module of lowered
+/// kernels. With `profile`, it marks the end of each step.
+void emitForward(mlir::ModuleOp kernels, llvm::StringRef name,
+                 const ModelProgram &program,
                  llvm::ArrayRef<PlannedStep> steps, bool profile);
 
 /// Adds the description as a constant.

@@ -94,6 +94,9 @@ Status Compiler::planLinear(PlannedStep &planned, LinearOp linear,
   planned.label =
       StringRef(planned.linear.symbol).drop_back(strlen("_blocks")).str();
   planned.number = linears++;
+  for (int i = 0; i < planned.linear.components; ++i)
+    planned.bytes += double(weights.tensors()[use.firstTensor + i].bytes);
+  planned.operations = 2. * double(type.getNumElements());
   return {};
 }
 
@@ -176,6 +179,13 @@ std::string Compiler::describe(const ModelProgram &program) const {
       .member("context", context)
       .member("arena_columns", program.arenaColumns())
       .member("linears", linears);
+  double bytes = 0, operations = 0;
+  for (const PlannedStep &step : steps) {
+    bytes += step.bytes;
+    operations += step.operations;
+  }
+  json.member("bytes_per_token", bytes)
+      .member("operations_per_token", operations);
   json.key("weights").beginArray();
   for (const WeightTensor &tensor : weights.tensors())
     json.beginObject()
@@ -223,6 +233,9 @@ std::string Compiler::describe(const ModelProgram &program) const {
     json.key("steps").beginArray();
     for (const PlannedStep &step : steps)
       json.value(step.label);
+    json.endArray().key("step_bytes").beginArray();
+    for (const PlannedStep &step : steps)
+      json.value(step.bytes);
     json.endArray();
   }
   return json.endObject().text();
@@ -259,7 +272,9 @@ Result<CompiledModel> Compiler::run() {
     QOPT_CHECK(planStep(step, kernels));
   setTarget(*module);
   QOPT_CHECK(lower(*module));
-  emitForward(*module, program, steps, options.profile);
+  emitForward(*module, modelForwardName, program, steps, /*profile=*/false);
+  if (options.profile)
+    emitForward(*module, modelProfileName, program, steps, /*profile=*/true);
   setTarget(*module);
   std::string description = describe(program);
   emitDescription(*module, description);

@@ -187,6 +187,7 @@ Status ModelWeights::make(const WeightUse &use, std::vector<ByteSpan> &tensors,
     use.packed.getLayout().pack(use.packed.getScheme(), use.packed.getRows(),
                                 use.packed.getColumns(),
                                 source->schemeComponents(), targets);
+    source->release();
     return {};
   }
   const WeightTensor &tensor = wantedTensors.front();
@@ -202,7 +203,9 @@ Status ModelWeights::make(const WeightUse &use, std::vector<ByteSpan> &tensors,
                     ": a quantized weight under a view has no blocks");
   std::span<uint8_t> target = allocate(tensor.bytes, owned);
   tensors.push_back(target);
-  return encodeRows(*source, tensor.type, target);
+  QOPT_CHECK(encodeRows(*source, tensor.type, target));
+  source->release();
+  return {};
 }
 
 Result<ModelWeights::Loaded> ModelWeights::load(Progress &progress) const {

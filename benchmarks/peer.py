@@ -1,0 +1,130 @@
+"""Times qopt and llama.cpp on the same GGUF files; see scripts/peer-bench.
+
+For each type qopt writes a model of random weights and measures itself with its
+noise gate; then llama.cpp decodes and reads prompts from the same file. Of
+llama.cpp the best sample counts, so that noise cannot be held against it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+TYPES = ["f16", "q8_0", "q6_k", "q5_k_m", "q5_0", "q4_k_m", "q4_0", "iq4_xs", "q3_k_m", "q2_k"]
+
+
+class Peer:
+    """llama.cpp with one model."""
+
+    def __init__(self, path, threads):
+        import llama_cpp
+
+        self.api = llama_cpp
+        llama_cpp.llama_backend_init()
+        silent = llama_cpp.llama_log_callback(lambda level, text, data: None)
+        llama_cpp.llama_log_set(silent, None)
+        self.silent = silent  # must live as long as it is set
+        self.model = llama_cpp.llama_model_load_from_file(
+            path.encode(), llama_cpp.llama_model_default_params()
+        )
+        if not self.model:
+            sys.exit(f"llama.cpp does not load {path}")
+        parameters = llama_cpp.llama_context_default_params()
+        parameters.n_ctx = 1024
+        parameters.n_batch = parameters.n_ubatch = 512
+        parameters.n_threads = parameters.n_threads_batch = threads
+        self.context = llama_cpp.llama_init_from_model(self.model, parameters)
+
+    def restart(self):
+        api = self.api
+        if hasattr(api, "llama_memory_clear"):
+            api.llama_memory_clear(api.llama_get_memory(self.context), True)
+        else:
+            api.llama_kv_self_clear(self.context)
+
+    def append(self, tokens):
+        array = (self.api.llama_token * len(tokens))(*tokens)
+        batch = self.api.llama_batch_get_one(array, len(tokens))
+        if self.api.llama_decode(self.context, batch) != 0:
+            sys.exit("llama_decode failed")
+        self.api.llama_synchronize(self.context)
+
+    def decode(self, count):
+        """Tokens per second of `count` single tokens."""
+        self.restart()
+        self.append(list(range(100, 108)))
+        start = time.perf_counter()
+        for i in range(count):
+            self.append([200 + 7 * i])
+        return count / (time.perf_counter() - start)
+
+    def prefill(self, count):
+        self.restart()
+        tokens = [(7919 * i) % 8000 for i in range(count)]
+        start = time.perf_counter()
+        self.append(tokens)
+        return count / (time.perf_counter() - start)
+
+    def close(self):
+        self.api.llama_free(self.context)
+        self.api.llama_model_free(self.model)
+
+
+def measure_peer(path, threads, prompts, samples):
+    peer = Peer(path, threads)
+    best = {}
+    for _ in range(samples):
+        best["decode"] = max(best.get("decode", 0), peer.decode(32))
+        for count in prompts:
+            name = f"prefill {count}"
+            best[name] = max(best.get(name, 0), peer.prefill(count))
+    peer.close()
+    return best
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("types", nargs="*", default=TYPES)
+    parser.add_argument("--qopt", required=True)
+    parser.add_argument("--shape", default="542m")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--prompt", default="256,512")
+    parser.add_argument("--samples", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=15)
+    args = parser.parse_args()
+    prompts = [int(each) for each in args.prompt.split(",")]
+
+    print(f"{args.shape}, {args.threads} threads, tokens/s; share: of the read bandwidth of the same run")
+    head = ["type", "GB/s read", "decode", "share", "llama.cpp", "ratio"]
+    for count in prompts:
+        head += [f"prefill {count}", "llama.cpp", "ratio"]
+    print("| " + " | ".join(head) + " |")
+    print("|" + "---|" * len(head), flush=True)
+    for kind in args.types:
+        with tempfile.TemporaryDirectory(prefix="qopt-peer-") as folder:
+            path = os.path.join(folder, "model.gguf")
+            command = [args.qopt, "bench", "--synthetic", args.shape, "--type", kind]
+            command += ["--save", path, "--prompt", args.prompt, "--json"]
+            command += ["--threads", str(args.threads), "--samples", str(args.samples)]
+            command += ["--seconds", str(args.seconds)]
+            result = subprocess.run(command, capture_output=True, text=True)
+            if result.returncode != 0:
+                sys.exit(result.stderr)
+            ours = json.loads(result.stdout)
+            theirs = measure_peer(path, args.threads, prompts, args.samples)
+        cells = [kind, f"{ours['read_bandwidth'] * 1e-9:.1f}"]
+        for speed in ours["speeds"]:
+            own, other = speed["tokens_per_second"], theirs[speed["name"]]
+            cells.append(f"{own:.1f}" + ("" if speed["quiet"] else " (noisy)"))
+            if speed["name"] == "decode":
+                share = own * ours["bytes_per_token"] / ours["read_bandwidth"]
+                cells.append(f"{share:.2f}")
+            cells += [f"{other:.1f}", f"{own / other:.2f}"]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
