@@ -2,6 +2,7 @@
 #   M.gguf STATS      sums and counts of M are those of STATS
 #   M.gguf --dat OUT  writes M in the form of older versions of llama.cpp
 #   --foreign OUT     writes one of a model with three columns
+#   --experts M       every token comes to two of four experts
 #   --same-tensors A B, --better A.json B.json
 import json
 import struct
@@ -79,6 +80,13 @@ def dat(entries, path):
 words = sys.argv[1:]
 if words[0] == "--foreign":
     dat({"blk.0.attn_q.weight": ([1.0, 2.0, 3.0], 1)}, words[1])
+elif words[0] == "--experts":
+    entries = importance(words[1])
+    tokens = entries["blk.0.attn_q.weight"][1]
+    sums, counts = entries["blk.0.ffn_gate_exps.weight"]
+    assert len(counts) == 4 and len(sums) == 4 * 32 and sum(counts) == 2 * tokens[0], counts
+    for expert, count in enumerate(counts):
+        assert (count > 0) == any(sums[32 * expert : 32 * expert + 32])
 elif words[0] == "--same-tensors":
     assert gguf(words[1])[1] == gguf(words[2])[1]
 elif words[0] == "--better":
