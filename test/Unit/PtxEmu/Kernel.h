@@ -20,6 +20,7 @@ struct Shape {
   unsigned grid = 1, block = 32;
   uint64_t shared = 0; ///< dynamic
   uint64_t resident = 0;
+  unsigned cluster = 0;
 };
 
 /// A module with one entry `k(in, out)`. The body finds the thread's number in
@@ -77,6 +78,7 @@ inline Outcome run(const std::string &text, const Words &in, size_t outWords,
     launch.block[0] = shape.block;
     launch.dynamicShared = shape.shared;
     launch.resident = shape.resident;
+    launch.cluster = shape.cluster;
     launch.push(input);
     launch.push(output);
     Grid(program, launch, memory).run();

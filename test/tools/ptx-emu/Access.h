@@ -18,7 +18,7 @@ inline Space resolve(Space space, uint64_t &address) {
   switch (address & windowMask) {
   case sharedWindow:
     address -= sharedWindow;
-    return Space::Shared;
+    return address >> rankShift ? Space::Cluster : Space::Shared;
   case localWindow:
     address -= localWindow;
     return Space::Local;
@@ -29,6 +29,15 @@ inline Space resolve(Space space, uint64_t &address) {
     return Space::Global;
   }
 }
+
+/// Shared memory of one CTA of the cluster.
+struct SharedPlace {
+  Cta &cta;
+  uint64_t address;
+};
+/// Resolves an address of the space Shared or Cluster, or a generic one.
+SharedPlace sharedPlace(Warp &warp, const Instruction &in, unsigned lane,
+                        Space space, uint64_t address);
 
 /// Pointer to `size` bytes at an address that must be a multiple of
 /// `alignment`; reports what is wrong as an error of the lane.

@@ -60,7 +60,7 @@ void wait(Warp &warp, const Instruction &in, Lanes mask) {
   warp.copies.finish(mask, unsigned(in.immediate), in.flags,
                      [&](const AsyncCopies::Copy &copy) {
                        warp.cta.finishAsync(warp, copy,
-                                            warp.cta.races.time(warp.index));
+                                            warp.cta.races.time(warp.raceIndex()));
                      });
 }
 

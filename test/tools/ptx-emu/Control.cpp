@@ -36,7 +36,7 @@ void decodeTrap(Decoder &d) { d.finish(trap); }
 void nothing(Warp &, const Instruction &, Lanes) {}
 
 void fenceProxy(Warp &warp, const Instruction &, Lanes mask) {
-  warp.cta.races.fenceProxy(warp.index, mask, mask == warp.alive());
+  warp.cta.races.fenceProxy(warp.raceIndex(), mask, mask == warp.alive());
 }
 
 void decodeFence(Decoder &d) {
@@ -99,6 +99,8 @@ void warpBarrier(Warp &warp, const Instruction &in, Lanes mask) {
 }
 
 void decodeBarrier(Decoder &d) {
+  if (d.take("cluster"))
+    return decodeClusterBarrier(d);
   d.take("cta");
   d.take("aligned");
   if (d.take("warp")) {

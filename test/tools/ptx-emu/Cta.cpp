@@ -9,10 +9,11 @@
 
 using namespace ptx;
 
-Cta::Cta(Grid &grid, uint64_t number)
-    : grid(grid), number(number),
-      races(grid.sharedBytes(), grid.launch.warps()), mbarriers(*this),
-      sharedMemory(grid.sharedBytes(), 0xff) {
+Cta::Cta(Grid &grid, uint64_t number, std::shared_ptr<Cluster> shared)
+    : grid(grid), number(number), cluster(std::move(shared)),
+      rank(cluster->add(*this)), firstWarp(rank * cluster->warpsPerCta),
+      firstByte(rank * cluster->bytesPerCta), races(cluster->races),
+      mbarriers(*this), sharedMemory(grid.sharedBytes(), 0xff) {
   const Launch &launch = grid.launch;
   id[0] = unsigned(number % launch.grid[0]);
   id[1] = unsigned(number / launch.grid[0] % launch.grid[1]);
@@ -53,11 +54,12 @@ uint8_t *Cta::shared(Warp &warp, const Instruction &in, unsigned lane,
               "shared offset " + std::to_string(offset) +
                   " belongs to an mbarrier, which only mbarrier instructions "
                   "may access until mbarrier.inval");
-  RaceDetector::Access who{uint16_t(warp.thread(lane)), strong, in.line};
-  std::string message = access == Access::Write ? races.write(who, offset, size)
-                                                : races.read(who, offset, size);
+  RaceDetector::Access who{warp.raceThread(lane), strong, in.line};
+  std::string message = access == Access::Write
+                            ? races.write(who, firstByte + offset, size)
+                            : races.read(who, firstByte + offset, size);
   if (message.empty() && access == Access::Atomic)
-    message = races.write(who, offset, size);
+    message = races.write(who, firstByte + offset, size);
   if (!message.empty())
     warp.fail(in, lane,
               "shared offset " + std::to_string(offset) + ": " + message);
@@ -80,8 +82,9 @@ void Cta::beginAsync(Warp &warp, const Instruction &in, unsigned lane,
                   " is not a multiple of " + std::to_string(alignment));
   if (mbarriers.overlap(offset, size))
     warp.fail(in, lane, "the copy overwrites an mbarrier");
-  std::string message = races.beginAsync(
-      {uint16_t(warp.thread(lane)), false, in.line, isBulk}, offset, size);
+  std::string message =
+      races.beginAsync({warp.raceThread(lane), false, in.line, isBulk},
+                       firstByte + offset, size);
   if (!message.empty())
     warp.fail(in, lane,
               "shared offset " + std::to_string(offset) + ": " + message);
@@ -90,7 +93,8 @@ void Cta::beginAsync(Warp &warp, const Instruction &in, unsigned lane,
 void Cta::finishBulkCopy(const Mbarrier::BulkCopy &copy) {
   std::memcpy(sharedMemory.data() + copy.offset, copy.bytes.data(),
               copy.bytes.size());
-  races.finishAsync(copy.who, copy.offset, unsigned(copy.bytes.size()),
+  races.finishAsync(copy.who, firstByte + copy.offset,
+                    unsigned(copy.bytes.size()),
                     copy.order.clock[copy.who.thread / warpSize]);
 }
 
@@ -98,8 +102,8 @@ void Cta::finishAsync(Warp &warp, const AsyncCopies::Copy &copy,
                       uint32_t time) {
   uint64_t offset = copy.destination - sharedStart;
   std::memcpy(sharedMemory.data() + offset, copy.bytes.data(), copy.size);
-  races.finishAsync({uint16_t(warp.thread(copy.lane)), false, copy.line},
-                    offset, copy.size, time);
+  races.finishAsync({warp.raceThread(copy.lane), false, copy.line},
+                    firstByte + offset, copy.size, time);
   ++grid.progress;
 }
 
@@ -132,7 +136,7 @@ void Cta::arrive(Warp &warp, const Instruction &in, Lanes mask,
   // With a count, warps are counted whole.
   barrier.arrived += arrival.threads ? warpSize : std::popcount(mask);
   barrier.count += std::popcount(arrival.predicate & mask);
-  races.release(warp.index, barrier.order);
+  races.release(warp.raceIndex(), barrier.order);
   if (arrival.waits) {
     barrier.waiting.emplace_back(&warp, &in);
     warp.wait();
@@ -147,15 +151,16 @@ void Cta::threadsExited() {
     if (barrier.isOpen && !barrier.expected && barrier.arrived &&
         barrier.arrived >= threadsAlive())
       release(barrier);
+  cluster->threadsExited();
 }
 
 void Cta::release(Barrier &barrier) {
   uint32_t latest = 0;
   for (auto &[warp, in] : barrier.waiting)
-    latest = std::max(latest, races.time(warp->index));
+    latest = std::max(latest, races.time(warp->raceIndex()));
   for (auto &[warp, in] : barrier.waiting) {
-    races.acquire(warp->index, barrier.order);
-    races.advance(warp->index, latest);
+    races.acquire(warp->raceIndex(), barrier.order);
+    races.advance(warp->raceIndex(), latest);
     warp->resume();
     if (in->destinations)
       finishReduction(*warp, *in, barrier.count,
@@ -197,8 +202,8 @@ const uint8_t *Cta::matrixPiece(Warp &warp, const Instruction &in,
   if (mbarriers.overlap(offset, 16))
     warp.fail(in, 0, "the matrix overlaps an mbarrier");
   for (unsigned i = warp.index / 4 * 4, end = i + 4; i < end; ++i) {
-    RaceDetector::Access who{uint16_t(i * warpSize), false, in.line};
-    std::string message = races.readMatrix(read, who, offset);
+    RaceDetector::Access who{warps[i]->raceThread(0), false, in.line};
+    std::string message = races.readMatrix(read, who, firstByte + offset);
     if (!message.empty())
       warps[i]->fail(
           in, 0, "shared offset " + std::to_string(offset) + ": " + message);

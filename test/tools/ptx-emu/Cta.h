@@ -6,8 +6,8 @@
 #ifndef PTX_EMU_CTA_H
 #define PTX_EMU_CTA_H
 
+#include "Cluster.h"
 #include "Mbarriers.h"
-#include "RaceDetector.h"
 #include "Warp.h"
 
 #include <memory>
@@ -20,7 +20,9 @@ enum class Access : uint8_t { Read, Write, Atomic };
 
 class Cta {
 public:
-  Cta(Grid &grid, uint64_t number);
+  /// The next CTA of the cluster.
+  Cta(Grid &grid, uint64_t number, std::shared_ptr<Cluster> cluster);
+  ~Cta() { cluster->ctas[rank] = nullptr; }
 
   /// Gives each warp a slice of time; false when all have exited.
   bool run(unsigned steps);
@@ -47,7 +49,10 @@ public:
   };
   void arrive(Warp &warp, const Instruction &in, Lanes mask, Arrival arrival);
   void threadsExited();
-  void synchronizeLanes(Warp &warp) { races.synchronizeLanes(warp.index); }
+  unsigned threadsAlive() const;
+  void synchronizeLanes(Warp &warp) {
+    races.synchronizeLanes(warp.raceIndex());
+  }
 
   // wgmma. The warps of a warpgroup wait for each other at the instruction;
   // the last to come executes it for all: true for this one.
@@ -62,8 +67,13 @@ public:
   Grid &grid;
   const uint64_t number;
   unsigned id[3];
+  const std::shared_ptr<Cluster> cluster;
+  const unsigned rank; ///< in the cluster
+  /// Of this CTA in the numbering of the race detector.
+  const unsigned firstWarp;
+  const uint64_t firstByte;
+  RaceDetector &races;
   std::vector<std::unique_ptr<Warp>> warps;
-  RaceDetector races;
   Mbarriers mbarriers;
 
 private:
@@ -81,7 +91,6 @@ private:
     unsigned arrived = 0;
   };
   void release(Barrier &barrier);
-  unsigned threadsAlive() const;
 
   std::vector<uint8_t> sharedMemory;
   std::array<Barrier, 16> barriers;

@@ -30,6 +30,7 @@ static const OpcodeTable &opcodes() {
     addMatrixOpcodes(table);
     addAsyncMatrixOpcodes(table);
     addMbarrierOpcodes(table);
+    addClusterOpcodes(table);
     return table;
   }();
   return table;
@@ -218,6 +219,8 @@ Space Decoder::takeSpace() {
     return Space::Global;
   if (take("shared") || take("shared::cta"))
     return Space::Shared;
+  if (take("shared::cluster"))
+    return Space::Cluster;
   if (take("local"))
     return Space::Local;
   if (take("param") || take("param::entry"))
@@ -261,38 +264,6 @@ static uint64_t floatBits(uint64_t bits, Type type) {
   return type.bits == 64
              ? bits
              : std::bit_cast<uint32_t>(float(std::bit_cast<double>(bits)));
-}
-
-static std::optional<Special> findSpecial(std::string_view name) {
-  static const std::unordered_map<std::string_view, Special> names = {
-      {"%tid.x", Special::TidX},
-      {"%tid.y", Special::TidY},
-      {"%tid.z", Special::TidZ},
-      {"%ntid.x", Special::NtidX},
-      {"%ntid.y", Special::NtidY},
-      {"%ntid.z", Special::NtidZ},
-      {"%ctaid.x", Special::CtaidX},
-      {"%ctaid.y", Special::CtaidY},
-      {"%ctaid.z", Special::CtaidZ},
-      {"%nctaid.x", Special::NctaidX},
-      {"%nctaid.y", Special::NctaidY},
-      {"%nctaid.z", Special::NctaidZ},
-      {"%laneid", Special::LaneId},
-      {"%warpid", Special::WarpId},
-      {"%nwarpid", Special::NWarpId},
-      {"%smid", Special::SmId},
-      {"%nsmid", Special::NSmId},
-      {"%lanemask_eq", Special::LaneMaskEq},
-      {"%lanemask_lt", Special::LaneMaskLt},
-      {"%lanemask_le", Special::LaneMaskLe},
-      {"%lanemask_gt", Special::LaneMaskGt},
-      {"%lanemask_ge", Special::LaneMaskGe},
-      {"%dynamic_smem_size", Special::DynamicSharedSize},
-      {"%total_smem_size", Special::TotalSharedSize},
-  };
-  auto found = names.find(name);
-  return found == names.end() ? std::nullopt
-                              : std::optional<Special>(found->second);
 }
 
 void Decoder::source(const Operand &operand, Type type) {

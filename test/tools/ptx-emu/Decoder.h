@@ -97,6 +97,7 @@ void addMatrixLoadOpcodes(OpcodeTable &);
 void addMatrixOpcodes(OpcodeTable &);
 void addAsyncMatrixOpcodes(OpcodeTable &);
 void addMbarrierOpcodes(OpcodeTable &);
+void addClusterOpcodes(OpcodeTable &);
 
 } // namespace ptx
 

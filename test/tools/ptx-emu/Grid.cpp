@@ -17,7 +17,12 @@ static constexpr uint64_t pollLimit = 2000;
 Grid::Grid(const Program &program, const Launch &launch, GlobalMemory &memory,
            Counters *counters)
     : program(program), launch(launch), memory(memory), counters(counters) {
+  if (!launch.cluster)
+    this->launch.cluster = std::max(1u, program.entry->requiredCluster);
   check();
+  // Clusters start whole.
+  this->launch.resident =
+      std::max<uint64_t>(launch.resident, this->launch.cluster);
   if (!launch.resident || launch.resident > launch.ctas())
     this->launch.resident = launch.ctas();
 }
@@ -38,6 +43,14 @@ void Grid::check() const {
     for (unsigned i = 0; i < 3; ++i)
       if (launch.block[i] != entry.requiredBlock[i])
         fail("the block is not that of .reqntid");
+  if (entry.requiredCluster && launch.cluster != entry.requiredCluster)
+    fail("the cluster is not that of .reqnctapercluster");
+  if (launch.cluster > 16 || launch.grid[0] % launch.cluster)
+    fail("a cluster has at most 16 CTAs and divides the grid along x");
+  if (launch.cluster > 1 &&
+      launch.cluster * Cluster::stride(launch.warps()) > maxWarps)
+    fail("clusters of more than " + std::to_string(maxWarps) +
+         " warps are not supported");
   if (sharedBytes() > 227 * 1024)
     fail("more than 227 KiB of shared memory");
   if (launch.parameters.size() != program.parameterBytes)
@@ -59,8 +72,11 @@ void Grid::run() {
   std::vector<std::unique_ptr<Cta>> running;
   uint64_t next = 0, total = launch.ctas();
   while (next < total || !running.empty()) {
-    while (next < total && running.size() < launch.resident)
-      running.push_back(std::make_unique<Cta>(*this, next++));
+    while (next < total && running.size() + launch.cluster <= launch.resident) {
+      auto cluster = std::make_shared<Cluster>(*this);
+      for (unsigned rank = 0; rank < launch.cluster; ++rank)
+        running.push_back(std::make_unique<Cta>(*this, next++, cluster));
+    }
     uint64_t before = executed;
     for (auto &cta : running)
       if (!cta->run(slice)) {

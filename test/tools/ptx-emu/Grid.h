@@ -21,6 +21,8 @@ struct Launch {
   uint64_t resident = 0;
   /// Stops with an error after so many instructions of warps.
   uint64_t limit = uint64_t(4) << 30;
+  /// CTAs of a cluster, along x; 0: what the entry requires, or 1.
+  unsigned cluster = 0;
   bool allowUndefined = false; ///< reads of registers that were never written
   std::vector<uint8_t> parameters;
 

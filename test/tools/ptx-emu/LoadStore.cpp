@@ -8,13 +8,34 @@
 
 using namespace ptx;
 
+SharedPlace ptx::sharedPlace(Warp &warp, const Instruction &in, unsigned lane,
+                             Space space, uint64_t address) {
+  space = resolve(space, address);
+  if (space == Space::Shared ||
+      (space == Space::Cluster && !(address >> rankShift)))
+    return {warp.cta, address};
+  if (space != Space::Cluster)
+    warp.fail(in, lane, "the address is not one of shared memory");
+  uint64_t rank = (address >> rankShift) - 1;
+  const std::vector<Cta *> &ctas = warp.cta.cluster->ctas;
+  if (rank >= ctas.size())
+    warp.fail(in, lane, "the cluster has no rank " + std::to_string(rank));
+  if (!ctas[rank])
+    warp.fail(in, lane,
+              "rank " + std::to_string(rank) +
+                  " of the cluster has exited: its shared memory is gone");
+  return {*ctas[rank], address & ((uint64_t(1) << rankShift) - 1)};
+}
+
 uint8_t *ptx::access(Warp &warp, const Instruction &in, unsigned lane,
                      Space space, uint64_t address, unsigned size,
                      unsigned alignment, Access kind, bool strong) {
   space = resolve(space, address);
-  if (space == Space::Shared)
-    return warp.cta.shared(warp, in, lane, address, size, alignment, kind,
-                           strong);
+  if (space == Space::Shared || space == Space::Cluster) {
+    SharedPlace place = sharedPlace(warp, in, lane, space, address);
+    return place.cta.shared(warp, in, lane, place.address, size, alignment,
+                            kind, strong);
+  }
   if (address % alignment)
     warp.fail(in, lane,
               "address " + std::to_string(address) + " is not a multiple of " +
@@ -48,7 +69,7 @@ void ptx::count(Warp &warp, const Instruction &in, Lanes mask, Space space,
     space = resolve(space, address);
     addresses[used++] = address;
   });
-  if (space == Space::Shared)
+  if (space == Space::Shared || space == Space::Cluster)
     counters->shared(in, {addresses, used}, size);
   else if (space == Space::Global)
     counters->global(in, {addresses, used}, size);
@@ -138,7 +159,7 @@ Type decodeAccess(Decoder &d) {
 
 void setClass(Decoder &d, Class global, Class shared) {
   Space space = Space(d.result.mode);
-  d.result.klass = space == Space::Shared ? shared
+  d.result.klass = space == Space::Shared || space == Space::Cluster ? shared
                    : space == Space::Global || space == Space::Generic
                        ? global
                        : Class::OtherMemory;

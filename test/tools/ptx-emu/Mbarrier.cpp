@@ -16,34 +16,35 @@ namespace {
 
 enum Flags : uint8_t { Relaxed = 1, Expects = 2, Parity = 4, NoIncrease = 8 };
 
-uint64_t place(Warp &warp, const Instruction &in, unsigned lane) {
-  uint64_t address = addressOf(warp, in, 0, lane);
-  if (resolve(Space(in.mode), address) != Space::Shared)
-    warp.fail(in, lane, "the mbarrier is not in shared memory");
-  return address;
+SharedPlace place(Warp &warp, const Instruction &in, unsigned lane) {
+  return sharedPlace(warp, in, lane, Space(in.mode),
+                     addressOf(warp, in, 0, lane));
 }
 
 void initialize(Warp &warp, const Instruction &in, Lanes mask) {
   forLanes(mask, [&](unsigned lane) {
-    warp.cta.mbarriers.initialize(warp, in, lane, place(warp, in, lane),
-                                  warp.lanes(in.source(1))[lane]);
+    auto [cta, address] = place(warp, in, lane);
+    cta.mbarriers.initialize(warp, in, lane, address,
+                             warp.lanes(in.source(1))[lane]);
   });
   ++warp.cta.grid.progress;
 }
 
 void invalidate(Warp &warp, const Instruction &in, Lanes mask) {
   forLanes(mask, [&](unsigned lane) {
-    warp.cta.mbarriers.invalidate(warp, in, lane, place(warp, in, lane));
+    auto [cta, address] = place(warp, in, lane);
+    cta.mbarriers.invalidate(warp, in, lane, address);
   });
   ++warp.cta.grid.progress;
 }
 
 /// Sources: the address, then the count or, with .expect_tx, the bytes.
 void arrive(Warp &warp, const Instruction &in, Lanes mask) {
-  Mbarriers &mbarriers = warp.cta.mbarriers;
-  Order order = warp.cta.races.arrive(warp.index);
+  Order order = warp.cta.races.arrive(warp.raceIndex());
   forLanes(mask, [&](unsigned lane) {
-    Mbarrier &barrier = mbarriers.find(warp, in, lane, place(warp, in, lane));
+    auto [cta, address] = place(warp, in, lane);
+    Mbarriers &mbarriers = cta.mbarriers;
+    Mbarrier &barrier = mbarriers.find(warp, in, lane, address);
     uint64_t state = barrier.phase;
     uint64_t operand =
         in.sources > 1 ? uint32_t(warp.lanes(in.source(1))[lane]) : 1;
@@ -62,9 +63,10 @@ void arrive(Warp &warp, const Instruction &in, Lanes mask) {
 /// expect_tx and, as a negative count, complete_tx.
 template <int Sign>
 void transact(Warp &warp, const Instruction &in, Lanes mask) {
-  Mbarriers &mbarriers = warp.cta.mbarriers;
   forLanes(mask, [&](unsigned lane) {
-    Mbarrier &barrier = mbarriers.find(warp, in, lane, place(warp, in, lane));
+    auto [cta, address] = place(warp, in, lane);
+    Mbarriers &mbarriers = cta.mbarriers;
+    Mbarrier &barrier = mbarriers.find(warp, in, lane, address);
     mbarriers.expect(warp, in, lane, barrier,
                      Sign * int64_t(uint32_t(warp.lanes(in.source(1))[lane])));
     mbarriers.settle(barrier);
@@ -77,8 +79,8 @@ void test(Warp &warp, const Instruction &in, Lanes mask) {
   const uint64_t *phases = warp.lanes(in.source(1));
   Lanes complete = 0;
   forLanes(mask, [&](unsigned lane) {
-    Mbarrier &barrier =
-        warp.cta.mbarriers.find(warp, in, lane, place(warp, in, lane));
+    auto [cta, address] = place(warp, in, lane);
+    Mbarrier &barrier = cta.mbarriers.find(warp, in, lane, address);
     uint64_t phase = phases[lane];
     bool isComplete = barrier.phase != phase;
     if (in.flags & Parity) {
@@ -94,7 +96,7 @@ void test(Warp &warp, const Instruction &in, Lanes mask) {
                     std::to_string(barrier.phase));
     }
     if (isComplete && !(in.flags & Relaxed))
-      warp.cta.races.observe(warp.index, barrier.completed);
+      warp.cta.races.observe(warp.raceIndex(), barrier.completed);
     complete |= Lanes(isComplete) << lane;
   });
   warp.setPredicate(in.destination(), complete, mask);
@@ -103,10 +105,11 @@ void test(Warp &warp, const Instruction &in, Lanes mask) {
 }
 
 void arriveAfterCopies(Warp &warp, const Instruction &in, Lanes mask) {
-  Mbarriers &mbarriers = warp.cta.mbarriers;
-  Order order = warp.cta.races.arrive(warp.index);
+  Order order = warp.cta.races.arrive(warp.raceIndex());
   forLanes(mask, [&](unsigned lane) {
-    Mbarrier &barrier = mbarriers.find(warp, in, lane, place(warp, in, lane));
+    auto [cta, address] = place(warp, in, lane);
+    Mbarriers &mbarriers = cta.mbarriers;
+    Mbarrier &barrier = mbarriers.find(warp, in, lane, address);
     mbarriers.arriveAfterCopies(warp, in, lane, barrier,
                                 !(in.flags & NoIncrease), order);
   });
@@ -123,6 +126,9 @@ void decodeMbarrier(Decoder &d) {
   Type count{Type::Unsigned, 32};
   std::string_view kind =
       d.takeAny({"init", "inval", "arrive", "test_wait", "try_wait"});
+  if (Space(d.result.mode) == Space::Cluster &&
+      (kind == "init" || kind == "inval" || kind.ends_with("wait")))
+    d.fail("'" + std::string(kind) + "' is for mbarriers of the own CTA");
   if (kind == "init") {
     d.address(0);
     d.source(1, count);
@@ -138,8 +144,11 @@ void decodeMbarrier(Decoder &d) {
     // Without the state, for other CTAs of the cluster, the operand is _ or
     // not there at all.
     size_t next = d.operand(0).kind == Operand::Kind::Address ? 0 : 1;
-    if (next && d.operand(0).kind != Operand::Kind::Sink)
+    if (next && d.operand(0).kind != Operand::Kind::Sink) {
+      if (Space(d.result.mode) == Space::Cluster)
+        d.fail("an mbarrier of another CTA gives no state: write _");
       d.destination(size_t(0));
+    }
     d.address(next++);
     if (next < d.operandCount())
       d.source(next, count);

@@ -99,7 +99,7 @@ void Mbarriers::settle(Mbarrier &barrier) {
     Warp &warp = *arrival.warp;
     warp.copies.finishBefore(
         arrival.lane, arrival.copies, [&](const AsyncCopies::Copy &copy) {
-          cta.finishAsync(warp, copy, arrival.order.clock[warp.index]);
+          cta.finishAsync(warp, copy, arrival.order.clock[warp.raceIndex()]);
         });
     barrier.arrived.join(arrival.order);
     --barrier.pending;

@@ -60,7 +60,15 @@ struct Statement {
   std::vector<Operand> operands; ///< %p|%q gives two
 };
 
-enum class Space : uint8_t { Generic, Global, Shared, Local, Param, Constant };
+enum class Space : uint8_t {
+  Generic,
+  Global,
+  Shared,
+  Local,
+  Param,
+  Constant,
+  Cluster, ///< shared memory of any CTA of the cluster
+};
 
 struct Variable {
   std::string name;
@@ -81,7 +89,8 @@ struct Entry {
   std::map<std::string, int, std::less<>> labels; ///< statement index
   unsigned requiredBlock[3] = {0, 0, 0};          ///< .reqntid, 0 if absent
   unsigned maximumThreads = 1024;                 ///< .maxntid
-  uint64_t sharedBytes = 0, localBytes = 0;       ///< static
+  unsigned requiredCluster = 0;             ///< .reqnctapercluster, 0 if absent
+  uint64_t sharedBytes = 0, localBytes = 0; ///< static
   /// Of the `.extern .shared` arrays, which start after the static bytes.
   uint64_t dynamicAlignment = 16;
 };

@@ -130,7 +130,8 @@ void decodeAddress(Decoder &d) {
   Type type = d.takeType();
   d.simple(type);
   d.result.size = type.bits;
-  uint64_t window = space == Space::Shared  ? sharedWindow
+  bool isShared = space == Space::Shared || space == Space::Cluster;
+  uint64_t window = isShared                ? sharedWindow
                     : space == Space::Local ? localWindow
                     : space == Space::Param ? paramWindow
                                             : 0;
@@ -152,7 +153,8 @@ void decodeIsSpace(Decoder &d) {
   Space space = d.takeSpace();
   d.destination(size_t(0));
   d.source(1, {Type::Bits, 64});
-  d.result.mode = space == Space::Shared  ? sharedWindow >> 62
+  bool isShared = space == Space::Shared || space == Space::Cluster;
+  d.result.mode = isShared                ? sharedWindow >> 62
                   : space == Space::Local ? localWindow >> 62
                   : space == Space::Param ? paramWindow >> 62
                                           : 0;

@@ -275,6 +275,10 @@ private:
       entry.maximumThreads = 1;
       for (unsigned number : numbers)
         entry.maximumThreads *= number;
+    } else if (word.text == ".reqnctapercluster") {
+      entry.requiredCluster = 1;
+      for (unsigned number : numbers)
+        entry.requiredCluster *= number;
     } else if (word.text == ".pragma") {
       cursor.take();
       cursor.takePunctuation(';');

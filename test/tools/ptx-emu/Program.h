@@ -101,9 +101,19 @@ enum class Special : uint8_t {
   LaneMaskLe,
   LaneMaskGt,
   LaneMaskGe,
+  ClusterRank,
+  ClusterSize,
+  ClusterIdX,
+  NClusterIdX,
+  Zero,
+  One,
   DynamicSharedSize,
   TotalSharedSize,
 };
+
+/// The special register of a name with its %, if it is a supported one that
+/// does not change.
+std::optional<Special> findSpecial(std::string_view name);
 
 struct InitialSlot {
   Slot slot;

@@ -42,17 +42,12 @@ void RaceDetector::fenceProxy(unsigned warp, uint32_t lanes, bool whole) {
   ++state.clock[warp]; // the writes to come are behind the fence
 }
 
-template <typename Record> static std::string by(const Record &write) {
-  return "thread " + std::to_string(write.thread) + " at line " +
-         std::to_string(write.line);
-}
-
 std::string RaceDetector::checkFenced(const Record &write, unsigned warp,
                                       const char *what) const {
   if (write.time <= warps[warp].fenced[write.thread / 32])
     return {};
-  return "no fence.proxy.async between the write of " + by(write) + " and " +
-         what +
+  return "no fence.proxy.async between the write " + describe("of", write) +
+         " and " + what +
          ": the writing thread executes it after the write and before the "
          "barrier";
 }
@@ -71,13 +66,12 @@ std::string RaceDetector::readMatrix(unsigned read, Access access,
   return forCells(address, 16, [&](Cell &cell) -> std::string {
     const Record &write = cell.write;
     if (cell.pending)
-      return "the bytes are the destination of an asynchronous copy that is "
-             "not waited for, issued by " +
-             by(write);
+      return pendingMessage(write);
     if (!cell.written)
       return "reads shared memory that nobody has written";
     if (!isOrdered(write, access.thread))
-      return "races with the write of " + by(write) + ": no barrier between";
+      return "races with the write " + describe("of", write) +
+             ": no barrier between";
     return write.isAsync ? std::string()
                          : checkFenced(write, warp, "the wgmma");
   });

@@ -9,8 +9,8 @@
 
 using namespace ptx;
 
-RaceDetector::RaceDetector(uint64_t size, unsigned count)
-    : words((size + 3) / 4), warps(count) {
+RaceDetector::RaceDetector(uint64_t size, unsigned count, unsigned warpsPerCta)
+    : words((size + 3) / 4), warps(count), warpsPerCta(warpsPerCta) {
   for (unsigned warp = 0; warp < count; ++warp)
     warps[warp].clock[warp] = 1;
 }
@@ -71,26 +71,31 @@ void RaceDetector::split(uint64_t word) {
   cell.split = true;
 }
 
-static std::string describe(const char *what, unsigned thread, int line) {
-  return std::string(what) + " thread " + std::to_string(thread) + " (warp " +
-         std::to_string(thread / 32) + ") at line " + std::to_string(line);
+std::string RaceDetector::describe(const char *what,
+                                   const Record &record) const {
+  unsigned warp = record.thread / 32, cta = warp / warpsPerCta;
+  std::string text = std::string(what) + " thread " +
+                     std::to_string(record.thread - 32 * warpsPerCta * cta) +
+                     " (warp " + std::to_string(warp % warpsPerCta) + ")";
+  if (warps.size() > warpsPerCta)
+    text += " of rank " + std::to_string(cta) + " of the cluster";
+  return text + " at line " + std::to_string(record.line);
 }
 
-static std::string pendingMessage(unsigned thread, int line) {
+std::string RaceDetector::pendingMessage(const Record &write) const {
   return "the bytes are the destination of an asynchronous copy that is not "
          "waited for, " +
-         describe("issued by", thread, line);
+         describe("issued by", write);
 }
 
 std::string RaceDetector::readCell(Cell &cell, Access access) {
   if (cell.pending)
-    return pendingMessage(cell.write.thread, cell.write.line);
+    return pendingMessage(cell.write);
   if (!cell.written)
     return "reads shared memory that nobody has written";
   if (!(cell.write.strong && access.strong) &&
       !isOrdered(cell.write, access.thread))
-    return "races with the write " +
-           describe("of", cell.write.thread, cell.write.line) +
+    return "races with the write " + describe("of", cell.write) +
            ": no barrier between";
   addReader(cell, makeRecord(access));
   return {};
@@ -133,7 +138,7 @@ void RaceDetector::addReader(Cell &cell, const Record &record) {
   bool manyLanes =
       sameLanes && (cell.read.manyLanes || cell.read.thread != record.thread);
   bool strong = record.strong && (!cell.readers || cell.read.strong);
-  cell.readers |= 1u << warp;
+  cell.readers |= uint64_t(1) << warp;
   cell.read = record;
   cell.read.manyLanes = manyLanes;
   cell.read.strong = strong;
@@ -141,11 +146,10 @@ void RaceDetector::addReader(Cell &cell, const Record &record) {
 
 std::string RaceDetector::writeCell(Cell &cell, Access access) {
   if (cell.pending)
-    return pendingMessage(cell.write.thread, cell.write.line);
+    return pendingMessage(cell.write);
   if (cell.written && !(cell.write.strong && access.strong) &&
       !isOrdered(cell.write, access.thread))
-    return "races with the write " +
-           describe("of", cell.write.thread, cell.write.line) +
+    return "races with the write " + describe("of", cell.write) +
            ": no barrier between";
   if (cell.readers && !(cell.read.strong && access.strong)) {
     unsigned warp = access.thread / 32;
@@ -159,8 +163,7 @@ std::string RaceDetector::writeCell(Cell &cell, Access access) {
       ordered &= other == warp || time <= clock[other];
     }
     if (!ordered)
-      return "races with the read " +
-             describe("of", cell.read.thread, cell.read.line) +
+      return "races with the read " + describe("of", cell.read) +
              ": no barrier between";
   }
   if (cell.readTimes >= 0) {

@@ -34,7 +34,7 @@
 
 namespace ptx {
 
-constexpr unsigned maxWarps = 32;
+constexpr unsigned maxWarps = 64; ///< of the CTAs of a cluster together
 using Clock = std::array<uint32_t, maxWarps>;
 
 /// What happens before a point: the accesses of each warp up to a time, and
@@ -46,7 +46,8 @@ struct Order {
 
 class RaceDetector {
 public:
-  RaceDetector(uint64_t bytes, unsigned warps);
+  /// The CTAs of a cluster follow each other in both numberings.
+  RaceDetector(uint64_t bytes, unsigned warps, unsigned warpsPerCta);
 
   /// Who accesses, and where in the text.
   struct Access {
@@ -98,7 +99,7 @@ private:
   };
   struct Cell {
     Record write, read;
-    uint32_t readers = 0;   ///< warps that read at read.time
+    uint64_t readers = 0;   ///< warps that read at read.time
     int32_t readTimes = -1; ///< index of a Clock if their times differ
     bool written = false, pending = false, split = false;
   };
@@ -122,6 +123,8 @@ private:
   bool isOrdered(const Record &record, unsigned thread) const;
   void addReader(Cell &cell, const Record &record);
   Record makeRecord(Access access) const;
+  std::string describe(const char *what, const Record &record) const;
+  std::string pendingMessage(const Record &write) const;
   /// Does a fence.proxy.async lie between a generic write and a warp's access?
   std::string checkFenced(const Record &write, unsigned warp,
                           const char *what) const;
@@ -133,6 +136,7 @@ private:
   std::vector<Clock> readTimes;
   std::vector<int32_t> freeReadTimes;
   std::vector<WarpState> warps;
+  unsigned warpsPerCta;
   std::vector<MatrixRead> matrixReads;
   /// The last read of a piece by each warpgroup: index + 1. Waiting for it
   /// implies waiting for those before. Empty until there is a read.

@@ -40,6 +40,8 @@ template <typename F> Handler withInteger(Decoder &d, Type type, F choose) {
 // what remains to decode after the type is in the files of the families.
 void decodeFloatArithmetic(Decoder &d, Type type);
 void decodeHalfArithmetic(Decoder &d, Type type);
+/// barrier.cluster, after the word cluster.
+void decodeClusterBarrier(Decoder &d);
 /// cp.async.mbarrier.arrive, after the word mbarrier.
 void decodeCopyArrival(Decoder &d);
 /// cp.async.bulk, after the word bulk.

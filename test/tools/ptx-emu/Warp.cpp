@@ -77,6 +77,18 @@ void Warp::initialize() {
           return ~((2u << lane) - 1);
         case Special::LaneMaskGe:
           return ~((1u << lane) - 1);
+        case Special::ClusterRank:
+          return cta.rank;
+        case Special::ClusterSize:
+          return launch.cluster;
+        case Special::ClusterIdX:
+          return cta.id[0] / launch.cluster;
+        case Special::NClusterIdX:
+          return launch.grid[0] / launch.cluster;
+        case Special::Zero:
+          return 0;
+        case Special::One:
+          return 1;
         case Special::DynamicSharedSize:
           return launch.dynamicShared;
         case Special::TotalSharedSize:
@@ -88,6 +100,8 @@ void Warp::initialize() {
     }
   }
 }
+
+unsigned Warp::raceIndex() const { return cta.firstWarp + index; }
 
 Warp::Status Warp::run(unsigned steps) {
   if (stack.empty())

@@ -70,6 +70,11 @@ public:
   /// The instruction that is executed or waited at.
   const Instruction &current() const { return *executing; }
   unsigned thread(unsigned lane) const { return index * warpSize + lane; }
+  /// Numbers for the race detector, which are those of the cluster.
+  unsigned raceIndex() const;
+  uint16_t raceThread(unsigned lane) const {
+    return uint16_t(raceIndex() * warpSize + lane);
+  }
   uint8_t *local(const Instruction &in, unsigned lane, uint64_t address,
                  uint64_t size);
 
@@ -80,6 +85,9 @@ public:
   std::unique_ptr<AsyncRegisters> asyncRegisters;
   uint32_t carry = 0; ///< one bit for each lane
   uint64_t polls = 0, pollProgress = 0;
+  /// Phases of the cluster's barrier that the warp has arrived at and waited
+  /// for.
+  uint64_t clusterArrivals = 0, clusterWaits = 0;
 
 private:
   struct Frame {

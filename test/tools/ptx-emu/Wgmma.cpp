@@ -104,7 +104,7 @@ void multiply(Warp &last, const Instruction &in, Lanes mask) {
   for (unsigned w = 0; w < 4; ++w)
     group[w] = cta.warps[last.index / 4 * 4 + w].get();
   std::span<Warp *const, 4> warps(group);
-  unsigned read = cta.races.beginMatrixRead(last.index / 4, in.line);
+  unsigned read = cta.races.beginMatrixRead(last.raceIndex() / 4, in.line);
   Lanes scaleD = last.predicateSource(in, 0);
   for (Warp *warp : warps) {
     if (warp->predicateSource(in, 0) != scaleD || (scaleD && ~scaleD))
@@ -161,7 +161,7 @@ void commit(Warp &warp, const Instruction &in, Lanes mask) {
 void wait(Warp &warp, const Instruction &in, Lanes mask) {
   warp.requireWhole(in, mask);
   warp.asyncRegisters->wait(unsigned(in.immediate), [&](unsigned read) {
-    warp.cta.races.endMatrixRead(read, warp.index);
+    warp.cta.races.endMatrixRead(read, warp.raceIndex());
   });
 }
 

@@ -8,8 +8,8 @@
 //
 //   ptx-emu FILE.ptx --list
 //   ptx-emu FILE.ptx --entry NAME --grid X[,Y[,Z]] [--block X[,Y[,Z]]]
-//           [--shared BYTES] [--resident N] [--limit N] [--counters[=FILE]]
-//           [--allow-undefined] ARGUMENT...
+//           [--cluster N] [--shared BYTES] [--resident N] [--limit N]
+//           [--counters[=FILE]] [--allow-undefined] ARGUMENT...
 //
 // The arguments are the entry's parameters in order:
 //   in:FILE              a buffer with the file's bytes
@@ -18,7 +18,8 @@
 //   zero:BYTES           a buffer of zeros: workspaces and locks
 //   i32:V u32:V i64:V u64:V f32:V
 //
-// --block may be left out if the entry has .reqntid; --shared is the dynamic
+// --block may be left out if the entry has .reqntid, --cluster (along x) if it
+// has .reqnctapercluster or no clusters; --shared is the dynamic
 // shared memory; --resident the number of CTAs that run at the same time (all).
 // FILE `-` is standard input. Exit codes: 0, 1 a violation by the kernel (the
 // message names line, CTA and thread), 2 usage, 3 input that cannot be read.
@@ -114,6 +115,8 @@ Options parseOptions(int argc, char **argv) {
       triple(*block, options.launch.block), options.hasBlock = true;
     else if (auto shared = value("--shared"))
       options.launch.dynamicShared = number<uint64_t>(*shared);
+    else if (auto cluster = value("--cluster"))
+      options.launch.cluster = number<unsigned>(*cluster);
     else if (auto resident = value("--resident"))
       options.launch.resident = number<uint64_t>(*resident);
     else if (auto limit = value("--limit"))
