@@ -70,6 +70,39 @@ TEST(SentencePiece, ABlankGoesInFrontOfTextBehindSpecialTokens) {
             expected);
 }
 
+/// llama2.json with a change.
+static Tokenizer changed(std::string_view what, std::string_view with) {
+  const TemporaryDirectory directory;
+  const std::string text = readTextFile(tokenizers + "llama2.json").value();
+  auto tokenizer = Tokenizer::load(
+      directory.write("tokenizer.json", replaced(text, what, with)));
+  EXPECT_TRUE(tokenizer.has_value()) << tokenizer.error().message;
+  return std::move(tokenizer.value());
+}
+
+TEST(SentencePiece, MetaspacePutsABlankInFrontOfTheFirstTextOnly) {
+  const Tokenizer plain = load("llama2.json");
+  const Tokenizer first = changed(
+      R"("normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},"pre_tokenizer":null)",
+      R"("normalizer":null,"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":false})");
+  EXPECT_EQ(first.encode("the old man"), plain.encode("the old man"));
+  const EncodeOptions special{.parseSpecial = true};
+  EXPECT_EQ(first.encode("a</s> the sea", special),
+            plain.encode("a</s>the sea", special));
+  EXPECT_NE(first.encode("a</s>the sea", special),
+            plain.encode("a</s>the sea", special));
+}
+
+TEST(SentencePiece, ASpecialTokenMayTakeTheBlanksBehindIt) {
+  // Phi-3's do.
+  const Tokenizer strips = changed(
+      R"("content":"</s>","single_word":false,"lstrip":false,"rstrip":false)",
+      R"("content":"</s>","single_word":false,"lstrip":false,"rstrip":true)");
+  const EncodeOptions special{.parseSpecial = true};
+  EXPECT_EQ(strips.encode("a</s> \n the sea</s> ", special),
+            strips.encode("a</s>the sea</s>", special));
+}
+
 TEST(SentencePiece, EveryByteSequenceComesBack) {
   std::mt19937 random(5);
   for (const char *file : {"llama2.model", "gemma.model", "llama2.json"}) {
