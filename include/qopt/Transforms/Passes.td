@@ -226,6 +226,10 @@ def RaiseToQOpt : QOpt_Pass<"raise-to-qopt"> {
     repetition along a batch, and conversions to wider floats; together they
     become a `#qopt.view`. A vector added to every row becomes the bias.
 
+    An RMS norm or a product with a SiLU that a linear reads, spelled out in
+    elementwise ops on matrices, becomes `llm.rms_norm` or `llm.gated`, through
+    which scales of channels can be folded.
+
     Sums are then formed in f32, whatever type the contraction had. What is not
     raised stays as it is, with a remark that says why.
 
@@ -239,7 +243,7 @@ def RaiseToQOpt : QOpt_Pass<"raise-to-qopt"> {
   }];
   let statistics = [Statistic<"raisedLinears", "linears", "Linears found">];
   let dependentDialects = [
-    "::qopt::QOptDialect", "::mlir::ml_program::MLProgramDialect",
+    "::qopt::QOptDialect", "::qopt::llm::LLMDialect", "::mlir::ml_program::MLProgramDialect",
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect",
   ];

@@ -32,6 +32,7 @@ Value qopt::dequantizedByQuantDialect(ImplicitLocOpBuilder &b,
     return {};
   Type storage = b.getIntegerType(scheme.bits), f32 = b.getF32Type();
   std::vector<float> scales;
+  scales.reserve(matrix.scales.size());
   for (uint16_t scale : matrix.scales)
     scales.push_back(f16ToF32(scale));
   std::vector<uint8_t> zeros = matrix.zeros;

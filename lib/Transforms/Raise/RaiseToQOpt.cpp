@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "RaiseContraction.h"
+#include "RaiseInputs.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Transforms/Passes.h"
@@ -52,8 +53,10 @@ struct RaiseToQOptPass : qopt::impl::RaiseToQOptBase<RaiseToQOptPass> {
       else
         emitRemark(location, "not raised: ") << linear.error().message;
     }
-    for (LinearOp linear : linears)
+    for (LinearOp linear : linears) {
       foldBias(linear);
+      raiseInput(linear, globals);
+    }
     raisedLinears += linears.size();
   }
 };

@@ -135,3 +135,18 @@ Value WeightGlobals::load(ImplicitLocOpBuilder &b, const StridedWeight &weight,
   return ml_program::GlobalLoadConstOp::create(
       b, type, FlatSymbolRefAttr::get(source.getSymNameAttr()));
 }
+
+Value WeightGlobals::loadVector(ImplicitLocOpBuilder &b,
+                                const StridedWeight &weight) {
+  int64_t count = weight.baseType.getNumElements();
+  bool whole = weight.dimensions.size() == 1 &&
+               weight.dimensions[0].size == count && weight.offset == 0 &&
+               (count == 1 || weight.dimensions[0].stride == 1);
+  auto type = RankedTensorType::get({count}, weight.baseType.getElementType());
+  if (!whole || (weight.symbol && weight.baseType != type))
+    return {};
+  ml_program::GlobalOp source =
+      global(b.getLoc(), weight, reshaped(weight.base, type), type);
+  return ml_program::GlobalLoadConstOp::create(
+      b, type, FlatSymbolRefAttr::get(source.getSymNameAttr()));
+}

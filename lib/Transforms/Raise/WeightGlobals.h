@@ -29,6 +29,10 @@ public:
                    const StridedWeight &weight, StridedWeight::Dimension rows,
                    StridedWeight::Dimension columns);
 
+  /// The same for a whole vector.
+  mlir::Value loadVector(mlir::ImplicitLocOpBuilder &builder,
+                         const StridedWeight &weight);
+
 private:
   mlir::ml_program::GlobalOp global(mlir::Location location,
                                     const StridedWeight &weight,

@@ -8,6 +8,7 @@
 
 #include "qopt/Transforms/Passes.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Verifier.h"
 
 using namespace qopt;
@@ -267,4 +268,84 @@ TEST_F(Raise, TakesTosa) {
       "tensor<5x6xf32>\n");
   check("func.func(tosa-to-linalg-named,tosa-to-linalg,tosa-to-arith,"
         "tosa-to-tensor,canonicalize)");
+}
+
+TEST_F(Raise, RecognizesNormsAndGatesInFrontOfLinears) {
+  const std::string matmul =
+      "%y = linalg.matmul ins(%n, %wt : tensor<5x8xf32>, tensor<8x6xf32>) "
+      "outs(%zero : tensor<5x6xf32>) -> tensor<5x6xf32>\n";
+  const std::string parallel =
+      "iterator_types = [\"parallel\", \"parallel\"]} ";
+  // x + x stands for a residual; each step is an op, as torch-mlir writes it.
+  add("%h = arith.addf %x, %x : tensor<5x8xf32>\n"
+      "%z = arith.constant 0.0 : f32\n"
+      "%k = arith.constant 8.0 : f32\n"
+      "%eps = arith.constant 0.25 : f32\n"
+      "%g = arith.constant dense<[1.0, 0.5, 2.0, 1.5, -1.0, 1.0, 3.0, 0.25]> "
+      ": tensor<8xf32>\n"
+      "%e8 = tensor.empty() : tensor<5x8xf32>\n"
+      "%e1 = tensor.empty() : tensor<5x1xf32>\n"
+      "%z1 = linalg.fill ins(%z : f32) outs(%e1 : tensor<5x1xf32>) -> "
+      "tensor<5x1xf32>\n"
+      "%s = linalg.generic {indexing_maps = [#ij, affine_map<(i, j) -> (i, "
+      "0)>], iterator_types = [\"parallel\", \"reduction\"]} ins(%h : "
+      "tensor<5x8xf32>) outs(%z1 : tensor<5x1xf32>) {\n^bb0(%i: f32, %o: "
+      "f32):\n %q = arith.mulf %i, %i : f32\n %t = arith.addf %q, %o : f32\n "
+      "linalg.yield %t : f32\n} -> tensor<5x1xf32>\n"
+      "%r = linalg.generic {indexing_maps = [#ij, #ij], " +
+      parallel +
+      "ins(%s : tensor<5x1xf32>) outs(%e1 : tensor<5x1xf32>) {\n^bb0(%i: f32, "
+      "%o: f32):\n %a = arith.divf %i, %k : f32\n %b2 = arith.addf %a, %eps : "
+      "f32\n %c = math.rsqrt %b2 : f32\n linalg.yield %c : f32\n} -> "
+      "tensor<5x1xf32>\n"
+      "%m = linalg.generic {indexing_maps = [#ij, affine_map<(i, j) -> (i, "
+      "0)>, #ij], " +
+      parallel +
+      "ins(%h, %r : tensor<5x8xf32>, tensor<5x1xf32>) outs(%e8 : "
+      "tensor<5x8xf32>) {\n^bb0(%i: f32, %j: f32, %o: f32):\n %a = arith.mulf "
+      "%i, %j : f32\n linalg.yield %a : f32\n} -> tensor<5x8xf32>\n"
+      "%n = linalg.generic {indexing_maps = [#ij, #j, #ij], " +
+      parallel +
+      "ins(%m, %g : tensor<5x8xf32>, tensor<8xf32>) outs(%e8 : "
+      "tensor<5x8xf32>) {\n^bb0(%i: f32, %j: f32, %o: f32):\n %a = arith.mulf "
+      "%i, %j : f32\n linalg.yield %a : f32\n} -> tensor<5x8xf32>\n" +
+      matmul);
+  // silu(u) · x in one generic.
+  add("%u = arith.addf %x, %x : tensor<5x8xf32>\n"
+      "%one = arith.constant 1.0 : f32\n"
+      "%e8 = tensor.empty() : tensor<5x8xf32>\n"
+      "%n = linalg.generic {indexing_maps = [#ij, #ij, #ij], " +
+      parallel +
+      "ins(%u, %x : tensor<5x8xf32>, tensor<5x8xf32>) outs(%e8 : "
+      "tensor<5x8xf32>) {\n^bb0(%i: f32, %j: f32, %o: f32):\n %a = arith.negf "
+      "%i : f32\n %c = math.exp %a : f32\n %d = arith.addf %c, %one : f32\n %f "
+      "= arith.divf %i, %d : f32\n %p = arith.mulf %f, %j : f32\n linalg.yield "
+      "%p : f32\n} -> tensor<5x8xf32>\n" +
+      matmul);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(maps + text, &context);
+  ASSERT_TRUE(module);
+  mlir::OwningOpRef<mlir::ModuleOp> raised = module->clone();
+  ASSERT_TRUE(runPipeline(*raised, "raise-to-qopt"));
+  int norms = 0, gates = 0, generics = 0;
+  raised->walk([&](mlir::Operation *op) {
+    norms += mlir::isa<llm::RmsNormOp>(op);
+    gates += mlir::isa<llm::GatedOp>(op);
+    generics += mlir::isa<mlir::linalg::LinalgOp>(op);
+  });
+  EXPECT_EQ(norms, 1);
+  EXPECT_EQ(gates, 1);
+  EXPECT_EQ(generics, 0);
+  Interpreter interpreter(*raised, std::make_shared<QuantizationContext>(
+                                       QuantizationContext::Options()));
+  LinalgJit original(*module);
+  for (const char *name : {"f0", "f1"}) {
+    SCOPED_TRACE(name);
+    Tensor x = randomTensor(5, 8, 77);
+    auto program =
+        interpreter.prepare(raised->lookupSymbol<mlir::func::FuncOp>(name));
+    ASSERT_TRUE(program) << program.error().message;
+    auto result = interpreter.runToTensor(*program, {x});
+    ASSERT_TRUE(result) << result.error().message;
+    expectNear(*result, original.run(name, x));
+  }
 }
