@@ -7,6 +7,7 @@
 #include "Kernels.h"
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
 static constexpr double budget = 40000; // µs of launches for each figure
@@ -60,10 +61,22 @@ double Timer::between(const std::function<void()> &body) {
   return end.microsecondsSince(begin);
 }
 
+/// Work for long enough that clocks have risen: the first figures of a shape
+/// would otherwise be those of a GPU that was idle while weights were made.
+void Timer::warmUp() {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point end = Clock::now() + std::chrono::milliseconds(20);
+  while (Clock::now() < end) {
+    readAll(flush.get(), flush.size(), queue);
+    finish(queue, "warming up");
+  }
+}
+
 Timing Timer::measure(int copies, const std::function<void(int)> &launch) {
   Timing result;
-  launch(0); // loads code, raises clocks
+  launch(0); // loads code
   finish(queue, "running the kernel");
+  warmUp();
   double once = std::max(between([&] { launch(1 % copies); }), 1.0);
 
   // Reading leaves L2 full of clean lines; writing would charge the kernel for

@@ -35,6 +35,7 @@ public:
   double readBandwidth();
 
 private:
+  void warmUp();
   /// µs between two events around `body`.
   double between(const std::function<void()> &body);
 
