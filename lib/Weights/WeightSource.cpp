@@ -264,8 +264,7 @@ void WeightSource::unpackLayout() {
   for (const Component &component :
        packed.getScheme().components(packed.getRows(), packed.getColumns()))
     components.emplace_back(component.bytes());
-  for (std::vector<uint8_t> &component : components)
-    target.push_back(component);
+  target.assign(components.begin(), components.end());
   packed.getLayout().unpack(packed.getScheme(), packed.getRows(),
                             packed.getColumns(), stored, target);
   decodable.clear();

@@ -13,25 +13,13 @@
 using namespace qopt;
 
 struct QoptModel {
-  std::string path;
-  MachineOptions machine;
-  EngineOptions engine;
   Progress silent; // what the model's services report to
-  std::optional<OpenedModel> opened;
-  bool used = false;                  // its sequence has begun
+  OpenedModel opened;
   std::optional<Tokenizer> tokenizer; // read when it is needed
-
-  Status open() {
-    QOPT_ASSIGN(OpenedModel fresh, openForUse(path, machine, engine, silent));
-    opened.reset(); // its parts in the right order, unlike an assignment
-    opened.emplace(std::move(fresh));
-    used = false;
-    return {};
-  }
 
   Result<Tokenizer *> tokens() {
     if (!tokenizer) {
-      QOPT_ASSIGN(tokenizer, opened->tokenizer());
+      QOPT_ASSIGN(tokenizer, opened.tokenizer());
     }
     return &*tokenizer;
   }
@@ -50,11 +38,13 @@ static Result<EngineOptions::Kind> engineKind(const std::string &name) {
 
 static Result<std::unique_ptr<QoptModel>> open(const char *path,
                                                const QoptOpenOptions &options) {
+  MachineOptions machine;
+  machine.threads = options.threads;
+  EngineOptions engine;
+  QOPT_ASSIGN(engine.kind, engineKind(capi::text(options.engine)));
   auto model = std::make_unique<QoptModel>();
-  model->path = capi::text(path);
-  model->machine.threads = options.threads;
-  QOPT_ASSIGN(model->engine.kind, engineKind(capi::text(options.engine)));
-  QOPT_CHECK(model->open());
+  QOPT_ASSIGN(model->opened,
+              openForUse(capi::text(path), machine, engine, model->silent));
   return model;
 }
 
@@ -62,7 +52,7 @@ static Result<QoptEvaluation> evaluateText(QoptModel &model,
                                            const std::string &text,
                                            QoptModel *reference,
                                            int64_t context, int64_t windows) {
-  TokenModel &language = *model.opened->language;
+  TokenModel &language = *model.opened.language;
   int64_t longest = language.contextLength();
   EvaluationOptions options;
   if (context == 0)
@@ -78,7 +68,7 @@ static Result<QoptEvaluation> evaluateText(QoptModel &model,
   QOPT_ASSIGN(EvaluationResult result,
               evaluate(language, tokenizer->encode(text, {.prependBos = true}),
                        options,
-                       reference ? reference->opened->language.get() : nullptr,
+                       reference ? reference->opened.language.get() : nullptr,
                        model.silent));
   QoptEvaluation evaluation{
       result.tokens, result.nll, result.perplexity, false, 0, 0, 0};
@@ -108,17 +98,14 @@ static Result<int64_t> continuePrompt(QoptModel &model, const char *prompt,
   QOPT_ASSIGN(Tokenizer * tokenizer, model.tokens());
   std::vector<TokenId> tokens =
       tokenizer->encode(capi::text(prompt), {.prependBos = true});
-  // A TokenModel has one sequence, which cannot be taken back.
-  if (model.used)
-    QOPT_CHECK(model.open());
-  model.used = true;
+  model.opened.language->restart();
   int64_t generated = 0;
   Utf8Stream stream;
   auto tell = [&](const std::string &text) {
     return text.empty() || !onText || onText(text.data(), text.size(), data);
   };
   bool proceed = true;
-  QOPT_CHECK(generate(*model.opened->language, tokens, count, sampler,
+  QOPT_CHECK(generate(*model.opened.language, tokens, count, sampler,
                       [&](int32_t token) {
                         if (tokenizer->isStop(token))
                           return false;
@@ -144,11 +131,11 @@ QoptStatus qoptModelOpen(const char *path, const QoptOpenOptions *options,
 void qoptModelClose(QoptModel *model) { delete model; }
 
 int64_t qoptModelVocabularySize(const QoptModel *model) {
-  return model->opened->language->vocabularySize();
+  return model->opened.language->vocabularySize();
 }
 
 int64_t qoptModelContextLength(const QoptModel *model) {
-  return model->opened->language->contextLength();
+  return model->opened.language->contextLength();
 }
 
 QoptStatus qoptModelEvaluate(QoptModel *model, const char *text,
