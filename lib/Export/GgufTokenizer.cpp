@@ -66,6 +66,12 @@ Status qopt::detail::writeTokenizerKeys(const TokenizerData &tokenizer,
   };
   special("tokenizer.ggml.bos_token_id", tokenizer.bos);
   special("tokenizer.ggml.eos_token_id", tokenizer.eos);
+  // Of several tokens that end a text, the first besides eos ends a turn.
+  for (TokenId id : tokenizer.stop)
+    if (id != tokenizer.eos) {
+      special("tokenizer.ggml.eot_token_id", id);
+      break;
+    }
   special("tokenizer.ggml.padding_token_id", tokenizer.pad);
   special("tokenizer.ggml.unknown_token_id", tokenizer.unknown);
   metadata.setBool("tokenizer.ggml.add_bos_token", tokenizer.addBos);
