@@ -60,9 +60,15 @@ static void noteGptq(const CheckpointPlan &plan,
   for (const GroupedScheme &scheme : plan.schemes())
     if (!scheme.symmetric || (scheme.bits != 4 && scheme.bits != 8)) {
       notes.push_back("vLLM reads GPTQ checkpoints of 4 or 8 bits without zero "
-                      "points (--symmetric) only; GPTQModel reads this one");
-      return;
+                      "points (--symmetric) only");
+      break;
     }
+  bool symmetric = llvm::all_of(
+      plan.schemes(), [](const GroupedScheme &each) { return each.symmetric; });
+  if (!symmetric && plan.zeros == GptqZeros::V1)
+    notes.push_back("GPTQModel reads version 1 of the format with zero points "
+                    "only if it has written them itself; --gptq-zeros v2 is "
+                    "for it");
 }
 
 /// What GPTQModel calls dynamic: modules that differ from the rest.

@@ -147,8 +147,12 @@ Status Planner::add(ml_program::GlobalOp global, bool linear) {
   if (!type || !type.hasStaticShape() || type.getRank() < 1 ||
       type.getRank() > 2)
     return badInput("@", symbol, " is no matrix or vector");
-  std::string name = id->huggingFace(family);
-  CheckpointWeight weight{global, *id, name, moduleName(name), linear};
+  CheckpointWeight weight;
+  weight.global = global;
+  weight.id = *id;
+  weight.name = id->huggingFace(family);
+  weight.module = moduleName(weight.name);
+  weight.linear = linear;
   weight.rows = type.getDimSize(0);
   weight.columns = type.getShape().back();
   SchemeAttrInterface scheme = weightScheme(type);
@@ -185,8 +189,11 @@ std::vector<GroupedScheme> CheckpointPlan::schemes() const {
     else
       ++found->second;
   }
-  std::ranges::stable_sort(counts, std::greater(),
-                           &std::pair<GroupedScheme, int64_t>::second);
+  if (!counts.empty()) {
+    auto most = std::ranges::max_element(
+        counts, {}, &std::pair<GroupedScheme, int64_t>::second);
+    std::rotate(counts.begin(), most, most + 1);
+  }
   std::vector<GroupedScheme> result;
   for (const auto &[scheme, count] : counts)
     result.push_back(scheme);
@@ -201,8 +208,8 @@ const CheckpointWeight *CheckpointPlan::find(WeightRole role,
   return nullptr;
 }
 
-Result<GptqZeros> qopt::detail::chooseGptqZeros(const CheckpointPlan &plan,
-                                                SourceFiles &files) {
+Status qopt::detail::checkZerosFitV1(const CheckpointPlan &plan,
+                                     SourceFiles &files) {
   for (const CheckpointWeight &weight : plan.weights) {
     ml_program::GlobalOp global = weight.global;
     if (!weight.scheme || weight.scheme->symmetric ||
@@ -211,9 +218,12 @@ Result<GptqZeros> qopt::detail::chooseGptqZeros(const CheckpointPlan &plan,
     QOPT_ASSIGN(WeightSource source, WeightSource::open(global, files));
     GptqLayout v1{*weight.scheme, weight.rows, weight.columns};
     if (!v1.holdsZeros(source.schemeComponents()[2]))
-      return GptqZeros::V2;
+      return usageError("@", global.getSymName().str(),
+                        ": some zero points are 0, which version 1 of the GPTQ "
+                        "format cannot hold; leave out --gptq-zeros v1, or "
+                        "quantize with --symmetric");
   }
-  return GptqZeros::V1;
+  return {};
 }
 
 static Result<WeightBytes> floatBytes(const CheckpointWeight &weight,

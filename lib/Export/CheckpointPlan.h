@@ -48,10 +48,9 @@ struct CheckpointPlan {
   const CheckpointWeight *find(WeightRole role, int64_t layer = 0) const;
 };
 
-/// v2 if a zero point is 0, which v1 cannot hold; else v1. Reads zero points of
-/// quantized weights only.
-Result<GptqZeros> chooseGptqZeros(const CheckpointPlan &plan,
-                                  SourceFiles &files);
+/// A usage error if a zero point is 0, which version 1 of the GPTQ format
+/// cannot hold. Reads zero points of quantized weights only.
+Status checkZerosFitV1(const CheckpointPlan &plan, SourceFiles &files);
 
 /// The bytes of each of a weight's tensors.
 Result<WeightBytes> checkpointBytes(const CheckpointWeight &weight,

@@ -104,29 +104,22 @@ std::string indexText(const CheckpointPlan &plan,
 } // namespace
 
 /// The plan with zero points stored as the options say, or as they fit.
-static Result<CheckpointPlan> planFor(ModuleOp module, SourceFiles &files,
+static Result<CheckpointPlan> planFor(ModuleOp module,
                                       const ExportCheckpointOptions &options) {
   QOPT_ASSIGN(CheckpointPlan plan,
               CheckpointPlan::make(module, options.format,
                                    options.zeros.value_or(GptqZeros::V1)));
-  if (options.format != CheckpointFormat::Gptq ||
-      options.zeros == GptqZeros::V2)
+  if (options.format != CheckpointFormat::Gptq || options.zeros ||
+      llvm::all_of(plan.schemes(), [](const GroupedScheme &scheme) {
+        return scheme.symmetric;
+      }))
     return plan;
-  QOPT_ASSIGN(GptqZeros needed, chooseGptqZeros(plan, files));
-  if (needed == GptqZeros::V1)
-    return plan;
-  if (options.zeros)
-    return usageError("some zero points are 0, which version 1 of the GPTQ "
-                      "format cannot hold; leave out --gptq-zeros v1, or "
-                      "quantize with --symmetric");
-  return CheckpointPlan::make(module, options.format, needed);
+  return CheckpointPlan::make(module, options.format, GptqZeros::V2);
 }
 
 Result<std::vector<WeightRow>>
 qopt::checkpointTable(ModuleOp module, const ExportCheckpointOptions &options) {
-  QOPT_ASSIGN(CheckpointPlan plan,
-              CheckpointPlan::make(module, options.format,
-                                   options.zeros.value_or(GptqZeros::V1)));
+  QOPT_ASSIGN(CheckpointPlan plan, planFor(module, options));
   std::vector<WeightRow> rows;
   for (const CheckpointWeight &weight : plan.weights) {
     WeightRow row{weight.name, {}, "", false, weight.bytes()};
@@ -147,7 +140,9 @@ Status qopt::exportCheckpoint(ModuleOp module, QuantizationContext &services,
                               const ExportCheckpointOptions &options) {
   QOPT_CHECK(checkOutputDirectory(path, options.overwrite));
   QOPT_CHECK(checkInputs(module, services.files(), path));
-  QOPT_ASSIGN(CheckpointPlan plan, planFor(module, services.files(), options));
+  QOPT_ASSIGN(CheckpointPlan plan, planFor(module, options));
+  if (options.format == CheckpointFormat::Gptq && plan.zeros == GptqZeros::V1)
+    QOPT_CHECK(checkZerosFitV1(plan, services.files()));
   std::string origin = originDirectory(module, services.files());
   QOPT_ASSIGN(std::string config, checkpointConfig(module, origin, plan));
 
@@ -177,9 +172,6 @@ Status qopt::exportCheckpoint(ModuleOp module, QuantizationContext &services,
     QOPT_CHECK(writeTextFile(directory.member(name), json.text() + "\n"));
   }
   QOPT_CHECK(directory.commit());
-  if (plan.zeros == GptqZeros::V2 && !options.zeros)
-    services.progress().note("some zero points are 0, so they are stored as "
-                             "gptq_v2 does");
   for (const std::string &note : checkpointNotes(plan))
     services.progress().note(note);
   return {};

@@ -9,8 +9,8 @@ using namespace qopt;
 
 void CheckpointOptions::declare(Arguments &arguments) {
   arguments.choice("--gptq-zeros", {"auto", "v1", "v2"},
-                   "gptq: how zero points are stored; auto (default): as v1 if "
-                   "it can hold them",
+                   "gptq: how zero points are stored; auto (default): v1 for "
+                   "symmetric grids, else v2",
                    zeros);
   arguments.option("--shard-size", "MB",
                    "checkpoints: weights of one file, at most; default 5000",

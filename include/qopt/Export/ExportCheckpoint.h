@@ -34,8 +34,10 @@ enum class CheckpointFormat : uint8_t { Gptq, Awq, CompressedTensors };
 
 struct ExportCheckpointOptions {
   CheckpointFormat format = CheckpointFormat::Gptq;
-  /// gptq: how zero points are stored. Nothing: v1, which every program reads,
-  /// unless a zero point is 0, which only v2 can hold.
+  /// gptq: how zero points are stored. Nothing: as v1, which every program
+  /// reads, if the grids are symmetric; else as v2, because GPTQModel reads
+  /// other zero points of version 1 only if it has written them, and version 1
+  /// has no zero point 0.
   std::optional<GptqZeros> zeros;
   /// Weights of one file, at most, unless a single tensor is larger.
   int64_t shardBytes = 5'000'000'000;
