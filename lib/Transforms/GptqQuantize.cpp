@@ -11,6 +11,7 @@
 // groups see is already quantized (unless sequential=false).
 //
 //===----------------------------------------------------------------------===//
+#include "FinishedWeights.h"
 #include "PassSupport.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
@@ -33,19 +34,6 @@ using namespace mlir;
 using namespace qopt;
 
 namespace {
-
-Tensor dequantize(const GroupedMatrix &matrix) {
-  Tensor numbers(matrix.rows, matrix.columns);
-  for (int64_t row = 0; row < matrix.rows; ++row)
-    matrix.dequantizeRow(row, numbers.mutableMatrix().row(row));
-  return numbers;
-}
-
-/// A weight in its new form, and the numbers that it stands for.
-struct QuantizedWeight {
-  WeightBytes bytes;
-  Tensor numbers;
-};
 
 /// Factors of one Hessian, made when they are needed: by group size, and by the
 /// sizes of blocks and sub-blocks.
@@ -81,17 +69,27 @@ private:
   template <typename Factor, typename Make>
   Result<Factor> factored(const WeightGroup &weights,
                           QuantizationContext &services, Make make);
-  Result<QuantizedWeight> quantizeWeight(const WeightSource &source,
-                                         SchemeAttrInterface scheme,
-                                         const WeightGroup &weights,
-                                         const HessianStatistics &statistics,
-                                         QuantizationContext &services,
-                                         Factors &factors);
+  Result<WeightBytes> quantizeWeight(const WeightSource &source,
+                                     SchemeAttrInterface scheme,
+                                     const WeightGroup &weights,
+                                     const HessianStatistics &statistics,
+                                     QuantizationContext &services,
+                                     Factors &factors);
+  Status measureAndQuantize(const PlannedBlock &planned,
+                            StatsProvider &provider,
+                            QuantizationContext &services, WeightSink &sink);
+  Status restoreBlock(const PlannedBlock &planned, const RunStep &finished,
+                      StatsProvider &provider, QuantizationContext &services,
+                      WeightSink &sink);
+  Status store(ml_program::GlobalOp global, WeightBytes bytes,
+               StatsProvider &provider, QuantizationContext &services,
+               WeightSink &sink);
 
   GroupedScheme scheme() const { return {int(bits), group, symmetric}; }
   SchemeAttrInterface gridOf(ml_program::GlobalOp global);
   GptqOptions options;
   GptqBlocksOptions blocksOptions;
+  RunStep results; // of the block that is being worked on, if they are kept
   Stopwatch measuring, factoring, compensating;
 };
 
@@ -213,19 +211,75 @@ SchemeAttrInterface GptqQuantizePass::gridOf(ml_program::GlobalOp global) {
   return nullptr;
 }
 
+/// Hands a quantized weight to everybody who needs it.
+Status GptqQuantizePass::store(ml_program::GlobalOp global, WeightBytes bytes,
+                               StatsProvider &provider,
+                               QuantizationContext &services,
+                               WeightSink &sink) {
+  SchemeAttrInterface scheme = gridOf(global);
+  auto type = cast<ShapedType>(global.getType());
+  if (services.runState())
+    keepWeight(results, global, scheme, bytes);
+  QOPT_CHECK(provider.replaced(global, numbersOf(scheme, type.getDimSize(0),
+                                                 type.getDimSize(1), bytes)));
+  QOPT_CHECK(sink.store(global, std::move(bytes)));
+  ++quantizedWeights;
+  services.progress().advance();
+  return {};
+}
+
+/// Takes the weights of a block that an earlier process has quantized.
+Status GptqQuantizePass::restoreBlock(const PlannedBlock &planned,
+                                      const RunStep &finished,
+                                      StatsProvider &provider,
+                                      QuantizationContext &services,
+                                      WeightSink &sink) {
+  for (const WeightGroup &group : planned.groups)
+    for (ml_program::GlobalOp global : group.weights) {
+      QOPT_ASSIGN(WeightBytes bytes,
+                  keptWeight(finished, global, gridOf(global)));
+      QOPT_CHECK(store(global, std::move(bytes), provider, services, sink));
+    }
+  return {};
+}
+
 Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
                                        StatsProvider &provider,
                                        QuantizationContext &services,
                                        WeightSink &sink) {
+  RunState *state = services.runState();
+  std::string step =
+      "gptq-" + func::FuncOp(planned.function).getSymName().str();
+  std::optional<RunStep> finished;
+  if (state) {
+    QOPT_ASSIGN(finished, state->find(step));
+  }
+  results = {};
+  if (finished) {
+    QOPT_CHECK(restoreBlock(planned, *finished, provider, services, sink));
+  } else {
+    QOPT_CHECK(measureAndQuantize(planned, provider, services, sink));
+    if (state)
+      QOPT_CHECK(state->commit(step, results));
+  }
+  return measuring.measure([&] { return provider.finishBlock(planned); });
+}
+
+Status GptqQuantizePass::measureAndQuantize(const PlannedBlock &planned,
+                                            StatsProvider &provider,
+                                            QuantizationContext &services,
+                                            WeightSink &sink) {
   for (const WeightGroup &weights : planned.groups) {
-    if (interrupted())
+    // A block that is going to be kept is worth finishing.
+    bool kept = services.runState() && &weights != &planned.groups.front();
+    if (interrupted() && !kept)
       return makeError(ErrorKind::Interrupted, "stopped");
     QOPT_ASSIGN(HessianStatistics statistics, measuring.measure([&] {
       return provider.statistics(planned, weights);
     }));
     QOPT_CHECK(quantizeGroup(weights, statistics, provider, services, sink));
   }
-  return measuring.measure([&] { return provider.finishBlock(planned); });
+  return {};
 }
 
 template <typename Factor, typename Make>
@@ -243,7 +297,7 @@ Result<Factor> GptqQuantizePass::factored(const WeightGroup &weights,
   return factor;
 }
 
-Result<QuantizedWeight> GptqQuantizePass::quantizeWeight(
+Result<WeightBytes> GptqQuantizePass::quantizeWeight(
     const WeightSource &source, SchemeAttrInterface scheme,
     const WeightGroup &weights, const HessianStatistics &statistics,
     QuantizationContext &services, Factors &factors) {
@@ -269,10 +323,7 @@ Result<QuantizedWeight> GptqQuantizePass::quantizeWeight(
       return gptqQuantizeBlocks(compute, matrix, factor->second, gguf.getRow(),
                                 blocksOptions);
     }));
-    Tensor numbers(source.rows(), source.columns());
-    gguf.getRow().decode(result.blocks.data(), numbers.mutableMatrix().data,
-                         source.rows() * source.columns());
-    return QuantizedWeight{{std::move(result.blocks)}, std::move(numbers)};
+    return WeightBytes{std::move(result.blocks)};
   }
   // The order of columns depends on the group size, and on nothing else of a
   // scheme.
@@ -288,8 +339,7 @@ Result<QuantizedWeight> GptqQuantizePass::quantizeWeight(
   QOPT_ASSIGN(GptqResult result, compensating.measure([&] {
     return gptqQuantize(compute, matrix, factor->second, grouped, options);
   }));
-  return QuantizedWeight{groupedBytes(result.matrix),
-                         dequantize(result.matrix)};
+  return groupedBytes(result.matrix);
 }
 
 Status GptqQuantizePass::quantizeGroup(const WeightGroup &weights,
@@ -306,10 +356,7 @@ Status GptqQuantizePass::quantizeGroup(const WeightGroup &weights,
     if (!result)
       return makeError(result.error().kind, "@", global.getSymName().str(),
                        ": ", result.error().message);
-    QOPT_CHECK(sink.store(global, std::move(result->bytes)));
-    QOPT_CHECK(provider.replaced(global, std::move(result->numbers)));
-    ++quantizedWeights;
-    services.progress().advance();
+    QOPT_CHECK(store(global, std::move(*result), provider, services, sink));
   }
   return {};
 }

@@ -30,6 +30,21 @@ WeightBytes qopt::groupedBytes(const GroupedMatrix &matrix) {
   return bytes;
 }
 
+GroupedMatrix qopt::groupedMatrix(const GroupedScheme &scheme, int64_t rows,
+                                  int64_t columns,
+                                  ArrayRef<ByteSpan> components) {
+  GroupedMatrix matrix(scheme, rows, columns);
+  int64_t rowBytes = scheme.packedRowBytes(columns);
+  for (int64_t row = 0; row < rows; ++row)
+    unpackCodes(components[0].data() + row * rowBytes, scheme.bits,
+                std::span(matrix.codes).subspan(row * columns, columns));
+  std::memcpy(matrix.scales.data(), components[1].data(), components[1].size());
+  if (!scheme.symmetric)
+    std::memcpy(matrix.zeros.data(), components[2].data(),
+                components[2].size());
+  return matrix;
+}
+
 namespace {
 std::string archiveName(StringRef symbol, const Component &component) {
   std::string name = symbol.str();

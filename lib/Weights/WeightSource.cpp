@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Weights/WeightSource.h"
 #include "qopt/Dialect/QOpt/QOptDialect.h"
+#include "qopt/Weights/WeightSink.h"
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -326,16 +327,6 @@ Result<GroupedMatrix> qopt::readGrouped(const WeightSource &source) {
   auto scheme = dyn_cast_or_null<GroupedAttr>(weightScheme(source.type()));
   if (!scheme)
     return internalError("not a grouped weight");
-  GroupedMatrix matrix(scheme.getScheme(), source.rows(), source.columns());
-  int64_t rowBytes = matrix.scheme.packedRowBytes(matrix.columns);
-  const std::vector<ByteSpan> &components = source.schemeComponents();
-  for (int64_t row = 0; row < matrix.rows; ++row)
-    unpackCodes(
-        components[0].data() + row * rowBytes, matrix.scheme.bits,
-        std::span(matrix.codes).subspan(row * matrix.columns, matrix.columns));
-  std::memcpy(matrix.scales.data(), components[1].data(), components[1].size());
-  if (!matrix.scheme.symmetric)
-    std::memcpy(matrix.zeros.data(), components[2].data(),
-                components[2].size());
-  return matrix;
+  return groupedMatrix(scheme.getScheme(), source.rows(), source.columns(),
+                       source.schemeComponents());
 }

@@ -16,6 +16,7 @@
 
 #include "qopt/Numerics/ComputeContext.h"
 #include "qopt/Support/Progress.h"
+#include "qopt/Weights/RunState.h"
 #include "qopt/Weights/SourceFiles.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -42,6 +43,10 @@ public:
   SourceFiles &files() { return sourceFiles; }
   ComputeContext compute() { return {pool, settings.isa}; }
   Progress &progress() { return *reporter; }
+  /// Where passes keep finished blocks, so that a stopped run can go on; null:
+  /// nowhere.
+  RunState *runState() { return state.get(); }
+  void setRunState(std::unique_ptr<RunState> kept) { state = std::move(kept); }
 
 private:
   Options settings;
@@ -49,6 +54,7 @@ private:
   Progress *reporter;
   ThreadPool pool;
   SourceFiles sourceFiles;
+  std::unique_ptr<RunState> state;
 };
 
 /// Attaches services to every context that is made from the registry.

@@ -27,6 +27,10 @@ using WeightBytes = std::vector<std::vector<uint8_t>>;
 
 /// A grouped matrix as its components: packed codes, scales, zeros.
 WeightBytes groupedBytes(const GroupedMatrix &matrix);
+/// The inverse; the bytes must be as many as the components of the scheme.
+GroupedMatrix groupedMatrix(const GroupedScheme &scheme, int64_t rows,
+                            int64_t columns,
+                            llvm::ArrayRef<ByteSpan> components);
 
 /// A global that is going to hold a weight of another type.
 struct PlannedWeight {

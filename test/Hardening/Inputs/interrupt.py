@@ -6,7 +6,7 @@ Runs COMMAND once to the end, which must write the OUTPUTs, files or directories
 of files, in one directory that holds nothing else. Then, for SIGINT, SIGTERM and SIGKILL in turn,
 starts it and stops it after a growing part of the time it took: each OUTPUT must
 be absent or complete, and nothing else may be in the directory, except hidden
-files after SIGKILL.
+files after SIGKILL, and `.NAME.run`, which --resume goes on from.
 """
 
 import os
@@ -63,7 +63,8 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             path = os.path.join(directory, name)
             if path in outputs:
                 continue
-            if number != signal.SIGKILL or not name.startswith("."):
+            kept = name.startswith(".") and name.endswith(".run")
+            if not kept and (number != signal.SIGKILL or not name.startswith(".")):
                 sys.exit(f"{number.name} leaves {path}")
             remove(path)
 if not stopped:

@@ -112,6 +112,10 @@ void QuantizeOptions::declareOutput(Arguments &arguments) {
   checkpoint.declare(arguments);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
+  arguments.flag("--resume",
+                 "go on with the blocks that a stopped run of this command has "
+                 "finished, if there are any",
+                 resume);
   arguments.flag("--json", "print one JSON object at the end", json);
 }
 
@@ -170,6 +174,12 @@ std::vector<std::string> QuantizeOptions::outputs(int64_t sources) const {
   for (int64_t part = 0; part < sources; ++part)
     names.push_back(ggufPartName(output, part, sources));
   return names;
+}
+
+std::string QuantizeOptions::runStatePath() const {
+  std::filesystem::path path(output);
+  path.replace_filename("." + path.filename().string() + ".run");
+  return path.string();
 }
 
 std::string QuantizeOptions::archive() const {

@@ -28,6 +28,7 @@ struct QuantizeOptions {
   bool keepSplit = false;
   CheckpointOptions checkpoint;
   bool overwrite = false, json = false;
+  bool resume = false;
 
   /// Usage errors name the flag. False if help was printed instead.
   Result<bool> parse(std::span<char *> words);
@@ -43,6 +44,8 @@ struct QuantizeOptions {
   /// Where quantized weights go until the output is written: beside a module
   /// for good, else under a hidden name.
   std::string archive() const;
+  /// Where finished blocks are kept until the output is written.
+  std::string runStatePath() const;
 
 private:
   void declareModel(Arguments &arguments);

@@ -21,6 +21,7 @@ void QuantizeSummary::print(const QuantizeOptions &options) const {
         .member("bpw", after.quantizedBits())
         .member("bpw_all", after.bits())
         .member("seconds", seconds)
+        .member("resumed_blocks", resumedBlocks)
         .endObject();
     std::printf("%s\n", json.text().c_str());
     return;
@@ -34,5 +35,8 @@ void QuantizeSummary::print(const QuantizeOptions &options) const {
               after.bytes * 1e-6);
   std::printf("%-12s %.3f in quantized weights, %.3f overall\n", "bits/weight",
               after.quantizedBits(), after.bits());
+  if (resumedBlocks > 0)
+    std::printf("%-12s %lld blocks were finished before\n", "resumed",
+                (long long)resumedBlocks);
   std::printf("%-12s %.1f s\n", "time", seconds);
 }

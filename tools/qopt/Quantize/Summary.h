@@ -17,6 +17,7 @@ struct QuantizeSummary {
   std::vector<std::string> outputs; // files that a user opens
   WeightTotal before, after;
   double seconds = 0;
+  int64_t resumedBlocks = 0;
 
   void print(const QuantizeOptions &options) const;
 };

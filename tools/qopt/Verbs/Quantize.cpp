@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Quantize/Options.h"
+#include "Quantize/Resume.h"
 #include "Quantize/Summary.h"
 #include "Verbs.h"
 
@@ -78,6 +79,7 @@ static Status quantize(Model &model, QuantizeOptions &options) {
   recipe.archive =
       relativePath(options.archive(), model.services->options().baseDirectory);
   QOPT_CHECK(checkRecipe(recipe));
+  std::string original = moduleHash(*model.module);
   if (!recipe.imatrix.empty()) {
     QOPT_ASSIGN(options.importance, ImportanceMatrix::open(recipe.imatrix));
     recipe.types.importance = true;
@@ -95,6 +97,7 @@ static Status quantize(Model &model, QuantizeOptions &options) {
   QOPT_CHECK(prepareRequantization(*model.module, options.allowRequantize));
   // What cannot be written is known before hours of work.
   QOPT_CHECK(options.format().plan(model, options));
+  QOPT_CHECK(openRunState(model, options, original));
   mlir::PassManager manager(model.context.get());
   buildQuantizePipeline(manager, recipe);
   return runPasses(model, manager);
@@ -108,13 +111,21 @@ Result<QuantizeSummary> qopt::quantizeModel(QuantizeOptions &options,
   int64_t sources = sourceCount(*model.module);
   WeightTotal before(weightTable(*model.module));
   TemporaryArchive archive(options);
-  QOPT_CHECK(quantize(model, options));
+  Status status = quantize(model, options);
   recordRecipe(*model.module, options.recipe);
-  QOPT_CHECK(options.format().write(model, options, sources));
+  if (status)
+    status = options.format().write(model, options, sources);
+  if (!status)
+    return tl::unexpected(stoppedError(model, status.error()));
   QOPT_ASSIGN(std::vector<WeightRow> written,
               options.format().plan(model, options));
-  return QuantizeSummary{options.outputs(sources), before,
-                         WeightTotal(written)};
+  QuantizeSummary summary{options.outputs(sources), before,
+                          WeightTotal(written)};
+  if (RunState *state = model.services->runState()) {
+    summary.resumedBlocks = state->resumed();
+    state->remove();
+  }
+  return summary;
 }
 
 Status qopt::runQuantize(std::span<char *> words) {
