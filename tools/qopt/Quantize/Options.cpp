@@ -112,6 +112,14 @@ void QuantizeOptions::declareOutput(Arguments &arguments) {
   checkpoint.declare(arguments);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
+  arguments.option("--report", "OUT.html",
+                   "a page about errors of weights and blocks, with the same "
+                   "as OUT.json beside it; or OUT.json alone",
+                   report);
+  arguments.option("--evaluate", "TEXT",
+                   "what the report and the model card measure quality on; "
+                   "default: with --report, the end of the calibration text",
+                   evaluate);
   arguments.flag("--resume",
                  "go on with the blocks that a stopped run of this command has "
                  "finished, if there are any",

@@ -29,6 +29,8 @@ struct QuantizeOptions {
   CheckpointOptions checkpoint;
   bool overwrite = false, json = false;
   bool resume = false;
+  /// Where a report goes, and the text that it measures on; both may be empty.
+  std::string report, evaluate;
 
   /// Usage errors name the flag. False if help was printed instead.
   Result<bool> parse(std::span<char *> words);

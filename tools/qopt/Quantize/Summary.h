@@ -10,14 +10,19 @@
 
 #include "qopt/Transforms/WeightTable.h"
 
+#include <memory>
+
 namespace qopt {
+
+struct QuantizationReport;
 
 /// What was done, as text or as one JSON object.
 struct QuantizeSummary {
   std::vector<std::string> outputs; // files that a user opens
-  WeightTotal before, after;
+  WeightTotal before{{}}, after{{}};
   double seconds = 0;
   int64_t resumedBlocks = 0;
+  std::shared_ptr<const QuantizationReport> report; // null: not asked for
 
   void print(const QuantizeOptions &options) const;
 };

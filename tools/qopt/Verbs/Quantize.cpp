@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Quantize/Options.h"
+#include "Quantize/Report.h"
 #include "Quantize/Resume.h"
 #include "Quantize/Summary.h"
 #include "Verbs.h"
@@ -49,6 +50,8 @@ static Status refuseToReplace(const QuantizeOptions &options) {
     QOPT_CHECK(checkOutputDirectory(options.output, options.overwrite));
   else if (!options.keepSplit)
     QOPT_CHECK(checkOutput(options.output, options.overwrite));
+  if (!options.report.empty())
+    QOPT_CHECK(checkOutput(options.report, options.overwrite));
   // What a killed run left under the hidden name is nobody's.
   return checkOutput(options.archive(),
                      options.overwrite || !options.format().keepsArchive);
@@ -103,6 +106,38 @@ static Status quantize(Model &model, QuantizeOptions &options) {
   return runPasses(model, manager);
 }
 
+/// Measures a quantized model, if that is asked for.
+static Result<std::shared_ptr<const QuantizationReport>>
+report(Model &quantized, const QuantizeOptions &options) {
+  if (options.report.empty() && options.evaluate.empty())
+    return nullptr;
+  QOPT_ASSIGN(Model original, openModel(options.model, options.machine,
+                                        quantized.services->progress()));
+  QOPT_ASSIGN(QuantizationReport report,
+              makeReport(quantized, original, options));
+  QOPT_CHECK(measureQuality(quantized, original, options, report));
+  return std::make_shared<const QuantizationReport>(std::move(report));
+}
+
+/// What is written carries its quality, unless writing is what encodes it.
+static Status measureAndWrite(Model &model, const QuantizeOptions &options,
+                              int64_t sources, QuantizeSummary &summary) {
+  recordRecipe(*model.module, options.recipe);
+  if (!options.format().encodes) {
+    QOPT_ASSIGN(summary.report, report(model, options));
+  }
+  QOPT_CHECK(options.format().write(model, options, sources));
+  bool wanted = !options.report.empty() || !options.evaluate.empty();
+  if (options.format().encodes && wanted) {
+    QOPT_ASSIGN(Model written,
+                openModel(options.outputs(sources).front(), options.machine,
+                          model.services->progress()));
+    recordRecipe(*written.module, options.recipe);
+    QOPT_ASSIGN(summary.report, report(written, options));
+  }
+  return {};
+}
+
 Result<QuantizeSummary> qopt::quantizeModel(QuantizeOptions &options,
                                             Progress &progress) {
   QOPT_CHECK(refuseToReplace(options));
@@ -111,16 +146,17 @@ Result<QuantizeSummary> qopt::quantizeModel(QuantizeOptions &options,
   int64_t sources = sourceCount(*model.module);
   WeightTotal before(weightTable(*model.module));
   TemporaryArchive archive(options);
+  QuantizeSummary summary;
   Status status = quantize(model, options);
-  recordRecipe(*model.module, options.recipe);
   if (status)
-    status = options.format().write(model, options, sources);
+    status = measureAndWrite(model, options, sources, summary);
   if (!status)
     return tl::unexpected(stoppedError(model, status.error()));
   QOPT_ASSIGN(std::vector<WeightRow> written,
               options.format().plan(model, options));
-  QuantizeSummary summary{options.outputs(sources), before,
-                          WeightTotal(written)};
+  summary.outputs = options.outputs(sources);
+  summary.before = before;
+  summary.after = WeightTotal(written);
   if (RunState *state = model.services->runState()) {
     summary.resumedBlocks = state->resumed();
     state->remove();
@@ -139,6 +175,9 @@ Status qopt::runQuantize(std::span<char *> words) {
   QOPT_ASSIGN(QuantizeSummary summary,
               watch.measure([&] { return quantizeModel(options, progress); }));
   summary.seconds = watch.seconds();
+  if (summary.report && !options.report.empty())
+    QOPT_CHECK(writeReport(*summary.report, summary, options.report,
+                           options.overwrite));
   summary.print(options);
   return {};
 }
