@@ -300,6 +300,9 @@ def main():
                 both, directory, load_transformers, 2e-4))
 
     name = version("gptqmodel")
+    if name:
+        with contextlib.redirect_stdout(sys.stderr):  # it greets
+            importlib.import_module("gptqmodel")
     for recipe in recipes if name else []:
         # pack_original writes zero points as they are.
         as_they_are = recipe.export("gptq", "--gptq-zeros", "v2")

@@ -25,6 +25,9 @@ namespace fs = std::filesystem;
 
 /// Windows that quality is measured on: each costs about n²/2 runs of a block.
 static constexpr int64_t kWindows = 4;
+/// Decoded weights that are kept of each model. Blocks are run one after
+/// another, so that more than one is a matter of speed.
+static constexpr int64_t kDecodedBytes = int64_t(2) << 30;
 
 double QuantizationReport::Weight::bits() const {
   double numbers = 1;
@@ -163,8 +166,10 @@ Status qopt::measureQuality(Model &quantized, Model &original,
     progress.note("no text was given (--evaluate), so the report has no KL");
     return {};
   }
-  Interpreter model(*quantized.module, quantized.services);
-  Interpreter reference(*original.module, original.services);
+  Interpreter model(*quantized.module, quantized.services,
+                    {.maxMemory = kDecodedBytes});
+  Interpreter reference(*original.module, original.services,
+                        {.maxMemory = kDecodedBytes});
   QOPT_ASSIGN(LanguageModel language, LanguageModel::create(reference));
   int64_t longest = language.contextLength();
   int64_t context = longest > 0 ? std::min<int64_t>(256, longest) : 256;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <map>
 
@@ -256,7 +257,10 @@ static std::string table(const QuantizationReport &report) {
 
 std::string qopt::reportPage(const QuantizationReport &report,
                              const QuantizeSummary &summary) {
-  std::string title = escaped(report.model) + " → " + escaped(report.output);
+  auto name = [](const std::string &path) {
+    return escaped(std::filesystem::path(path).filename().string());
+  };
+  std::string title = name(report.model) + " → " + name(report.output);
   std::string page = "<!doctype html>\n<html lang=\"en\"><head><meta "
                      "charset=\"utf-8\"><meta name=\"viewport\" "
                      "content=\"width=device-width\"><title>" +

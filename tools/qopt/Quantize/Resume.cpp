@@ -9,7 +9,7 @@
 #include "qopt/IO/Hash.h"
 #include "qopt/IO/MappedFile.h"
 
-#include <iomanip>
+#include "mlir/Pass/PassManager.h"
 
 using namespace qopt;
 
@@ -56,8 +56,13 @@ static Result<std::string> programHash() {
 
 static Result<RunState::Fingerprint> fingerprint(Model &model,
                                                  const QuantizeOptions &options,
-                                                 const std::string &original) {
+                                                 const std::string &original,
+                                                 mlir::PassManager &manager) {
   const QuantizeRecipe &recipe = options.recipe;
+  // Every option of every pass, also those that are still to be invented.
+  std::string recipeText;
+  llvm::raw_string_ostream stream(recipeText);
+  manager.printAsTextualPipeline(stream);
   QOPT_ASSIGN(std::string program, programHash());
   QOPT_ASSIGN(std::string calibration, calibrationHash(recipe.calibration));
   QOPT_ASSIGN(std::string tokenizer, tokenizerHash(model));
@@ -66,21 +71,19 @@ static Result<RunState::Fingerprint> fingerprint(Model &model,
       {"tokenizer", tokenizer},
       {"calibration data", calibration},
       {"choice of types", moduleHash(*model.module)},
-      {"recipe", str("method=", int(recipe.method), " order=", recipe.order,
-                     " damp=", std::setprecision(17), recipe.damp, " mse=",
-                     recipe.mse, " sequential=", recipe.calibration.sequential,
-                     " head=", recipe.types.head)},
+      {"recipe", recipeText},
       {"instruction set", std::string(isaName(model.services->options().isa))},
       {"build of qopt", program},
   };
 }
 
 Status qopt::openRunState(Model &model, const QuantizeOptions &options,
-                          const std::string &original) {
+                          const std::string &original,
+                          mlir::PassManager &manager) {
   if (options.recipe.method == QuantizeMethod::Rtn)
     return {};
   QOPT_ASSIGN(RunState::Fingerprint known,
-              fingerprint(model, options, original));
+              fingerprint(model, options, original, manager));
   QOPT_ASSIGN(std::unique_ptr<RunState> state,
               RunState::open(options.runStatePath(), known,
                              options.resume      ? RunState::Mode::Resume

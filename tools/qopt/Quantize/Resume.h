@@ -16,8 +16,9 @@ std::string moduleHash(mlir::ModuleOp module);
 /// Gives the model's services the state of this run, if its method works
 /// through blocks: a new one, or with --resume one that a stopped run has left.
 /// `original` is the hash of the module before types were assigned to weights.
+/// The passes of `manager` are a part of what the run depends on.
 Status openRunState(Model &model, const QuantizeOptions &options,
-                    const std::string &original);
+                    const std::string &original, mlir::PassManager &manager);
 
 /// What to tell a user whose run came to no end.
 Error stoppedError(Model &model, const Error &error);

@@ -100,9 +100,9 @@ static Status quantize(Model &model, QuantizeOptions &options) {
   QOPT_CHECK(prepareRequantization(*model.module, options.allowRequantize));
   // What cannot be written is known before hours of work.
   QOPT_CHECK(options.format().plan(model, options));
-  QOPT_CHECK(openRunState(model, options, original));
   mlir::PassManager manager(model.context.get());
   buildQuantizePipeline(manager, recipe);
+  QOPT_CHECK(openRunState(model, options, original, manager));
   return runPasses(model, manager);
 }
 
