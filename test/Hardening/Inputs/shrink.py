@@ -5,10 +5,11 @@
 Runs COMMAND once to the end, which must write the OUTPUTs. Then runs it again and
 again, each time cutting INPUT to KEPT bytes after a growing part of the time it
 took: it must end by itself with exit code 0, 3 or 4, and each OUTPUT must be
-absent or complete.
+absent or complete. Finished blocks, which --resume would go on from, are removed.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +27,8 @@ def run(command):
 
 
 source, kept, outputs, command = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(","), sys.argv[4:]
+directory, name = os.path.split(outputs[0])
+state = os.path.join(directory, f".{name}.run")
 content = read(source)
 start = time.monotonic()
 if run(command).wait() != 0:
@@ -38,6 +41,7 @@ for moment in range(MOMENTS):
     for path in outputs:
         if os.path.exists(path):
             os.remove(path)
+    shutil.rmtree(state, ignore_errors=True)
     process = run(command)
     time.sleep(duration * (moment + 0.5) / MOMENTS)
     os.truncate(source, kept)
@@ -52,6 +56,7 @@ for moment in range(MOMENTS):
     for path in outputs:
         if os.path.exists(path) and read(path) != expected[path]:
             sys.exit(f"{path} is not complete")
+shutil.rmtree(state, ignore_errors=True)
 print("exit codes", codes)
 if not any(codes):
     sys.exit("no run noticed")
