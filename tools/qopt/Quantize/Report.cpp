@@ -125,15 +125,18 @@ Result<QuantizationReport> qopt::makeReport(Model &quantized, Model &original,
   return report;
 }
 
-/// The last windows of a text, which calibration reaches last.
+/// The last windows of a text, which calibration reaches last; `before` are the
+/// tokens in front of them.
 static Result<std::vector<std::vector<int32_t>>>
-lastWindows(Model &model, const std::string &path, int64_t context) {
+lastWindows(Model &model, const std::string &path, int64_t context,
+            int64_t &before) {
   QOPT_ASSIGN(std::string text, readTextFile(path));
   QOPT_ASSIGN(Tokenizer tokenizer, model.tokenizer());
   std::vector<TokenId> tokens = tokenizer.encode(text, {.prependBos = true});
   std::vector<std::vector<int32_t>> windows = cutWindows(tokens, context, 0);
   if (int64_t(windows.size()) > kWindows)
     windows.erase(windows.begin(), windows.end() - kWindows);
+  before = int64_t(tokens.size()) - int64_t(windows.size()) * context;
   return windows;
 }
 
@@ -173,7 +176,8 @@ Status qopt::measureQuality(Model &quantized, Model &original,
   QOPT_ASSIGN(LanguageModel language, LanguageModel::create(reference));
   int64_t longest = language.contextLength();
   int64_t context = longest > 0 ? std::min<int64_t>(256, longest) : 256;
-  QOPT_ASSIGN(auto windows, lastWindows(quantized, text, context));
+  int64_t before = 0;
+  QOPT_ASSIGN(auto windows, lastWindows(quantized, text, context, before));
   if (windows.empty()) {
     progress.note(str(text, ": is shorter than ", context,
                       " tokens, so the report has no KL"));
@@ -181,6 +185,12 @@ Status qopt::measureQuality(Model &quantized, Model &original,
   }
   report.evaluated = str("the last ", windows.size(), " windows of ", context,
                          " tokens of ", fs::path(text).filename().string());
+  const CalibrationOptions &calibration = options.recipe.calibration;
+  int64_t sample = calibration.context > 0
+                       ? calibration.context
+                       : std::min<int64_t>(2048, longest > 0 ? longest : 2048);
+  if (options.evaluate.empty() && calibration.samples * sample > before)
+    report.evaluated += ", which calibration has also seen";
   QOPT_ASSIGN(report.divergences,
               blockDivergences(model, reference, std::move(windows), progress));
   for (QuantizationReport::Weight &weight : report.weights) {
