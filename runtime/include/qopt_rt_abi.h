@@ -75,6 +75,22 @@ void qopt_rt_attention(const QoptRtCall *call, int64_t thread, int64_t cache,
                        const float *value, float *y, int64_t heads, float scale,
                        float softcap);
 
+/* Weights [rows, experts] of a router's logits: in each row the softmax, of
+ * which `topK` stay; then divided by their sum if `normalize` is not 0. */
+void qopt_rt_route(const QoptRtCall *call, int64_t thread, const float *logits,
+                   float *weights, int64_t rows, int64_t experts, int64_t topK,
+                   int64_t normalize);
+/* Copies the rows of x [rows, columns] whose weight for `expert` is not 0 to y,
+ * and returns how many these are. */
+int64_t qopt_rt_dispatch(const QoptRtCall *call, int64_t thread, const float *x,
+                         const float *weights, float *y, int64_t rows,
+                         int64_t columns, int64_t experts, int64_t expert);
+/* y [rows, columns] = the sum over experts of weight times the row that the
+ * expert made of it; outputs[e] has the rows that dispatch gave to e. */
+void qopt_rt_combine(const QoptRtCall *call, int64_t thread,
+                     const float *weights, const float *const *outputs,
+                     float *y, int64_t rows, int64_t columns, int64_t experts);
+
 #ifdef __cplusplus
 }
 #endif

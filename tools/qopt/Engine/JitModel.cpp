@@ -25,7 +25,10 @@ static std::vector<std::pair<llvm::StringRef, void *>> runtimeSymbols() {
           symbol("qopt_rt_embedding", qopt_rt_embedding),
           symbol("qopt_rt_linear", qopt_rt_linear),
           symbol("qopt_rt_rope", qopt_rt_rope),
-          symbol("qopt_rt_attention", qopt_rt_attention)};
+          symbol("qopt_rt_attention", qopt_rt_attention),
+          symbol("qopt_rt_route", qopt_rt_route),
+          symbol("qopt_rt_dispatch", qopt_rt_dispatch),
+          symbol("qopt_rt_combine", qopt_rt_combine)};
 }
 
 Result<std::unique_ptr<JitModel>>

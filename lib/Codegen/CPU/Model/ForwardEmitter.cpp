@@ -57,7 +57,12 @@ private:
     return LLVM::GEPOp::create(b, pointer, b.getI8Type(), base,
                                ArrayRef<LLVM::GEPArg>{bytes});
   }
-  void runtime(StringRef name, ValueRange arguments);
+  /// Declares a function of the runtime.
+  void declare(StringRef name, ValueRange arguments, Type result);
+  void runtime(StringRef name, ValueRange arguments) {
+    declare(name, arguments, LLVM::LLVMVoidType::get(b.getContext()));
+    LLVM::CallOp::create(b, TypeRange{}, name, arguments);
+  }
   void callKernel(StringRef name, ValueRange arguments) {
     LLVM::CallOp::create(b, TypeRange{}, name, arguments);
   }
@@ -67,7 +72,12 @@ private:
   /// The rows of an input that a step reads.
   Value input(const ModelStep &step, int number);
   Value output(const ModelStep &step) { return addressOf(step.output); }
+  /// How many rows a step computes.
   Value rowsOf(const ModelStep &step) {
+    int dispatch = program.value(step.output).dispatch;
+    return dispatch >= 0 ? dispatched[dispatch] : tokensOf(step);
+  }
+  Value tokensOf(const ModelStep &step) {
     return step.trimmed ? outputRows : rows;
   }
   int64_t columnsOf(const ModelStep &step, int number) {
@@ -84,6 +94,8 @@ private:
   void emitRowWise(const PlannedStep &planned, int64_t rowsPerToken);
   void emitElementwise(const PlannedStep &planned);
   void emitLinear(const PlannedStep &planned);
+  void emitDispatch(const ModelStep &step, llm::DispatchOp op);
+  void emitCombine(const ModelStep &step);
 
   ModuleOp module;
   const ModelProgram &program;
@@ -91,20 +103,17 @@ private:
   LLVM::LLVMPointerType pointer;
   Type i64, f32;
   Value call, thread, weights, arena, logits, rows, outputRows, threads;
+  ::llvm::DenseMap<int, Value> dispatched; // value of a dispatch → its rows
 };
 } // namespace
 
-void Emitter::runtime(StringRef name, ValueRange arguments) {
-  if (!module.lookupSymbol(name)) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(module.getBody());
-    SmallVector<Type> types(arguments.getTypes());
-    LLVM::LLVMFuncOp::create(
-        b, name,
-        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
-                                    types));
-  }
-  LLVM::CallOp::create(b, TypeRange{}, name, arguments);
+void Emitter::declare(StringRef name, ValueRange arguments, Type result) {
+  if (module.lookupSymbol(name))
+    return;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(module.getBody());
+  SmallVector<Type> types(arguments.getTypes());
+  LLVM::LLVMFuncOp::create(b, name, LLVM::LLVMFunctionType::get(result, types));
 }
 
 /// QoptRtKernel: loads the addresses of the components and calls the kernel.
@@ -193,6 +202,33 @@ void Emitter::emitLinear(const PlannedStep &planned) {
            rowsOf(step), constant(kernel.blocks), constant(planned.number)});
 }
 
+void Emitter::emitDispatch(const ModelStep &step, llm::DispatchOp op) {
+  SmallVector<Value> arguments = {call,
+                                  thread,
+                                  input(step, 0),
+                                  input(step, 1),
+                                  output(step),
+                                  tokensOf(step),
+                                  constant(columnsOf(step, 0)),
+                                  constant(columnsOf(step, 1)),
+                                  constant(int64_t(op.getExpert()))};
+  declare("qopt_rt_dispatch", arguments, i64);
+  dispatched[step.output] =
+      LLVM::CallOp::create(b, i64, "qopt_rt_dispatch", arguments).getResult();
+}
+
+void Emitter::emitCombine(const ModelStep &step) {
+  const int64_t experts = columnsOf(step, 0);
+  Value outputs =
+      LLVM::AllocaOp::create(b, pointer, pointer, constant(experts));
+  for (int64_t expert = 0; expert < experts; ++expert)
+    LLVM::StoreOp::create(b, input(step, 1 + expert),
+                          offset(outputs, constant(8 * expert)));
+  runtime("qopt_rt_combine",
+          {call, thread, input(step, 0), outputs, output(step), tokensOf(step),
+           constant(columnsOf(step, 1)), constant(experts)});
+}
+
 void Emitter::emitStep(const PlannedStep &planned) {
   const ModelStep &step = *planned.step;
   if (step.isBias)
@@ -229,6 +265,16 @@ void Emitter::emitStep(const PlannedStep &planned) {
                     constant(attention.getSoftcap()
                                  ? attention.getSoftcap()->convertToFloat()
                                  : 0.f)});
+  if (auto route = dyn_cast<llm::RouteOp>(step.op))
+    return runtime("qopt_rt_route",
+                   {call, thread, input(step, 0), output(step), tokensOf(step),
+                    constant(columnsOf(step, 0)),
+                    constant(int64_t(route.getTopK())),
+                    constant(int64_t(route.getNormalize()))});
+  if (auto dispatch = dyn_cast<llm::DispatchOp>(step.op))
+    return emitDispatch(step, dispatch);
+  if (isa<llm::CombineOp>(step.op))
+    return emitCombine(step);
   emitElementwise(planned);
 }
 

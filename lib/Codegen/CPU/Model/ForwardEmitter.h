@@ -28,8 +28,8 @@ struct PlannedStep {
 /// Adds the function `name` and the adaptors of linears to a module of lowered
 /// kernels. With `profile`, it marks the end of each step.
 void emitForward(mlir::ModuleOp kernels, llvm::StringRef name,
-                 const ModelProgram &program,
-                 llvm::ArrayRef<PlannedStep> steps, bool profile);
+                 const ModelProgram &program, llvm::ArrayRef<PlannedStep> steps,
+                 bool profile);
 
 /// Adds the description as a constant.
 void emitDescription(mlir::ModuleOp kernels, llvm::StringRef text);

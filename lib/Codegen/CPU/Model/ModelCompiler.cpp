@@ -146,6 +146,8 @@ Status Compiler::planStep(const ModelStep &step, ModelKernels &kernels) {
   } else if (auto attention = dyn_cast<llm::AttentionOp>(op)) {
     planned.number = cacheNumber(attention);
     planned.label = "attention";
+  } else if (isa<llm::RouteOp, llm::DispatchOp, llm::CombineOp>(op)) {
+    planned.label = op->getName().stripDialect().str();
   } else {
     planned.kernel = kernels.elementwise(op);
   }

@@ -34,8 +34,9 @@ static bool worksInPlace(const ModelStep &step) {
 
 static bool isCovered(Operation *op) {
   return isa<llm::EmbeddingOp, llm::RmsNormOp, llm::RopeOp, llm::AttentionOp,
-             llm::GatedOp, llm::SoftcapOp, llm::SliceOp, LinearOp,
-             arith::AddFOp, arith::MulFOp, arith::SubFOp>(op);
+             llm::GatedOp, llm::SoftcapOp, llm::SliceOp, llm::RouteOp,
+             llm::DispatchOp, llm::CombineOp, LinearOp, arith::AddFOp,
+             arith::MulFOp, arith::SubFOp>(op);
 }
 
 /// Columns of a tensor<?xCxf32>, or nothing.
@@ -134,6 +135,11 @@ private:
                          "globals of the module");
     step.output = program.values.size();
     program.values.push_back({*columns});
+    if (isa<llm::DispatchOp>(op))
+      program.values.back().dispatch = step.output;
+    else if (!isa<llm::CombineOp>(op) && !step.inputs.empty())
+      program.values.back().dispatch =
+          program.values[step.inputs.front()].dispatch;
     scope[op->getResult(0)] = {Meaning::Activation, step.output};
     const int result = step.output;
     program.allSteps.push_back(std::move(step));
@@ -145,7 +151,7 @@ private:
       bias.inputs = {result};
       bias.weights = {product.weights.pop_back_val()};
       bias.output = program.values.size();
-      program.values.push_back({*columns});
+      program.values.push_back(program.values[result]);
       scope[op->getResult(0)] = {Meaning::Activation, bias.output};
       program.allSteps.push_back(std::move(bias));
     }

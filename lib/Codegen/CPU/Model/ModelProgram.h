@@ -25,6 +25,9 @@ namespace qopt::cpu {
 struct ModelValue {
   int64_t columns = 0;
   bool trimmed = false;
+  /// The value of the llm.dispatch that says how many rows there are; -1: the
+  /// tokens.
+  int dispatch = -1;
   /// Column of the arena where it starts, a multiple of 16; -1: the logits.
   int64_t place = -1;
 };
