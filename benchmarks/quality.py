@@ -25,7 +25,9 @@ parser.add_argument(
     help="bits:group:asym|sym, separated by blanks",
 )
 parser.add_argument(
-    "--methods", default="rtn gptq:none gptq:act gptq:group", help="rtn, gptq:ORDER"
+    "--methods",
+    default="rtn gptq:none gptq:act gptq:group awq awq+gptq:act",
+    help="rtn, awq, gptq:ORDER, awq+gptq:ORDER",
 )
 options = parser.parse_args()
 
@@ -54,8 +56,9 @@ with tempfile.TemporaryDirectory() as folder:
             words += ["--method", name, "--type", f"int{bits}", "--group", group]
             words += ["--symmetric" if symmetry == "sym" else "--asymmetric"]
             words += ["--format", "mlir"]
-            if name == "gptq":
+            if name != "rtn":
                 words += ["--calibration", options.calibration, "--ctx", options.ctx]
+            if order:
                 words += ["--order", order]
             start = time.monotonic()
             run(*words)

@@ -7,6 +7,8 @@
 #include "Program.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/IO/MappedFile.h"
+#include "qopt/IO/ScratchMemory.h"
 #include "qopt/Interp/LanguageModel.h"
 
 #include <numeric>
@@ -158,10 +160,42 @@ Status BlockRunner::forEachBatch(int64_t maxRows, BatchTask task) {
   return {};
 }
 
+Result<Tensor> BlockRunner::newStates(int64_t rows, int64_t columns) {
+  const int64_t bytes = rows * columns * int64_t(sizeof(float));
+  onDisk = bytes > interpreter->services().options().maxMemory;
+  if (!onDisk)
+    return Tensor(rows, columns);
+  interpreter->services().progress().note(
+      str("holding ", bytes >> 20, " MiB of activations on disk"));
+  QOPT_ASSIGN(std::shared_ptr<float[]> memory, scratchFloats(rows * columns));
+  return Tensor(std::move(memory), rows, columns);
+}
+
 /// Rows [first, first + rows) of the hidden states.
 Tensor BlockRunner::slice(int64_t first, int64_t rows) const {
-  return Tensor::copyOf(
-      states.matrix().block(first, 0, rows, states.columns()));
+  Tensor copy =
+      Tensor::copyOf(states.matrix().block(first, 0, rows, states.columns()));
+  letGo(first, rows);
+  return copy;
+}
+
+void BlockRunner::letGo(int64_t first, int64_t rows) const {
+  if (onDisk)
+    doneReading({reinterpret_cast<const uint8_t *>(states.matrix().row(first)),
+                 size_t(rows * states.columns()) * sizeof(float)});
+}
+
+std::vector<RuntimeValue>
+BlockRunner::blockArguments(int64_t index, int64_t firstRow, int64_t rows,
+                            llvm::ArrayRef<RuntimeValue> entryArguments) const {
+  if (structure.calls.empty())
+    return entryArguments;
+  std::vector<RuntimeValue> arguments = {slice(firstRow, rows)};
+  func::CallOp call = structure.calls[index];
+  for (mlir::Value operand : call.getOperands().drop_front())
+    arguments.push_back(
+        entryArguments[cast<BlockArgument>(operand).getArgNumber()]);
+  return arguments;
 }
 
 /// Makes rows from `first` on those of `batch`.
@@ -185,14 +219,16 @@ Status BlockRunner::start(std::vector<std::vector<int32_t>> newSamples) {
     total += sample.size();
   auto type =
       cast<RankedTensorType>(structure.calls.front().getOperand(0).getType());
-  states = Tensor(total, type.getDimSize(1));
+  QOPT_ASSIGN(states, newStates(total, type.getDimSize(1)));
   return forEachBatch(
       rowsPerBatch,
       [&](int64_t first, int64_t rows, llvm::ArrayRef<RuntimeValue> arguments) {
         return interpreter
             ->runToTensor(prelude, {arguments.begin(), arguments.end()})
             .and_then([&](const Tensor &batch) {
-              return store(states, first, batch);
+              return store(states, first, batch).map([&] {
+                letGo(first, rows);
+              });
             });
       });
 }
@@ -207,21 +243,18 @@ Status BlockRunner::run(int64_t index, const RunOptions &options,
       rowsPerBatch,
       [&](int64_t first, int64_t rows,
           llvm::ArrayRef<RuntimeValue> entryArguments) -> Status {
-        std::vector<RuntimeValue> arguments(entryArguments);
-        if (!wholeModel) {
-          arguments = {slice(first, rows)};
-          for (mlir::Value operand :
-               structure.calls[index].getOperands().drop_front())
-            arguments.push_back(
-                entryArguments[cast<BlockArgument>(operand).getArgNumber()]);
-        }
-        QOPT_ASSIGN(std::vector<RuntimeValue> results,
-                    interpreter->run(program, std::move(arguments), options));
+        QOPT_ASSIGN(
+            std::vector<RuntimeValue> results,
+            interpreter->run(program,
+                             blockArguments(index, first, rows, entryArguments),
+                             options));
         if (!keepOutput || wholeModel)
           return {};
         if (results.empty())
           return internalError("a block that is stopped has no output");
-        return store(states, first, std::get<Tensor>(results.front()));
+        QOPT_CHECK(store(states, first, std::get<Tensor>(results.front())));
+        letGo(first, rows);
+        return {};
       }));
   next += keepOutput;
   return {};

@@ -94,6 +94,22 @@ double qopt::quantile(std::vector<double> values, double fraction) {
   return *nth;
 }
 
+double qopt::squaredDistance(const ComputeContext &context, ConstMatrix a,
+                             ConstMatrix b) {
+  assert(a.rows == b.rows && a.columns == b.columns);
+  std::vector<double> rows(a.rows);
+  context.pool.parallelFor(a.rows, [&](int64_t row) {
+    for (int64_t k = 0; k < a.columns; ++k) {
+      const double difference = double(a(row, k)) - b(row, k);
+      rows[row] += difference * difference;
+    }
+  });
+  double sum = 0;
+  for (double value : rows)
+    sum += value;
+  return sum;
+}
+
 double qopt::proxyLoss(const ComputeContext &context, ConstMatrix a,
                        ConstMatrix b, MatrixView<const double> hessian) {
   assert(a.rows == b.rows && a.columns == b.columns &&

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/WeightView.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 using namespace qopt;
@@ -47,6 +49,33 @@ void WeightView::scale(Axis axis, std::span<const float> scales) {
     factors[int(axis)][i] *= scales[i];
 }
 
+void qopt::clipGroup(uint8_t step, std::span<float> weights) {
+  float largest = 0;
+  for (float weight : weights)
+    largest = std::max(largest, std::fabs(weight));
+  const float limit = largest * (1 - float(step) / clipSteps);
+  for (float &weight : weights)
+    weight = std::clamp(weight, -limit, limit);
+}
+
+void WeightView::clip(int64_t length, std::span<const uint8_t> steps) {
+  clipLength = length;
+  clips.assign(steps.begin(), steps.end());
+}
+
+void WeightView::clipRows(int64_t first, MutableMatrix target) const {
+  if (clips.empty())
+    return;
+  const int64_t groups = (columns() + clipLength - 1) / clipLength;
+  for (int64_t r = 0; r < target.rows; ++r)
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t begin = g * clipLength;
+      const int64_t count = std::min(clipLength, columns() - begin);
+      if (uint8_t step = clips[(first + r) * groups + g])
+        clipGroup(step, {target.row(r) + begin, size_t(count)});
+    }
+}
+
 Status WeightView::readRows(int64_t first, MutableMatrix target,
                             const RowReader &base) const {
   const std::vector<int64_t> &rowIndex = index(Axis::Rows);
@@ -61,6 +90,7 @@ Status WeightView::readRows(int64_t first, MutableMatrix target,
       for (int64_t c = 0; c < columns(); ++c)
         target(r, c) = element(baseRow[columnIndex[c]], first + r, c);
     }
+    clipRows(first, target);
     return {};
   }
   for (int64_t c = 0; c < columns(); ++c) {
@@ -68,5 +98,6 @@ Status WeightView::readRows(int64_t first, MutableMatrix target,
     for (int64_t r = 0; r < target.rows; ++r)
       target(r, c) = element(baseRow[rowIndex[first + r]], first + r, c);
   }
+  clipRows(first, target);
   return {};
 }

@@ -16,7 +16,7 @@
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
-#include "qopt/Numerics/Gptq.h"
+#include "qopt/Numerics/Gptaq.h"
 #include "qopt/Numerics/GptqBlocks.h"
 #include "qopt/Support/Stopwatch.h"
 #include "qopt/Transforms/Passes.h"
@@ -40,6 +40,7 @@ namespace {
 struct Factors {
   std::map<int64_t, GptqFactor> grouped;
   std::map<std::pair<int, int>, GptqBlocksFactor> blocks;
+  std::optional<GptqFactor> target; // of shiftTarget
 };
 
 int raisesOf(const GptqFactor &factor) { return factor.dampingRaised; }
@@ -69,6 +70,9 @@ private:
   template <typename Factor, typename Make>
   Result<Factor> factored(const WeightGroup &weights,
                           QuantizationContext &services, Make make);
+  Status shift(MutableMatrix matrix, const WeightGroup &weights,
+               const HessianStatistics &statistics,
+               QuantizationContext &services, Factors &factors);
   Result<WeightBytes> quantizeWeight(const WeightSource &source,
                                      SchemeAttrInterface scheme,
                                      const WeightGroup &weights,
@@ -102,6 +106,11 @@ Status GptqQuantizePass::quantize() {
   if (!parsedOrder)
     return usageError("gptq-quantize: order is none, act or group, not '",
                       order.getValue(), "'");
+  if (!(gptaq >= 0 && gptaq <= 1))
+    return usageError("gptq-quantize: gptaq must be from 0 to 1");
+  if (gptaq > 0 && !stats.empty())
+    return usageError("gptq-quantize: gptaq compares with the float model, "
+                      "which saved statistics do not hold; give a text");
   if (block < 1 || !(damp >= 0))
     return usageError("gptq-quantize: block must be at least 1 and damp must "
                       "not be negative");
@@ -109,6 +118,7 @@ Status GptqQuantizePass::quantize() {
   options.block = block;
   options.order = *parsedOrder;
   options.mse = mse;
+  options.staticGroups = staticGroups;
   blocksOptions.damp = damp;
   blocksOptions.rounds = rounds;
 
@@ -138,6 +148,7 @@ Status GptqQuantizePass::quantize() {
   if (plan.weightCount() == 0)
     return sink.finish(services->files());
   CalibrationOptions calibration{text, samples, ctx, stats, sequential};
+  calibration.original = gptaq > 0;
   QOPT_ASSIGN(std::unique_ptr<StatsProvider> provider,
               makeStatsProvider(plan, interpreter, calibration));
 
@@ -277,6 +288,13 @@ Status GptqQuantizePass::measureAndQuantize(const PlannedBlock &planned,
     QOPT_ASSIGN(HessianStatistics statistics, measuring.measure([&] {
       return provider.statistics(planned, weights);
     }));
+    if (llvm::all_of(statistics.sumSquares, [](double x) { return x == 0; }) &&
+        statistics.hessian.front() == 0) {
+      emitWarning(LinearOp(weights.firstLinear).getLoc(),
+                  "no calibration sample reaches the inputs of @")
+          << weights.name() << ": rounding to nearest";
+      statistics = HessianStatistics::identity(weights.columns());
+    }
     QOPT_CHECK(quantizeGroup(weights, statistics, provider, services, sink));
   }
   return {};
@@ -297,12 +315,34 @@ Result<Factor> GptqQuantizePass::factored(const WeightGroup &weights,
   return factor;
 }
 
+/// Makes the weights those that give the outputs of the float model.
+Status GptqQuantizePass::shift(MutableMatrix matrix, const WeightGroup &weights,
+                               const HessianStatistics &statistics,
+                               QuantizationContext &services,
+                               Factors &factors) {
+  if (statistics.cross.empty())
+    return {};
+  if (!factors.target) {
+    QOPT_ASSIGN(factors.target, factored<GptqFactor>(weights, services, [&] {
+                  return gptqFactor(services.compute(), statistics.hessian,
+                                    matrix.columns, GroupedScheme(),
+                                    {.damp = damp, .order = GptqOrder::None});
+                }));
+  }
+  compensating.measure([&] {
+    shiftTarget(services.compute(), matrix, statistics.cross, *factors.target,
+                gptaq);
+  });
+  return {};
+}
+
 Result<WeightBytes> GptqQuantizePass::quantizeWeight(
     const WeightSource &source, SchemeAttrInterface scheme,
     const WeightGroup &weights, const HessianStatistics &statistics,
     QuantizationContext &services, Factors &factors) {
   QOPT_ASSIGN(std::vector<float> values, source.readAll());
-  ConstMatrix matrix(values.data(), source.rows(), source.columns());
+  MutableMatrix matrix(values.data(), source.rows(), source.columns());
+  QOPT_CHECK(shift(matrix, weights, statistics, services, factors));
   ComputeContext compute = services.compute();
   if (auto gguf = dyn_cast<GgufAttr>(scheme)) {
     const BlockGrid &grid = *findBlockGrid(gguf.getFormat());

@@ -3,12 +3,48 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
+#include "OriginalModel.h"
+
+#include "qopt/Interp/BlockSuffix.h"
+#include "qopt/Numerics/ErrorMetrics.h"
 #include "qopt/Transforms/StatsProvider.h"
 
 using namespace mlir;
 using namespace qopt;
 
 namespace {
+
+/// Runs the rest of the block with the weights of the moment.
+class LiveTrial : public BlockTrial {
+public:
+  LiveTrial(Interpreter &interpreter, BlockSuffix suffix)
+      : interpreter(interpreter), suffix(std::move(suffix)) {}
+
+  Status start() {
+    return suffix.run([&](const Tensor &output) -> Status {
+      reference.push_back(output);
+      count += output.size();
+      return {};
+    });
+  }
+
+  Result<double> loss() override {
+    double sum = 0;
+    size_t batch = 0;
+    QOPT_CHECK(suffix.run([&](const Tensor &output) -> Status {
+      sum += squaredDistance(interpreter.services().compute(), output.matrix(),
+                             reference[batch++].matrix());
+      return {};
+    }));
+    return count ? sum / double(count) : 0;
+  }
+
+private:
+  Interpreter &interpreter;
+  BlockSuffix suffix;
+  std::vector<Tensor> reference;
+  int64_t count = 0;
+};
 
 class IdentityStats : public StatsProvider {
 public:
@@ -21,9 +57,16 @@ public:
 class LiveStats : public StatsProvider {
 public:
   LiveStats(Interpreter &interpreter, BlockRunner runner,
+            std::unique_ptr<OriginalModel> original,
             const CalibrationOptions &options)
       : interpreter(interpreter), runner(std::move(runner)),
-        sequential(options.sequential), products(options.products) {}
+        original(std::move(original)), sequential(options.sequential),
+        products(options.products) {
+    interpreter.module().walk([&](ml_program::GlobalLoadConstOp load) {
+      readers[load.getGlobal().getLeafReference()].insert(
+          load->getParentOfType<func::FuncOp>());
+    });
+  }
 
   Result<HessianStatistics> statistics(const PlannedBlock &block,
                                        const WeightGroup &group) override {
@@ -38,6 +81,16 @@ public:
     return result;
   }
 
+  Result<std::unique_ptr<BlockTrial>> makeTrial(const PlannedBlock &,
+                                                Operation *from) override {
+    if (runner.position() >= runner.blockCount())
+      return std::unique_ptr<BlockTrial>();
+    QOPT_ASSIGN(BlockSuffix suffix, runner.split(from));
+    auto trial = std::make_unique<LiveTrial>(interpreter, std::move(suffix));
+    QOPT_CHECK(trial->start());
+    return std::unique_ptr<BlockTrial>(std::move(trial));
+  }
+
   Status replaced(ml_program::GlobalOp weight, Tensor numbers) override {
     return interpreter.weights().replace(weight.getSymName(),
                                          std::move(numbers));
@@ -46,12 +99,29 @@ public:
   int64_t sampleCount() const override { return runner.sampleCount(); }
 
   Status finishBlock(const PlannedBlock &block) override {
-    if (runner.position() < runner.blockCount())
-      return runner.run(runner.position(), {}, /*keepOutput=*/true);
+    if (runner.position() >= runner.blockCount())
+      return {};
+    if (original)
+      QOPT_CHECK(original->finishBlock());
+    QOPT_CHECK(runner.run(runner.position(), {}, /*keepOutput=*/true));
+    letGo(block.function);
     return {};
   }
 
 private:
+  /// Forgets the numbers of weights that only a finished block reads, so that
+  /// those of one block are in memory.
+  void letGo(func::FuncOp function) {
+    function.walk([&](ml_program::GlobalLoadConstOp load) {
+      StringAttr name = load.getGlobal().getLeafReference();
+      if (readers.lookup(name).size() > 1)
+        return;
+      interpreter.weights().restore(name);
+      if (original)
+        original->weights().restore(name);
+    });
+  }
+
   /// Runs the current block, or what follows the last one, and gathers the
   /// inputs of the groups.
   Status collect(const PlannedBlock &block,
@@ -59,12 +129,21 @@ private:
     DenseMap<Operation *, HessianAccumulator> accumulators;
     for (const WeightGroup &group : groups)
       accumulators.try_emplace(group.firstLinear, group.columns(), products);
+    DenseMap<Operation *, CrossMoments> cross;
+    if (original) {
+      QOPT_CHECK(original->collect(groups));
+      for (const WeightGroup &group : groups)
+        cross.try_emplace(group.firstLinear,
+                          CrossMoments{CrossAccumulator(group.columns())});
+    }
     RunOptions options;
     ComputeContext compute = interpreter.services().compute();
     options.observer = [&](LinearOp linear, ConstMatrix input) -> Status {
       auto found = accumulators.find(linear);
       if (found == accumulators.end())
         return {};
+      if (original)
+        cross.find(linear)->second.add(compute, *original, linear, input);
       return found->second.add(compute, input);
     };
     options.stopAfter = LinearOp(groups.back().firstLinear).getOperation();
@@ -73,15 +152,21 @@ private:
     } else {
       QOPT_CHECK(runner.runTail(options));
     }
-    for (const WeightGroup &group : groups)
-      collected[group.firstLinear] =
-          accumulators.find(group.firstLinear)->second.finish(compute);
+    for (const WeightGroup &group : groups) {
+      HessianStatistics &result = collected[group.firstLinear];
+      result = accumulators.find(group.firstLinear)->second.finish(compute);
+      if (original)
+        result.cross = cross.find(group.firstLinear)->second.finish();
+    }
     return {};
   }
 
   Interpreter &interpreter;
   BlockRunner runner;
+  std::unique_ptr<OriginalModel> original; // null unless it is asked for
   bool sequential, products;
+  /// The functions that load each weight.
+  DenseMap<StringAttr, DenseSet<Operation *>> readers;
   DenseMap<Operation *, HessianStatistics> collected;
 };
 
@@ -97,6 +182,12 @@ qopt::liveStats(Interpreter &interpreter, const QuantizationPlan &plan,
                 const CalibrationOptions &options) {
   QOPT_ASSIGN(BlockRunner runner,
               BlockRunner::create(interpreter, plan.structure));
+  std::unique_ptr<OriginalModel> original;
+  if (options.original) {
+    original = std::make_unique<OriginalModel>(interpreter.module());
+    QOPT_CHECK(original->start(plan.structure, samples));
+  }
   QOPT_CHECK(runner.start(std::move(samples)));
-  return std::make_unique<LiveStats>(interpreter, std::move(runner), options);
+  return std::make_unique<LiveStats>(interpreter, std::move(runner),
+                                     std::move(original), options);
 }

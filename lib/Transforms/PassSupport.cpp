@@ -7,6 +7,8 @@
 
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
 
+#include "mlir/IR/SymbolTable.h"
+
 using namespace mlir;
 using namespace qopt;
 
@@ -20,6 +22,16 @@ LogicalResult qopt::emitStatus(Operation *op, const Status &status) {
 std::string qopt::archivePath(const std::string &option,
                               const QuantizationContext &services) {
   return option.empty() ? services.options().archivePath : option;
+}
+
+void qopt::setWeight(ModuleOp module, ml_program::GlobalOp global,
+                     Attribute value, Type type) {
+  global.setValueAttr(value);
+  global.setType(type);
+  if (auto uses = SymbolTable::getSymbolUses(global, module))
+    for (SymbolTable::SymbolUse use : *uses)
+      if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(use.getUser()))
+        load.getResult().setType(type);
 }
 
 SchemeAttrInterface qopt::schemeFor(ml_program::GlobalOp global,

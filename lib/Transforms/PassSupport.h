@@ -19,6 +19,10 @@ mlir::LogicalResult emitStatus(mlir::Operation *op, const Status &status);
 std::string archivePath(const std::string &option,
                         const QuantizationContext &services);
 
+/// Gives a global another value and type, and its loads the type.
+void setWeight(mlir::ModuleOp module, mlir::ml_program::GlobalOp global,
+               mlir::Attribute value, mlir::Type type);
+
 /// A float weight and the scheme that it is quantized to.
 struct SchemedWeight {
   mlir::ml_program::GlobalOp global;

@@ -24,13 +24,40 @@ static const FormatRow *ggufBase(const std::string &type) {
   return format && format->quantized ? format : nullptr;
 }
 
+std::string_view qopt::quantizeMethodName(QuantizeMethod method) {
+  switch (method) {
+  case QuantizeMethod::Rtn:
+    return "rtn";
+  case QuantizeMethod::Gptq:
+    return "gptq";
+  case QuantizeMethod::Awq:
+    return "awq";
+  case QuantizeMethod::AwqGptq:
+    break;
+  }
+  return "awq+gptq";
+}
+
+static bool compensates(const QuantizeRecipe &recipe) {
+  return recipe.method == QuantizeMethod::Gptq ||
+         recipe.method == QuantizeMethod::AwqGptq;
+}
+
+static bool scales(const QuantizeRecipe &recipe) {
+  return recipe.method == QuantizeMethod::Awq ||
+         recipe.method == QuantizeMethod::AwqGptq;
+}
+
 Status qopt::checkRecipe(const QuantizeRecipe &recipe) {
   const std::string &type = recipe.types.type;
   const FormatRow *format = ggufBase(type);
-  if (recipe.method == QuantizeMethod::Gptq && format &&
-      !findBlockGrid(format->type))
+  if (compensates(recipe) && format && !findBlockGrid(format->type))
     return usageError("--method gptq has no grid for --type ", type,
-                      "; use another type or --method rtn");
+                      "; use another type or --method rtn or awq");
+  if (recipe.method == QuantizeMethod::AwqGptq &&
+      !recipe.calibration.stats.empty())
+    return usageError("--stats with --method awq+gptq: scaling changes the "
+                      "inputs that were measured; give a text");
   return {};
 }
 
@@ -42,6 +69,7 @@ static std::unique_ptr<Pass> gptq(const QuantizeRecipe &recipe) {
   options.damp = recipe.damp;
   options.mse = recipe.mse;
   options.rounds = recipe.rounds;
+  options.gptaq = recipe.gptaq;
   options.text = recipe.calibration.text;
   options.samples = recipe.calibration.samples;
   options.ctx = recipe.calibration.context;
@@ -50,9 +78,24 @@ static std::unique_ptr<Pass> gptq(const QuantizeRecipe &recipe) {
   return createGptqQuantize(options);
 }
 
+static std::unique_ptr<Pass> awq(const QuantizeRecipe &recipe) {
+  AwqScaleFoldOptions options;
+  options.head = recipe.types.head;
+  // GPTQ would make up for what was clipped: it is worse with clips than
+  // without scales (docs/Results.md).
+  options.clip = !compensates(recipe);
+  options.text = recipe.calibration.text;
+  options.samples = std::min(recipe.calibration.samples, recipe.scaleSamples);
+  options.ctx = recipe.calibration.context;
+  options.stats = recipe.calibration.stats;
+  return createAwqScaleFold(options);
+}
+
 void qopt::buildQuantizePipeline(OpPassManager &manager,
                                  const QuantizeRecipe &recipe) {
-  if (recipe.method == QuantizeMethod::Gptq)
+  if (scales(recipe))
+    manager.addPass(awq(recipe));
+  if (compensates(recipe))
     manager.addPass(gptq(recipe));
   // What the method leaves: grids without compensation, tables of embeddings.
   RtnQuantizeOptions nearest;
@@ -75,8 +118,7 @@ void qopt::recordRecipe(ModuleOp module, const QuantizeRecipe &recipe) {
   auto count = [&](StringRef key, int64_t value) {
     entries.set(key, builder.getI64IntegerAttr(value));
   };
-  bool gptq = recipe.method == QuantizeMethod::Gptq;
-  text("method", gptq ? "gptq" : "rtn");
+  text("method", std::string(quantizeMethodName(recipe.method)));
   text("type", recipe.types.type);
   // Names of files say what a stranger can use; directories are private.
   auto name = [](const std::string &path) {
@@ -84,11 +126,15 @@ void qopt::recordRecipe(ModuleOp module, const QuantizeRecipe &recipe) {
   };
   if (!recipe.imatrix.empty())
     text("importance", name(recipe.imatrix));
-  if (gptq) {
+  if (compensates(recipe)) {
     text("order", recipe.order);
     entries.set("damp", builder.getF64FloatAttr(recipe.damp));
     entries.set("mse", builder.getBoolAttr(recipe.mse));
     count("rounds", recipe.rounds);
+    if (recipe.gptaq > 0)
+      entries.set("gptaq", builder.getF64FloatAttr(recipe.gptaq));
+  }
+  if (recipe.method != QuantizeMethod::Rtn) {
     const CalibrationOptions &calibration = recipe.calibration;
     if (!calibration.stats.empty()) {
       text("statistics", name(calibration.stats));

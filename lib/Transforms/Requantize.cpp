@@ -10,6 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Transforms/Requantize.h"
+#include "PassSupport.h"
+
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
 #include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/Dialect/QOpt/QOptTypes.h"
@@ -24,13 +26,10 @@ static void viewAsFloat(ml_program::GlobalOp global, ModuleOp module) {
   auto stored = cast<ShapedType>(global.getType());
   auto type = RankedTensorType::get(stored.getShape(), stored.getElementType());
   MLIRContext *context = module.getContext();
-  global.setValueAttr(ViewAttr::get(context, global.getValueAttr(), stored,
-                                    ArrayAttr::get(context, {})));
-  global.setType(type);
-  if (auto uses = SymbolTable::getSymbolUses(global, module))
-    for (SymbolTable::SymbolUse use : *uses)
-      if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(use.getUser()))
-        load.getResult().setType(type);
+  setWeight(module, global,
+            ViewAttr::get(context, global.getValueAttr(), stored,
+                          ArrayAttr::get(context, {})),
+            type);
 }
 
 Status qopt::prepareRequantization(ModuleOp module, bool allow) {

@@ -231,6 +231,10 @@ bool Solver::add(const ScaledOperand &member, const Variables &of,
   std::string name = "@" + weight.getSymName().str();
   if (!isa<RankedTensorType>(type))
     return fail(name + " is quantized already");
+  auto view = dyn_cast_or_null<ViewAttr>(weight.getValueAttr());
+  if (view && !view.getSteps().empty() &&
+      isa<ClipAttr>(view.getSteps().getValue().back()))
+    return fail(name + " is clipped already");
   int64_t count =
       type.getDimSize(member.axis == ScaleAxis::Rows ? 0 : type.getRank() - 1);
   Variables variables = operandVariables(member, count, of);

@@ -179,6 +179,9 @@ void applyStep(WeightView &view, Attribute step) {
   else if (auto scale = dyn_cast<ScaleAttr>(step))
     view.scale(viewAxis(scale.getAxis()),
                llvm::to_vector(scale.getFactors().getValues<float>()));
+  else if (auto clip = dyn_cast<ClipAttr>(step))
+    view.clip(clip.getGroup(),
+              llvm::to_vector(clip.getSteps().getValues<uint8_t>()));
 }
 
 } // namespace

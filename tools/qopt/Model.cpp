@@ -35,12 +35,16 @@ void MachineOptions::declare(Arguments &arguments) {
 }
 
 void qopt::declareSampleOptions(Arguments &arguments, int64_t &samples,
-                                int64_t &context) {
+                                int64_t &context, MachineOptions &machine) {
   arguments.option("--samples", "N",
                    "samples of the text, at most; default 128", samples);
   arguments.option("--ctx", "N",
                    "tokens per sample; default: min(2048, that of the model)",
                    context);
+  arguments.option("--max-memory", "MIB",
+                   "hold more MiB of activations than that on disk (in "
+                   "$TMPDIR); default 0: no limit",
+                   machine.maxMemory);
 }
 
 /// Parses a module; what the parser says becomes the error.
@@ -73,7 +77,11 @@ Result<Model> qopt::openModel(const std::string &path,
   if (machine.threads < 0 || machine.threads > 4096)
     return usageError("--threads must lie between 0 and 4096");
   QuantizationContext::Options options;
+  if (machine.maxMemory < 0 || machine.maxMemory > int64_t(1) << 40)
+    return usageError("--max-memory must be a number of MiB");
   options.threads = unsigned(machine.threads);
+  if (machine.maxMemory > 0)
+    options.maxMemory = machine.maxMemory << 20;
   options.progress = &progress;
   QOPT_ASSIGN(options.isa, parseIsa(machine.isa));
 

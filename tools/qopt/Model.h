@@ -25,14 +25,16 @@ namespace qopt {
 struct MachineOptions {
   int64_t threads = 0; // 0: one per processor
   std::string isa = "auto";
+  int64_t maxMemory = 0; // MiB of activations, 0: no limit
 
   /// Declares --threads and --isa.
   void declare(Arguments &arguments);
 };
 
-/// Declares --samples and --ctx: how much of a text a model is calibrated on.
+/// Declares --samples, --ctx and --max-memory: how much of a text a model is
+/// calibrated on, and what that may take.
 void declareSampleOptions(Arguments &arguments, int64_t &samples,
-                          int64_t &context);
+                          int64_t &context, MachineOptions &machine);
 
 /// A model in memory. `module` lives in `context`.
 struct Model {

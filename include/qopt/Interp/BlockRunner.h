@@ -35,8 +35,11 @@ struct BlockStructure {
   static Result<BlockStructure> find(mlir::ModuleOp module);
 };
 
+class BlockSuffix;
+
 /// Holds the hidden states of all samples before some block, and moves them
-/// through the blocks. Memory: the hidden states, and one batch.
+/// through the blocks. Memory: the hidden states, unless they are more than the
+/// services allow and lie in a file, and one batch.
 class BlockRunner {
 public:
   /// The structure must have an entry.
@@ -57,6 +60,10 @@ public:
   /// replaced by the block's outputs; without, `stopAfter` may end it early.
   Status run(int64_t index, const RunOptions &options, bool keepOutput);
 
+  /// Runs the next block up to the op `from` and keeps what the rest of it
+  /// needs, so that the rest can be run again and again with other weights.
+  Result<BlockSuffix> split(mlir::Operation *from);
+
   /// Runs what follows the last block (norm and head); its results are dropped.
   Status runTail(const RunOptions &options);
 
@@ -75,7 +82,15 @@ private:
       llvm::function_ref<Status(int64_t firstRow, int64_t rows,
                                 llvm::ArrayRef<RuntimeValue> entryArguments)>;
   Status forEachBatch(int64_t maxRows, BatchTask task);
+  Result<Tensor> newStates(int64_t rows, int64_t columns);
   Tensor slice(int64_t first, int64_t rows) const;
+  /// Lets go of the memory of some hidden states that lie in a file.
+  void letGo(int64_t first, int64_t rows) const;
+  /// The arguments of a block for a batch of which the entry has those.
+  std::vector<RuntimeValue>
+  blockArguments(int64_t index, int64_t firstRow, int64_t rows,
+                 llvm::ArrayRef<RuntimeValue> entryArguments) const;
+  friend class BlockSuffix;
 
   static constexpr int64_t rowsPerBatch = 2048;
   Interpreter *interpreter;
@@ -83,6 +98,7 @@ private:
   const Program *prelude = nullptr, *tail = nullptr;
   std::vector<std::vector<int32_t>> samples;
   Tensor states;
+  bool onDisk = false; // the states
   int64_t next = 0;
 };
 

@@ -28,6 +28,10 @@ public:
       : storage(std::make_shared_for_overwrite<float[]>(rows * columns)),
         rowCount(rows), columnCount(columns) {}
 
+  /// Numbers that lie in `memory`, as from scratchFloats.
+  Tensor(std::shared_ptr<float[]> memory, int64_t rows, int64_t columns)
+      : storage(std::move(memory)), rowCount(rows), columnCount(columns) {}
+
   static Tensor copyOf(ConstMatrix matrix);
 
   int64_t rows() const { return rowCount; }

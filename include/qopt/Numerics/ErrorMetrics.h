@@ -39,6 +39,10 @@ double mean(std::span<const double> values);
 /// (nearest rank); 0 for no values.
 double quantile(std::vector<double> values, double fraction);
 
+/// Σ (a − b)² over two matrices of one shape, in f64.
+double squaredDistance(const ComputeContext &context, ConstMatrix a,
+                       ConstMatrix b);
+
 /// tr(E H Eᵀ), E = a − b [N, K], H [K, K]: what GPTQ minimises.
 double proxyLoss(const ComputeContext &context, ConstMatrix a, ConstMatrix b,
                  MatrixView<const double> hessian);

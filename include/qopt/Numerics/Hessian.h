@@ -21,6 +21,7 @@ struct HessianStatistics {
   std::vector<double> meanAbsolute; // [K]: mean |x|
   std::vector<double> sumSquares;   // [K]: Σ x²
   std::vector<float> maxAbsolute;   // [K]: max |x|
+  std::vector<float> cross;         // [K, K]: C of Gptaq.h; usually empty
 
   /// No samples and H = I: what to use when there is no calibration data.
   static HessianStatistics identity(int64_t columns);

@@ -10,7 +10,7 @@
 //     V[r, c] = B[rows[r], columns[c]] · rowFactor[r] · columnFactor[c]
 //
 // or with B transposed. Factors of a chain are multiplied up in f64; each
-// element is multiplied in f64 and rounded to f32 once.
+// element is multiplied in f64 and rounded to f32 once. Clipping comes last.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_NUMERICS_WEIGHTVIEW_H
@@ -24,6 +24,10 @@
 #include <vector>
 
 namespace qopt {
+
+/// Clips a group of weights to max|w| · (1 − step / clipSteps).
+constexpr int clipSteps = 20;
+void clipGroup(uint8_t step, std::span<float> weights);
 
 class WeightView {
 public:
@@ -44,6 +48,10 @@ public:
   void permute(Axis axis, std::span<const int64_t> order);
   void scale(Axis axis, std::span<const float> factors);
 
+  /// Clips each group of `length` columns of each row by its own step; [rows,
+  /// groups] steps below clipSteps. Ends the chain.
+  void clip(int64_t length, std::span<const uint8_t> steps);
+
   /// Reads f32 row `row` of B into `target` (as long as B has columns).
   using RowReader = std::function<Status(int64_t row, float *target)>;
 
@@ -53,6 +61,7 @@ public:
                   const RowReader &base) const;
 
 private:
+  void clipRows(int64_t first, MutableMatrix target) const;
   std::vector<int64_t> &index(Axis axis) { return indices[int(axis)]; }
   const std::vector<int64_t> &index(Axis axis) const {
     return indices[int(axis)];
@@ -61,6 +70,8 @@ private:
   bool transposed = false;
   std::vector<int64_t> indices[2];
   std::vector<double> factors[2];
+  int64_t clipLength = 0;
+  std::vector<uint8_t> clips; // empty: not clipped
 };
 
 } // namespace qopt

@@ -28,11 +28,11 @@ class QOpt_SchemeOptions {
 }
 
 /// Options that say where statistics of linear inputs come from.
-class QOpt_CalibrationOptions {
+class QOpt_CalibrationOptions<string sampleCount = "128"> {
   list<Option> calibrationOptions = [
     Option<"text", "text", "std::string", "\"\"",
            "Text to calibrate on; default: text that the model samples from itself">,
-    Option<"samples", "samples", "int64_t", "128", "Samples to take from the text, at most">,
+    Option<"samples", "samples", "int64_t", sampleCount, "Samples to take from the text, at most">,
     Option<"ctx", "ctx", "int64_t", "0", "Tokens per sample; 0: min(2048, context of the model)">,
   ];
 }
@@ -110,10 +110,51 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
            "Measure each group of linears behind those quantized before it">,
     Option<"mse", "mse", "bool", "false", "Search the range of each group for the least error">,
     Option<"rounds", "rounds", "int64_t", "4", "GGUF types: rounds of descent on the error that is left">,
+    Option<"staticGroups", "static-groups", "bool", "false",
+           "Fix the grids of all groups beforehand, which order=act does anyway">,
+    Option<"gptaq", "gptaq", "double", "0",
+           "0 to 1: how much of the error of the inputs the weights make up for, as GPTAQ does (arXiv 2504.02692)">,
   ]);
   let statistics = [
     Statistic<"quantizedWeights", "weights", "Weights quantized">,
     Statistic<"raisedDampings", "raised-dampings", "Tenfold raises of the damping until a Cholesky factorisation succeeded">,
+  ];
+}
+
+def AwqScaleFold : QOpt_Pass<"awq-scale-fold">, QOpt_CalibrationOptions<"32"> {
+  let summary = "Scale the channels that large inputs meet, as AWQ does";
+  let description = [{
+    Finds, for every input of linears in the blocks that can be scaled (see
+    print-scale-folds), the scales s = mean|x|^α with which rounding the weights
+    to their scheme changes the output of the block least (Lin et al., arXiv
+    2306.00978), and folds them into the weights: W · diag(s) behind, 1/s before.
+    Then, with `clip`, narrows the range of each group of weights where that
+    lowers the error of the output. Weights stay floats: a pass that quantizes
+    comes after, to the same schemes: an assigned `qopt.scheme`, else the one of
+    the options. With saved statistics instead of a text, the loss is the error
+    of the outputs of the linears.
+
+    ```mlir
+    ml_program.global private @w(#qopt.extern<ckpt, "w">) : tensor<8x4xf16>
+    // becomes
+    ml_program.global private @w(#qopt.view<#qopt.extern<ckpt, "w"> of tensor<8x4xf16>,
+      [#qopt.scale<columns, dense<[2.0, 0.5, 0.8, 1.25]> : tensor<4xf32>>]>) : tensor<8x4xf32>
+    ```
+  }];
+  let options = !listconcat([
+    Option<"bits", "bits", "int64_t", "4", "Bits of a code, 2 to 8">,
+    Option<"group", "group", "int64_t", "128", "Columns that share a scale; -1: a whole row">,
+    Option<"symmetric", "symmetric", "bool", "false", "Fix the zero point in the middle">,
+    Option<"head", "head", "bool", "false", "Also scale the inputs of linears outside of the blocks">,
+  ], calibrationOptions, [
+    Option<"stats", "stats", "std::string", "\"\"", "Statistics saved by hessian-calibrate, instead of a text">,
+    Option<"grid", "grid", "int64_t", "20", "How many steps of α are tried above 0">,
+    Option<"clip", "clip", "bool", "true", "Search the range of each group, after the scales">,
+    Option<"duo", "duo", "bool", "false", "Divide the scales by mean|w|^(1-α)">,
+  ]);
+  let statistics = [
+    Statistic<"scaledInputs", "scaled-inputs", "Inputs of linears that were scaled">,
+    Statistic<"clippedWeights", "clipped-weights", "Weights of which groups are clipped">,
   ];
 }
 
@@ -139,6 +180,22 @@ def PrintScaleFolds : QOpt_Pass<"print-scale-folds"> {
     would be divided and multiplied if the channels of that value were scaled
     (as awq-scale-fold does), or why that cannot be.
   }];
+}
+
+def TestInjectOutliers : QOpt_Pass<"test-inject-outliers"> {
+  let summary = "Give a few channels large values without changing the function";
+  let description = [{
+    For tests and benchmarks of methods that deal with outliers: in every input
+    of linears in the blocks that can be scaled (see print-scale-folds), a few
+    channels become 10 to 50 times as large, and the columns of the weights that
+    read them as much smaller.
+  }];
+  let options = [
+    Option<"channels", "channels", "int64_t", "8", "How many channels of each input">,
+    Option<"smallest", "smallest", "double", "10", "The smallest factor">,
+    Option<"largest", "largest", "double", "50", "The largest factor">,
+    Option<"seed", "seed", "int64_t", "0", "Of the choice of channels and factors">,
+  ];
 }
 
 def PackWeights : QOpt_Pass<"pack-weights"> {

@@ -19,7 +19,14 @@ class OpPassManager;
 
 namespace qopt {
 
-enum class QuantizeMethod : uint8_t { Rtn, Gptq };
+enum class QuantizeMethod : uint8_t {
+  Rtn,
+  Gptq,
+  Awq,     // scales, then the nearest codes
+  AwqGptq, // scales, then GPTQ
+};
+/// As in `--method`: "rtn", "gptq", "awq", "awq+gptq".
+std::string_view quantizeMethodName(QuantizeMethod method);
 
 /// One way to quantize a model to the types that assignTypes gave its weights.
 /// The passes it becomes are those that the pass driver offers, so both give
@@ -31,8 +38,12 @@ struct QuantizeRecipe {
   double damp = 0.01;        // of GPTQ
   bool mse = false;          // of GPTQ
   int64_t rounds = 4;        // of GPTQ onto GGUF types
+  double gptaq = 0;          // of GPTQ
   CalibrationOptions calibration;
   std::string imatrix; // file of an importance matrix, for GGUF types
+  /// Of the calibration samples, AWQ uses this many: it runs every block
+  /// dozens of times, and few suffice.
+  int64_t scaleSamples = 32;
   std::string archive; // see the pass option
   /// An exporter follows that encodes what no method has quantized: nothing is
   /// written twice.

@@ -18,6 +18,7 @@
 #define QOPT_TRANSFORMS_SCALEFOLDS_H
 
 #include "qopt/Dialect/QOpt/QOptOps.h"
+#include "qopt/Weights/SourceFiles.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -79,6 +80,12 @@ private:
 /// consumer of at most one fold.
 ScaleFolds findScaleFolds(mlir::func::FuncOp function,
                           const WeightReads &reads);
+
+/// Folds scales, one per scale of the fold and none of them 0, into its
+/// weights. A matrix becomes an f32 view with one more step; a vector, which is
+/// no longer than its factors, is written out.
+Status applyScales(const ScaleFold &fold, std::span<const float> scales,
+                   mlir::ModuleOp module, SourceFiles &files);
 
 } // namespace qopt
 

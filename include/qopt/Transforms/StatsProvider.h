@@ -21,6 +21,16 @@ struct CalibrationOptions {
   std::string stats;      // saved statistics to use instead
   bool sequential = true; // measure behind the weights quantized so far
   bool products = true;   // measure H, not only its diagonal
+  bool original = false;  // measure C of Gptaq.h, too; not if saved
+};
+
+/// Tries weights in the block that is being worked on.
+class BlockTrial {
+public:
+  virtual ~BlockTrial() = default;
+  /// The mean square of what the output of the block has changed by since the
+  /// trial was made, on all samples.
+  virtual Result<double> loss() = 0;
 };
 
 /// Answers a quantizer that works through a plan in order.
@@ -30,6 +40,12 @@ public:
   /// Of the inputs of a group of the block that is being worked on.
   virtual Result<HessianStatistics> statistics(const PlannedBlock &block,
                                                const WeightGroup &group) = 0;
+  /// A trial of weights that are read by `from` or later in the block; null if
+  /// there is nothing that could be run.
+  virtual Result<std::unique_ptr<BlockTrial>>
+  makeTrial(const PlannedBlock &block, mlir::Operation *from) {
+    return std::unique_ptr<BlockTrial>();
+  }
   /// The weight has been quantized, and stands for these numbers [N, K].
   virtual Status replaced(mlir::ml_program::GlobalOp weight, Tensor numbers) {
     return {};
@@ -49,7 +65,9 @@ Result<std::unique_ptr<StatsProvider>> fileStats(const std::string &path);
 /// Runs the model block by block on samples. Memory: the hidden states of all
 /// samples, one batch, and the Hessians of one block. With `sequential`, each
 /// group is measured behind the already quantized weights of its own block,
-/// which takes one more run of the block per group.
+/// which takes one more run of the block per group. With `original`, a second
+/// runner moves the samples through the float weights, and the inputs that one
+/// group has there are held, too.
 Result<std::unique_ptr<StatsProvider>>
 liveStats(Interpreter &interpreter, const QuantizationPlan &plan,
           std::vector<std::vector<int32_t>> samples,

@@ -21,6 +21,8 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <limits>
+
 namespace qopt {
 
 class QuantizationContext {
@@ -33,6 +35,9 @@ public:
     /// 0: one per processor.
     unsigned threads = 0;
     Isa isa = detectIsa();
+    /// Bytes of activations between blocks that calibration keeps in memory;
+    /// more than that lie in a file of the temporary directory.
+    int64_t maxMemory = std::numeric_limits<int64_t>::max();
     /// Must outlive the context; null: silent.
     Progress *progress = nullptr;
   };

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Dialect/QOpt/QOptAttrs.h"
 #include "qopt/Dialect/QOpt/QOptTypes.h"
+#include "qopt/Numerics/WeightView.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -36,6 +37,21 @@ LogicalResult ScaleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult ClipAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t group, ElementsAttr steps) {
+  if (group < 1)
+    return emitError() << "a clip needs groups of at least one column";
+  auto dense = dyn_cast<DenseElementsAttr>(steps);
+  if (!dense || dense.getType().getRank() != 2 ||
+      !dense.getElementType().isInteger(8))
+    return emitError() << "steps must be a 2-D i8 dense attribute";
+  for (int8_t step : dense.getValues<int8_t>())
+    if (step < 0 || step >= clipSteps)
+      return emitError() << "steps must be 0 to " << clipSteps - 1 << ", not "
+                         << int(step);
+  return success();
+}
+
 /// Applies one step to a shape [rows, columns].
 static LogicalResult applyStep(function_ref<InFlightDiagnostic()> emitError,
                                Attribute step, MutableArrayRef<int64_t> shape) {
@@ -63,6 +79,14 @@ static LogicalResult applyStep(function_ref<InFlightDiagnostic()> emitError,
     return checkLength(permute.getAxis(), permute.getOrder().size());
   if (auto scale = dyn_cast<ScaleAttr>(step))
     return checkLength(scale.getAxis(), scale.getFactors().getNumElements());
+  if (auto clip = dyn_cast<ClipAttr>(step)) {
+    int64_t groups = llvm::divideCeil(shape[1], clip.getGroup());
+    if (clip.getSteps().getShapedType().getShape() !=
+        ArrayRef<int64_t>({shape[0], groups}))
+      return emitError() << "a clip of " << shape[0] << " rows in " << groups
+                         << " groups needs as many steps";
+    return success();
+  }
   return emitError() << step << " is not a view step";
 }
 
@@ -78,9 +102,12 @@ LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                           "tensor or a quantized weight, not "
                        << of;
   SmallVector<int64_t> shape(of.getShape());
-  for (Attribute step : steps)
+  for (Attribute step : steps) {
+    if (isa<ClipAttr>(step) && step != steps.getValue().back())
+      return emitError() << "a clip must be the last step of a view";
     if (failed(applyStep(emitError, step, shape)))
       return failure();
+  }
   return success();
 }
 

@@ -128,6 +128,22 @@ ml_program.global private @w(#qopt.view<dense<0.0> : tensor<3xf32> of tensor<3xf
 
 // -----
 
+// expected-error @+1 {{a clip of 3 rows in 2 groups needs as many steps}}
+ml_program.global private @w(#qopt.view<dense<0.0> : tensor<3x4xf32> of tensor<3x4xf32>, [#qopt.clip<group = 3, dense<0> : tensor<3x3xi8>>]>) : tensor<3x4xf32>
+
+// -----
+
+// expected-error @+1 {{a clip must be the last step of a view}}
+ml_program.global private @w(#qopt.view<dense<0.0> : tensor<3x4xf32> of tensor<3x4xf32>, [#qopt.clip<group = 4, dense<0> : tensor<3x1xi8>>, #qopt.transpose]>) : tensor<4x3xf32>
+
+// -----
+
+// expected-error @+2 {{steps must be 0 to 19, not 20}}
+// expected-error @+1 {{failed to parse QOpt_ViewAttr parameter 'steps'}}
+ml_program.global private @w(#qopt.view<dense<0.0> : tensor<3x4xf32> of tensor<3x4xf32>, [#qopt.clip<group = 4, dense<20> : tensor<3x1xi8>>]>) : tensor<3x4xf32>
+
+// -----
+
 // expected-error @+1 {{is not a view step}}
 ml_program.global private @w(#qopt.view<dense<0.0> : tensor<3x4xf32> of tensor<3x4xf32>, [#qopt.blocks]>) : tensor<3x4xf32>
 

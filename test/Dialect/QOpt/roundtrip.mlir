@@ -11,6 +11,8 @@ module attributes {qopt.sources = {ckpt = #qopt.file<"model.safetensors", size =
   ml_program.global private @b(#qopt.inline<{codes = dense<17> : tensor<1x2xi8>, scales = dense<1.0> : tensor<1x1xf16>}>) : !qopt.quant<1x4xf16, #qopt.grouped<bits = 4, group = -1, symmetric>>
   // CHECK: @c(#qopt.view<#qopt.extern<ckpt, "c"> of tensor<64x8xf16>, [#qopt.transpose, #qopt.slice<rows, offset = 2, size = 3>, #qopt.permute<rows, [2, 0, 1]>, #qopt.scale<rows, dense<[1.000000e+00, 5.000000e-01, 2.000000e+00]> : tensor<3xf32>>]>)
   ml_program.global private @c(#qopt.view<#qopt.extern<ckpt, "c"> of tensor<64x8xf16>, [#qopt.transpose, #qopt.slice<rows, offset = 2, size = 3>, #qopt.permute<rows, [2, 0, 1]>, #qopt.scale<rows, dense<[1.0, 0.5, 2.0]> : tensor<3xf32>>]>) : tensor<3x64xf16>
+  // CHECK: @clipped(#qopt.view<#qopt.extern<ckpt, "c"> of tensor<64x8xf16>, [#qopt.clip<group = 4, dense<3> : tensor<64x2xi8>>]>)
+  ml_program.global private @clipped(#qopt.view<#qopt.extern<ckpt, "c"> of tensor<64x8xf16>, [#qopt.clip<group = 4, dense<3> : tensor<64x2xi8>>]>) : tensor<64x8xf16>
 
   // CHECK-LABEL: @states
   func.func @states(%x: tensor<?x64xf32>, %f: tensor<8x64xf16>, %bias: tensor<8xf16>,

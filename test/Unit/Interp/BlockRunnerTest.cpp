@@ -5,7 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "TestModule.h"
 
-#include "qopt/Interp/BlockRunner.h"
+#include "qopt/Interp/BlockSuffix.h"
 
 using namespace qopt;
 using namespace qopt::test;
@@ -80,6 +80,54 @@ TEST(BlockRunner, AReplacedWeightChangesTheBlocksAfterIt) {
   EXPECT_NE(run(), before);
   module.interpreter->weights().restore("v0");
   EXPECT_EQ(run(), before);
+}
+
+TEST(BlockRunner, ActivationsBeyondTheLimitLieOnDiskAndAreTheSame) {
+  TestModule module(tinyModel());
+  auto run = [&](int64_t maxMemory) {
+    QuantizationContext::Options options;
+    options.maxMemory = maxMemory;
+    Interpreter interpreter(*module.module,
+                            std::make_shared<QuantizationContext>(options));
+    auto runner = BlockRunner::create(interpreter,
+                                      *BlockStructure::find(*module.module));
+    EXPECT_TRUE(runner->start({{3, 1, 4, 1}, {5, 9}, {2, 6, 5}}));
+    EXPECT_TRUE(runner->run(0, {}, true));
+    EXPECT_TRUE(runner->run(1, {}, true));
+    return numbers(Tensor::copyOf(runner->hidden()));
+  };
+  EXPECT_EQ(run(9 * 8 * 4 - 1), run(9 * 8 * 4));
+}
+
+TEST(BlockRunner, TheRestOfABlockIsTheBlockWithTheWeightsOfTheMoment) {
+  TestModule module(tinyModel());
+  auto runner = BlockRunner::create(*module.interpreter,
+                                    *BlockStructure::find(*module.module));
+  ASSERT_TRUE(runner->start({{3, 1, 4, 1}, {5, 9}, {2, 6, 5}}));
+  ASSERT_TRUE(runner->run(0, {}, true));
+  // Behind the queries: rope and attention follow.
+  LinearOp keys;
+  for (LinearOp op : module.function("block_1").getOps<LinearOp>())
+    if (op.getOutputSize() == 4 && !keys)
+      keys = op;
+  auto suffix = runner->split(keys);
+  ASSERT_TRUE(suffix) << suffix.error().message;
+  auto rest = [&] {
+    std::vector<float> values;
+    EXPECT_TRUE(suffix->run([&](const Tensor &output) -> Status {
+      llvm::append_range(values, output.values());
+      return {};
+    }));
+    return values;
+  };
+  std::vector<float> before = rest();
+  EXPECT_EQ(rest(), before);
+  ASSERT_TRUE(
+      module.interpreter->weights().replace("v1", randomTensor(4, 8, 99)));
+  std::vector<float> changed = rest();
+  EXPECT_NE(changed, before);
+  ASSERT_TRUE(runner->run(1, {}, /*keepOutput=*/true));
+  EXPECT_EQ(numbers(Tensor::copyOf(runner->hidden())), changed);
 }
 
 TEST(BlockStructure, AModuleWithoutEntryIsNoModel) {

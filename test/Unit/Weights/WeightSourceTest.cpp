@@ -48,6 +48,17 @@ TEST(WeightSource, ReadsThroughAChainOfViews) {
   EXPECT_EQ(m.read("rows"), (Numbers{10, 12, 6, 9}));
 }
 
+TEST(WeightSource, ClipsGroupsAfterAllElse) {
+  // Scaled to [[2, -4, 8, 1]] and [[10, 10, 10, 20]]: 3 columns and 1.
+  ParsedModule m(R"(
+    ml_program.global private @v(#qopt.view<
+      dense<[[1.0, -2.0, 4.0, 1.0], [5.0, 5.0, 5.0, 20.0]]> : tensor<2x4xf32> of tensor<2x4xf32>,
+      [#qopt.scale<columns, dense<[2.0, 2.0, 2.0, 1.0]> : tensor<4xf32>>,
+       #qopt.clip<group = 3, dense<[[15, 0], [0, 5]]> : tensor<2x2xi8>>]>) : tensor<2x4xf32>
+  )");
+  EXPECT_EQ(m.read("v"), (Numbers{2, -2, 2, 1, 10, 10, 10, 15}));
+}
+
 TEST(WeightSource, ReadsRowsOfAFile) {
   ParsedModule m(R"(
     module attributes {qopt.sources = {f = #qopt.file<"source-test.safetensors">}} {

@@ -11,11 +11,9 @@
 
 using namespace qopt;
 
-/// Spellings of --method.
-static constexpr std::pair<std::string_view, QuantizeMethod> methods[] = {
-    {"rtn", QuantizeMethod::Rtn},
-    {"gptq", QuantizeMethod::Gptq},
-};
+static constexpr QuantizeMethod methods[] = {
+    QuantizeMethod::Rtn, QuantizeMethod::Gptq, QuantizeMethod::Awq,
+    QuantizeMethod::AwqGptq};
 
 void QuantizeOptions::declareModel(Arguments &arguments) {
   arguments.positional(
@@ -25,10 +23,11 @@ void QuantizeOptions::declareModel(Arguments &arguments) {
 void QuantizeOptions::declareMethod(Arguments &arguments) {
   arguments.required("-o,--output", "OUT", "where to write", output);
   std::vector<std::string_view> names;
-  for (auto [name, method] : methods)
-    names.push_back(name);
+  for (QuantizeMethod method : methods)
+    names.push_back(quantizeMethodName(method));
   arguments.choice("--method", names,
-                   "round to nearest, or compensate errors (default)",
+                   "round to nearest, compensate errors (default), scale what "
+                   "large inputs meet, or scale and compensate",
                    methodIndex);
 }
 
@@ -79,9 +78,10 @@ void QuantizeOptions::declareTypes(Arguments &arguments) {
 void QuantizeOptions::declareCalibration(Arguments &arguments) {
   CalibrationOptions &calibration = recipe.calibration;
   arguments.option("--calibration", "TEXT",
-                   "text for gptq; default: the model writes its own",
+                   "text for gptq and awq; default: the model writes its own",
                    calibration.text);
-  declareSampleOptions(arguments, calibration.samples, calibration.context);
+  declareSampleOptions(arguments, calibration.samples, calibration.context,
+                       machine);
   arguments.option("--imatrix", "FILE",
                    "importance matrix of qopt calibrate or llama-imatrix that "
                    "weights the errors of GGUF types",
@@ -102,6 +102,10 @@ void QuantizeOptions::declareGptq(Arguments &arguments) {
                    "GGUF types in gptq: rounds of descent on what is left of "
                    "the error; default 4",
                    recipe.rounds);
+  arguments.option("--gptaq", "SHARE",
+                   "0 to 1: how much of the error of the inputs gptq makes up "
+                   "for; default 0",
+                   recipe.gptaq);
 }
 
 void QuantizeOptions::declareOutput(Arguments &arguments) {
@@ -146,7 +150,7 @@ Result<bool> QuantizeOptions::parse(std::span<char *> words) {
 }
 
 void QuantizeOptions::useDefaults() {
-  recipe.method = methods[methodIndex].second;
+  recipe.method = methods[methodIndex];
   recipe.types.type = type.value_or(std::string(format().defaultType));
   recipe.encodesOnExport = format().encodes;
   if (format().symmetric && recipe.types.type.starts_with("int") &&

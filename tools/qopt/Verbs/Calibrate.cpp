@@ -34,7 +34,7 @@ Status qopt::runCalibrate(std::span<char *> words) {
   arguments.option("--text", "TEXT",
                    "what to run the model on; default: it writes its own",
                    options.text);
-  declareSampleOptions(arguments, options.samples, options.ctx);
+  declareSampleOptions(arguments, options.samples, options.ctx, machine);
   arguments.flag("--head", "also measure the linears outside of the blocks",
                  options.head);
   machine.declare(arguments);

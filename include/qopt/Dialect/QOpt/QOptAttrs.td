@@ -280,6 +280,19 @@ def QOpt_ScaleAttr : QOpt_Attr<"Scale", "scale"> {
   let genVerifyDecl = 1;
 }
 
+def QOpt_ClipAttr : QOpt_Attr<"Clip", "clip"> {
+  let summary = "view: each group of columns of each row clipped to a share of its largest";
+  let description = [{
+    In row r, the g-th `group` columns are clipped to max|w| · (1 − step/20),
+    step [rows, groups] from 0 to 19. The last step of a chain.
+
+    Example: `#qopt.clip<group = 64, dense<[[0, 3]]> : tensor<1x2xi8>>`
+  }];
+  let parameters = (ins "int64_t":$group, "::mlir::ElementsAttr":$steps);
+  let assemblyFormat = "`<` `group` `=` $group `,` $steps `>`";
+  let genVerifyDecl = 1;
+}
+
 def QOpt_ViewAttr : QOpt_Attr<"View", "view"> {
   let summary = "a float weight seen through a chain of views, the first applied first";
   let description = [{
