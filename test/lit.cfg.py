@@ -48,6 +48,8 @@ if glob.glob(
     os.path.join(os.path.dirname(config.llvm_tools_dir), "lib/clang/*/lib/linux/libclang_rt.tsan-*")
 ):
     config.available_features.add("tsan")
+if lit.util.which("qemu-aarch64", os.environ["PATH"]):
+    config.available_features.add("qemu-aarch64")
 if config.ptxas and "NOTFOUND" not in config.ptxas:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", config.ptxas))

@@ -4,10 +4,15 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Formats/Interleaved.h"
+#include "qopt/Formats/BlockFields.h"
 
-#include <algorithm>
+#include <cstring>
 
 using namespace qopt;
+using Scale = AffineHierarchy::Scale;
+using Minimum = AffineHierarchy::Minimum;
+
+static constexpr int chunkColumns = InterleavedLayout::chunkColumns;
 
 std::vector<BitPlane> qopt::bitPlanes(int bits) {
   std::vector<BitPlane> planes;
@@ -20,119 +25,250 @@ std::vector<BitPlane> qopt::bitPlanes(int bits) {
 }
 
 int64_t InterleavedLayout::groupColumns(int64_t group) const {
-  int64_t length = scheme.groupLength(columns);
+  int64_t length = hierarchy.groupLength(columns);
   return std::min(length, columns - group * length);
 }
 
 static int64_t chunksOf(int64_t columns) {
-  return (columns + InterleavedLayout::chunkColumns - 1) /
-         InterleavedLayout::chunkColumns;
+  return (columns + chunkColumns - 1) / chunkColumns;
 }
 
-int64_t InterleavedLayout::chunksPerGroup() const {
-  return chunksOf(groupColumns(0));
+int64_t InterleavedLayout::chunksPerRun() const {
+  return chunksOf(std::min(runColumns(), columns));
 }
 
 int64_t InterleavedLayout::chunks() const {
-  int64_t last = groups() - 1;
-  return last * chunksPerGroup() + chunksOf(groupColumns(last));
+  int64_t full = columns / runColumns();
+  return full * chunksPerRun() + chunksOf(columns - full * runColumns());
 }
 
 std::vector<Component> InterleavedLayout::components() const {
+  const AffineHierarchy &h = hierarchy;
   std::vector<Component> result = {
-      {"packed", DType::U8, {blocks(), chunks() * scheme.bits, 4 * blockRows}},
-      {"scales", DType::F16, {blocks(), groups(), blockRows}}};
-  if (!scheme.symmetric)
-    result.push_back({"zeros", DType::U8, {blocks(), groups(), blockRows}});
+      {"packed", DType::U8, {blocks(), chunks() * h.bits, 4 * blockRows}}};
+  auto perGroup = [&](std::string_view suffix, bool half) {
+    result.push_back({suffix,
+                      half ? DType::F16 : DType::U8,
+                      {blocks(), groups(), blockRows}});
+  };
+  perGroup("scales", h.scale == Scale::Half);
+  if (h.minimum == Minimum::ZeroPoint)
+    perGroup("zeros", false);
+  else if (h.minimum != Minimum::None && !h.nibbleLevels)
+    perGroup("minima", h.minimum == Minimum::Half);
+  std::vector<int64_t> super = {blocks(), h.superBlocks(columns), blockRows};
+  if (h.scale == Scale::Level)
+    result.push_back({"super_scales", DType::F16, super});
+  if (h.minimum == Minimum::Level)
+    result.push_back({"super_minima", DType::F16, super});
   return result;
 }
 
-namespace {
-/// Where a row lies: its block's bytes and its lane.
-struct RowPlace {
-  RowPlace(const InterleavedLayout &layout, int64_t row)
-      : layout(layout), block(row / layout.blockRows),
-        lane(row % layout.blockRows) {}
+int InterleavedLayout::componentIndex(std::string_view suffix) const {
+  std::vector<Component> all = components();
+  for (size_t i = 0; i < all.size(); ++i)
+    if (all[i].suffix == suffix)
+      return int(i);
+  return -1;
+}
 
-  /// The byte of `packed` that holds the plane's field of a column of the
-  /// chunk; fields never straddle bytes.
-  int64_t codeByte(int64_t chunk, const BitPlane &plane, int column) const {
-    int64_t vector = (block * layout.chunks() + chunk) * layout.scheme.bits +
-                     plane.dword(column);
-    return (vector * layout.blockRows + lane) * 4 + plane.shift(column) / 8;
+namespace {
+/// Moves rows between the components of a layout and a HierarchyRow.
+class RowMover {
+public:
+  explicit RowMover(const InterleavedLayout &layout)
+      : layout(layout), h(layout.hierarchy), planes(bitPlanes(h.bits)),
+        padded(layout.chunks() * chunkColumns),
+        scales(layout.componentIndex("scales")),
+        minima(layout.componentIndex(
+            h.minimum == Minimum::ZeroPoint ? "zeros" : "minima")),
+        superScales(layout.componentIndex("super_scales")),
+        superMinima(layout.componentIndex("super_minima")) {}
+
+  void store(const HierarchyRow &row, int64_t index, MutableBuffers target) {
+    forEachRun([&](int64_t first, int64_t place, int64_t length) {
+      std::copy_n(row.codes.data() + first, length, padded.data() + place);
+    });
+    forEachDword(index, [&](uint8_t *words, const BitPlane &plane, int fields,
+                            int64_t offset) {
+      uint32_t dword = 0;
+      for (int field = 0; field < fields; ++field)
+        dword |= (word(words + 4 * field) >> plane.firstBit & mask(plane))
+                 << plane.width * field;
+      std::memcpy(target[0].data() + offset, &dword, sizeof dword);
+    });
+    std::vector<uint16_t> levels = row.scales;
+    if (h.nibbleLevels)
+      for (size_t group = 0; group < levels.size(); ++group)
+        levels[group] |= row.minima[group] << 4;
+    storeVector(levels, index, scales, target);
+    storeVector(row.minima, index, minima, target);
+    storeVector(row.superScales, index, superScales, target);
+    storeVector(row.superMinima, index, superMinima, target);
   }
-  /// The element of scales and zeros that belongs to a group.
-  int64_t parameter(int64_t group) const {
-    return (block * layout.groups() + group) * layout.blockRows + lane;
+
+  void load(HierarchyRow &row, int64_t index, ConstBuffers source) {
+    std::ranges::fill(padded, 0);
+    forEachDword(index, [&](uint8_t *words, const BitPlane &plane, int fields,
+                            int64_t offset) {
+      uint32_t dword = word(source[0].data() + offset);
+      for (int field = 0; field < fields; ++field) {
+        uint32_t bits = word(words + 4 * field) |
+                        (dword >> plane.width * field & mask(plane))
+                            << plane.firstBit;
+        std::memcpy(words + 4 * field, &bits, sizeof bits);
+      }
+    });
+    forEachRun([&](int64_t first, int64_t place, int64_t length) {
+      std::copy_n(padded.data() + place, length, row.codes.data() + first);
+    });
+    loadVector(row.scales, index, scales, source);
+    if (h.nibbleLevels)
+      for (size_t group = 0; group < row.scales.size(); ++group) {
+        row.minima[group] = row.scales[group] >> 4;
+        row.scales[group] &= 15;
+      }
+    else
+      loadVector(row.minima, index, minima, source);
+    loadVector(row.superScales, index, superScales, source);
+    loadVector(row.superMinima, index, superMinima, source);
+  }
+
+private:
+  static uint32_t word(const uint8_t *bytes) {
+    uint32_t value;
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
+  }
+  /// The field of a plane in each byte of a word.
+  static uint32_t mask(const BitPlane &plane) {
+    return ((1u << plane.width) - 1) * 0x01010101u;
+  }
+
+  /// Calls visit(first column, place in `padded`, columns) for every run.
+  template <typename Visit> void forEachRun(Visit visit) const {
+    const int64_t run = layout.runColumns();
+    for (int64_t first = 0, place = 0; first < layout.columns; first += run) {
+      visit(first, place, std::min(run, layout.columns - first));
+      place += layout.chunksPerRun() * chunkColumns;
+    }
+  }
+
+  /// Calls visit(padded codes of its first field, plane, fields, byte offset in
+  /// `packed`) for every dword of a row.
+  template <typename Visit> void forEachDword(int64_t index, Visit visit) {
+    const int64_t block = index / layout.blockRows,
+                  lane = index % layout.blockRows;
+    for (int64_t chunk = 0; chunk < layout.chunks(); ++chunk)
+      for (const BitPlane &plane : planes)
+        for (int i = 0; i < plane.width; ++i) {
+          int64_t vector =
+              (block * layout.chunks() + chunk) * h.bits + plane.firstDword + i;
+          visit(padded.data() + chunk * chunkColumns +
+                    i * plane.columnsPerDword(),
+                plane, 8 / plane.width, (vector * layout.blockRows + lane) * 4);
+        }
+  }
+
+  /// The element of a component that belongs to number `i` of a row.
+  int64_t place(int64_t index, int64_t i, int64_t count) const {
+    return (index / layout.blockRows * count + i) * layout.blockRows +
+           index % layout.blockRows;
+  }
+  bool isHalf(int component) const {
+    return component > std::max(scales, minima) ||
+           (component == scales ? h.scale == Scale::Half
+                                : h.minimum == Minimum::Half);
+  }
+  void storeVector(const std::vector<uint16_t> &numbers, int64_t index,
+                   int component, MutableBuffers target) {
+    if (component < 0)
+      return;
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      int64_t to = place(index, i, numbers.size());
+      if (isHalf(component))
+        std::memcpy(&target[component][2 * to], &numbers[i], 2);
+      else
+        target[component][to] = uint8_t(numbers[i]);
+    }
+  }
+  void loadVector(std::vector<uint16_t> &numbers, int64_t index, int component,
+                  ConstBuffers source) {
+    if (component < 0)
+      return;
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      int64_t from = place(index, i, numbers.size());
+      if (isHalf(component))
+        std::memcpy(&numbers[i], &source[component][2 * from], 2);
+      else
+        numbers[i] = source[component][from];
+    }
   }
 
   const InterleavedLayout &layout;
-  int64_t block, lane;
+  const AffineHierarchy &h;
+  std::vector<BitPlane> planes;
+  std::vector<uint8_t> padded;
+  int scales, minima, superScales, superMinima;
 };
 
-/// Calls `visit(k, chunk, column of the chunk)` for every column k of a row.
-template <typename Visit>
-void forEachColumn(const InterleavedLayout &layout, Visit visit) {
-  int64_t length = layout.scheme.groupLength(layout.columns);
-  for (int64_t k = 0; k < layout.columns; ++k) {
-    int64_t inGroup = k % length;
-    visit(k,
-          k / length * layout.chunksPerGroup() +
-              inGroup / InterleavedLayout::chunkColumns,
-          int(inGroup % InterleavedLayout::chunkColumns));
+/// The rows of a matrix as its scheme stores them.
+class SchemeRows {
+public:
+  explicit SchemeRows(const InterleavedLayout &layout)
+      : layout(layout), groups(layout.groups()),
+        codeBytes((layout.columns * layout.hierarchy.bits + 7) / 8),
+        blockBytes(layout.fields ? layout.columns / layout.fields->elements *
+                                       layout.fields->bytes
+                                 : 0) {}
+
+  void read(ConstBuffers source, int64_t index, HierarchyRow &row) const {
+    if (layout.fields)
+      return layout.fields->read(source[0].data() + index * blockBytes, row);
+    unpackCodes(source[0].data() + index * codeBytes, layout.hierarchy.bits,
+                row.codes);
+    std::memcpy(row.scales.data(), &source[1][2 * index * groups], 2 * groups);
+    for (size_t group = 0; group < row.minima.size(); ++group)
+      row.minima[group] = source[2][index * groups + group];
   }
-}
+
+  void write(const HierarchyRow &row, int64_t index,
+             MutableBuffers target) const {
+    if (layout.fields)
+      return layout.fields->write(row, target[0].data() + index * blockBytes);
+    packCodes(row.codes, layout.hierarchy.bits,
+              target[0].data() + index * codeBytes);
+    std::memcpy(&target[1][2 * index * groups], row.scales.data(), 2 * groups);
+    for (size_t group = 0; group < row.minima.size(); ++group)
+      target[2][index * groups + group] = uint8_t(row.minima[group]);
+  }
+
+private:
+  const InterleavedLayout &layout;
+  int64_t groups, codeBytes, blockBytes;
+};
 } // namespace
 
 void qopt::interleave(const InterleavedLayout &layout, ConstBuffers source,
                       MutableBuffers target) {
-  const GroupedScheme &scheme = layout.scheme;
   for (std::span<uint8_t> buffer : target)
     std::ranges::fill(buffer, 0);
-  const std::vector<BitPlane> planes = bitPlanes(scheme.bits);
-  std::vector<uint8_t> codes(layout.columns);
-  for (int64_t row = 0; row < layout.rows; ++row) {
-    RowPlace place(layout, row);
-    unpackCodes(source[0].data() + row * scheme.packedRowBytes(layout.columns),
-                scheme.bits, codes);
-    for (const BitPlane &plane : planes)
-      forEachColumn(layout, [&](int64_t k, int64_t chunk, int column) {
-        int field = codes[k] >> plane.firstBit & ((1 << plane.width) - 1);
-        target[0][place.codeByte(chunk, plane, column)] |=
-            field << plane.shift(column) % 8;
-      });
-    for (int64_t group = 0; group < layout.groups(); ++group) {
-      int64_t from = row * layout.groups() + group;
-      int64_t to = place.parameter(group);
-      std::copy_n(&source[1][2 * from], 2, &target[1][2 * to]);
-      if (!scheme.symmetric)
-        target[2][to] = source[2][from];
-    }
+  RowMover mover(layout);
+  SchemeRows rows(layout);
+  HierarchyRow row(layout.hierarchy, layout.columns);
+  for (int64_t index = 0; index < layout.rows; ++index) {
+    rows.read(source, index, row);
+    mover.store(row, index, target);
   }
 }
 
 void qopt::deinterleave(const InterleavedLayout &layout, ConstBuffers source,
                         MutableBuffers target) {
-  const GroupedScheme &scheme = layout.scheme;
-  const std::vector<BitPlane> planes = bitPlanes(scheme.bits);
-  std::vector<uint8_t> codes(layout.columns);
-  for (int64_t row = 0; row < layout.rows; ++row) {
-    RowPlace place(layout, row);
-    std::ranges::fill(codes, 0);
-    for (const BitPlane &plane : planes)
-      forEachColumn(layout, [&](int64_t k, int64_t chunk, int column) {
-        int byte = source[0][place.codeByte(chunk, plane, column)];
-        int field = byte >> plane.shift(column) % 8 & ((1 << plane.width) - 1);
-        codes[k] |= field << plane.firstBit;
-      });
-    packCodes(codes, scheme.bits,
-              target[0].data() + row * scheme.packedRowBytes(layout.columns));
-    for (int64_t group = 0; group < layout.groups(); ++group) {
-      int64_t from = place.parameter(group);
-      int64_t to = row * layout.groups() + group;
-      std::copy_n(&source[1][2 * from], 2, &target[1][2 * to]);
-      if (!scheme.symmetric)
-        target[2][to] = source[2][from];
-    }
+  RowMover mover(layout);
+  SchemeRows rows(layout);
+  HierarchyRow row(layout.hierarchy, layout.columns);
+  for (int64_t index = 0; index < layout.rows; ++index) {
+    mover.load(row, index, source);
+    rows.write(row, index, target);
   }
 }

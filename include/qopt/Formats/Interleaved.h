@@ -4,16 +4,17 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The layout of CPU kernels for the grouped scheme. R rows form a block, and a
-// vector of R dwords holds codes of all of them, row r in lane r. So a scale is
-// a vector with one lane per row, no sum ever crosses lanes, and the kernel
-// reads memory strictly in order.
+// The layout of CPU kernels, for every affine hierarchy. R rows form a block,
+// and a vector of R dwords holds codes of all of them, row r in lane r. So a
+// scale is a vector with one lane per row, no sum ever crosses lanes, and the
+// kernel reads memory strictly in order.
 //
-// The columns of a group are cut into chunks of 32 (the last one padded with
-// code 0). A b-bit code is cut into bit planes of 1, 2, 4 or 8 bits, the widest
-// in the low bits: 3 = 2 + 1, 4 = 4, 6 = 4 + 2. A plane of width p stores a
-// chunk in p dwords per row; dword i holds the columns [32/p * i, 32/p * (i+1))
-// four to a field, one per byte:
+// The columns of a run (a super-block, or a group where there is none) are cut
+// into chunks of 32, the last one padded with code 0. A b-bit code is cut into
+// bit planes of 1, 2, 4 or 8 bits, the widest in the low bits: 3 = 2 + 1,
+// 4 = 4, 6 = 4 + 2. A plane of width p stores a chunk in p dwords per row;
+// dword i holds the columns [32/p * i, 32/p * (i+1)) four to a field, one per
+// byte:
 //
 //     column c of the dword  ->  byte c mod 4, bits [p * (c/4), p * (c/4 + 1))
 //
@@ -21,22 +22,29 @@
 // bytes (what byte dot products eat), and one shift and mask give one column of
 // every row as a dword (what the f32 decode eats).
 //
-//     packed [blocks, chunks * bits, 4 R]  bytes; chunk-major, then planes
-//     scales [blocks, G, R]                f16
-//     zeros  [blocks, G, R]                bytes; absent if symmetric
+//     packed       [blocks, chunks * bits, 4 R]  bytes; chunk-major, planes
+//     scales       [blocks, G, R]  f16, or a byte: exponent or level
+//     zeros        [blocks, G, R]  bytes; only with zero points
+//     minima       [blocks, G, R]  f16, or a byte: level; only with minima
+//     super_scales [blocks, B, R]  f16; only with levels
+//     super_minima [blocks, B, R]  f16; only with levels of minima
 //
-// Rows are padded to whole blocks with codes, scales and zeros of 0.
+// Levels of scales are signed bytes. Two levels of four bits (Q2_K) share the
+// byte in `scales`, the minimum in the high half. Rows are padded to whole
+// blocks with zeros in everything.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_FORMATS_INTERLEAVED_H
 #define QOPT_FORMATS_INTERLEAVED_H
 
+#include "qopt/Formats/AffineHierarchy.h"
 #include "qopt/Formats/Component.h"
-#include "qopt/Formats/Grouped.h"
 
 #include <vector>
 
 namespace qopt {
+
+struct BlockFields;
 
 /// Some consecutive bits of a code, stored together.
 struct BitPlane {
@@ -63,27 +71,35 @@ std::vector<BitPlane> bitPlanes(int bits);
 struct InterleavedLayout {
   static constexpr int chunkColumns = 32;
 
-  GroupedScheme scheme;
+  AffineHierarchy hierarchy;
   int64_t rows = 0, columns = 0;
   int64_t blockRows = 16; // R
+  /// The GGUF type that the matrix has; null for the grouped scheme.
+  const BlockFields *fields = nullptr;
 
   int64_t blocks() const { return (rows + blockRows - 1) / blockRows; }
-  int64_t groups() const { return scheme.groups(columns); }
+  int64_t groups() const { return hierarchy.groups(columns); }
   /// Columns of a group; the last one may be shorter.
   int64_t groupColumns(int64_t group) const;
-  /// Chunks of every group but the last.
-  int64_t chunksPerGroup() const;
+  /// Columns that are chunked without padding between them.
+  int64_t runColumns() const {
+    return hierarchy.hasLevels() ? hierarchy.superSize
+                                 : hierarchy.groupLength(columns);
+  }
+  /// Chunks of every run but the last.
+  int64_t chunksPerRun() const;
   /// Chunks of a row.
   int64_t chunks() const;
   /// Bytes of one chunk of one block.
-  int64_t chunkBytes() const { return scheme.bits * 4 * blockRows; }
+  int64_t chunkBytes() const { return hierarchy.bits * 4 * blockRows; }
 
-  /// packed, scales and, unless symmetric, zeros.
   std::vector<Component> components() const;
+  /// The place of a component among them, or -1.
+  int componentIndex(std::string_view suffix) const;
 };
 
-/// Interleaves a matrix given as the components of the grouped scheme: codes
-/// [rows, packedRowBytes], scales and zeros [rows, G].
+/// Interleaves a matrix given as the components of its scheme: codes [rows,
+/// row bytes], scales and zeros [rows, G]; or blocks [rows, row bytes].
 void interleave(const InterleavedLayout &layout, ConstBuffers source,
                 MutableBuffers target);
 /// The exact inverse; padding is dropped.

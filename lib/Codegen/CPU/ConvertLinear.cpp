@@ -16,10 +16,12 @@
 //     %y = bufferization.to_tensor %yb restrict writable
 //
 //===----------------------------------------------------------------------===//
+#include "Dispatch.h"
 #include "KernelSpec.h"
 #include "qopt/Codegen/CPU/Passes.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
 
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -37,7 +39,7 @@ namespace qopt::cpu {
 #define GEN_PASS_DEF_CONVERTLINEARTOCPU
 #include "qopt/Codegen/CPU/Passes.h.inc"
 
-Result<LinearKernelSpec> kernelSpecOf(Type weight) {
+Result<LinearKernelSpec> kernelSpecOf(Type weight, bool exact) {
   auto packed = dyn_cast<PackedType>(weight);
   if (!packed)
     return badInput("the weight is not packed");
@@ -46,7 +48,8 @@ Result<LinearKernelSpec> kernelSpecOf(Type weight) {
     return badInput("the layout of the weight is not #qopt.interleaved");
   LinearKernelSpec spec{packed.getScheme().mnemonicName(),
                         layout.getLayout(packed.getScheme(), packed.getRows(),
-                                         packed.getColumns())};
+                                         packed.getColumns()),
+                        exact};
   if (std::string reason = spec.unsupported(); !reason.empty())
     return badInput(reason);
   return spec;
@@ -56,8 +59,9 @@ namespace {
 /// The kernels of a module: emitted once each, declared where they are called.
 class Kernels {
 public:
-  Kernels(ModuleOp host, const CpuTarget &target)
-      : host(host), target(target) {}
+  /// `variants`: the CPUs that kernels choose from, the best first.
+  Kernels(ModuleOp host, ArrayRef<CpuTarget> variants)
+      : host(host), variants(variants) {}
 
   /// The declaration of the kernel in the host module; null after an error.
   func::FuncOp get(LinearOp user, const LinearKernelSpec &spec);
@@ -65,9 +69,11 @@ public:
 private:
   ModuleOp kernelModule();
   void define(LinearOp user, const LinearKernelSpec &spec);
+  void defineDispatch(ModuleOp kernels, Location location,
+                      const LinearKernelSpec &spec);
 
   ModuleOp host;
-  const CpuTarget &target;
+  ArrayRef<CpuTarget> variants;
 };
 } // namespace
 
@@ -77,27 +83,56 @@ ModuleOp Kernels::kernelModule() {
   OpBuilder builder = OpBuilder::atBlockEnd(host.getBody());
   auto kernels = ModuleOp::create(builder, host.getLoc(), kernelModuleName);
   kernels->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
-                   builder.getStringAttr(target.triple()));
+                   builder.getStringAttr(variants.front().triple()));
   return kernels;
+}
+
+/// What reaches the LLVM function, so that the module says for which CPU it is
+/// and LLVM selects the instructions of that CPU only.
+static void setTarget(Operation *function, const CpuTarget &target) {
+  Builder builder(function->getContext());
+  function->setAttr("target_cpu", builder.getStringAttr(target.cpu()));
+  // LLVM makes no memset or memcpy of loops: kernels need no library.
+  SmallVector<Attribute> others = {builder.getStringAttr("no-builtins")};
+  if (auto present = function->getAttrOfType<ArrayAttr>("passthrough"))
+    llvm::append_range(others, present);
+  function->setAttr("passthrough", builder.getArrayAttr(others));
+  SmallVector<StringRef> features(target.features().begin(),
+                                  target.features().end());
+  if (!features.empty())
+    function->setAttr("target_features", LLVM::TargetFeaturesAttr::get(
+                                             builder.getContext(), features));
 }
 
 void Kernels::define(LinearOp user, const LinearKernelSpec &spec) {
   ModuleOp kernels = kernelModule();
   if (kernels.lookupSymbol(spec.symbol()))
     return;
+  const bool several = variants.size() > 1;
   OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
-  emitLinearKernel(builder, user.getLoc(), spec, target);
-  // These reach the LLVM functions, so that the module says for which CPU it
-  // is and LLVM selects the instructions of that CPU only.
-  SmallVector<StringRef> features(target.features().begin(),
-                                  target.features().end());
-  for (const std::string &name : {spec.symbol(), spec.blocksSymbol()}) {
-    Operation *function = kernels.lookupSymbol(name);
-    function->setAttr("target_cpu", builder.getStringAttr(target.cpu()));
-    if (!features.empty())
-      function->setAttr("target_features", LLVM::TargetFeaturesAttr::get(
-                                               builder.getContext(), features));
+  for (auto [index, target] : llvm::enumerate(variants)) {
+    std::string suffix = several ? variantSuffix(index) : "";
+    emitLinearKernel(builder, user.getLoc(), spec, target, suffix);
+    for (auto function : kernels.getOps<func::FuncOp>())
+      if (!function->hasAttr("target_cpu"))
+        setTarget(function, target);
   }
+  if (several)
+    defineDispatch(kernels, user.getLoc(), spec);
+}
+
+/// First in the module, which thereby is one for the last CPU.
+void Kernels::defineDispatch(ModuleOp kernels, Location location,
+                             const LinearKernelSpec &spec) {
+  OpBuilder builder = OpBuilder::atBlockBegin(kernels.getBody());
+  for (const std::string &name : {spec.symbol(), spec.blocksSymbol()}) {
+    auto variant = kernels.lookupSymbol<func::FuncOp>(name + variantSuffix(0));
+    setTarget(emitDispatch(builder, location, name, variant.getFunctionType(),
+                           variants.size()),
+              variants.back());
+  }
+  if (func::FuncOp lookup = emitVariantLookup(builder, location, variants))
+    setTarget(lookup, variants.back());
 }
 
 func::FuncOp Kernels::get(LinearOp user, const LinearKernelSpec &spec) {
@@ -225,16 +260,18 @@ struct ConvertLinearToCPU : impl::ConvertLinearToCPUBase<ConvertLinearToCPU> {
   using ConvertLinearToCPUBase::ConvertLinearToCPUBase;
 
   void runOnOperation() override {
-    Result<CpuTarget> target = CpuTarget::resolve(cpu, features);
-    if (!target) {
-      getOperation().emitError(target.error().message);
+    Result<std::vector<CpuTarget>> variants =
+        resolveVariants(cpu, features, triple);
+    if (!variants) {
+      getOperation().emitError(variants.error().message);
       return signalPassFailure();
     }
-    Kernels kernels(getOperation(), *target);
+    Kernels kernels(getOperation(), *variants);
     SmallVector<LinearOp> linears;
     getOperation().walk([&](LinearOp linear) { linears.push_back(linear); });
     for (LinearOp linear : linears) {
-      Result<LinearKernelSpec> spec = kernelSpecOf(linear.getWeight().getType());
+      Result<LinearKernelSpec> spec =
+          kernelSpecOf(linear.getWeight().getType(), exact);
       if (!spec) {
         emitRemark(linear.getLoc(), "stays, because ") << spec.error().message;
         continue;

@@ -3,10 +3,7 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "qopt/Codegen/CPU/Decode.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include <algorithm>
+#include "Decode.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -14,28 +11,6 @@ using namespace qopt::cpu;
 
 /// 2^23: its low 23 bits hold an integer as it stands.
 static constexpr int32_t integerCarrier = 0x4b000000;
-
-/// A vector constant shaped like `like`, every lane `value`.
-static Value splat(ImplicitLocOpBuilder &b, Type like, int64_t value) {
-  auto type =
-      VectorType::get(cast<VectorType>(like).getShape(), b.getI32Type());
-  return arith::ConstantOp::create(
-      b, DenseElementsAttr::get(type, b.getI32IntegerAttr(value)));
-}
-
-static Value splat(ImplicitLocOpBuilder &b, Type like, float value) {
-  auto type =
-      VectorType::get(cast<VectorType>(like).getShape(), b.getF32Type());
-  return arith::ConstantOp::create(
-      b, DenseElementsAttr::get(type, b.getF32FloatAttr(value)));
-}
-
-/// The same vector with elements of another type, by bits or by value.
-template <typename Op>
-static Value cast(ImplicitLocOpBuilder &b, Value vector, Type element) {
-  auto type = mlir::cast<VectorType>(vector.getType()).clone(element);
-  return Op::create(b, type, vector);
-}
 
 //===----------------------------------------------------------------------===//
 // DecodePlan
@@ -46,16 +21,19 @@ static int placesInUse(const std::vector<BitPlane> &planes, int chains) {
   return planes.size() > 1 ? 1 : std::min(chains, 16 / planes.front().width);
 }
 
-DecodePlan::DecodePlan(int bits, int chains)
-    : chains(chains), planes(bitPlanes(bits)) {}
+DecodePlan::DecodePlan(const AffineHierarchy &hierarchy, int chains)
+    : chains(chains), planes(bitPlanes(hierarchy.bits)),
+      nonlinear(hierarchy.values != nullptr) {}
 
 int DecodePlan::chain(int column) const {
-  if (planes.size() > 1)
+  if (nonlinear || planes.size() > 1)
     return column % chains;
   return planes.front().shift(column) / planes.front().width % chains;
 }
 
 int DecodePlan::exponent(int chain) const {
+  if (nonlinear)
+    return 0;
   return chain % placesInUse(planes, chains) * planes.front().width;
 }
 
@@ -65,94 +43,84 @@ int DecodePlan::exponent(int chain) const {
 
 Value ChunkDecoder::dword(int dword, int shift) {
   Value &value = dwords[{dword, shift}];
-  if (value)
-    return value;
-  if (shift == 0)
-    return value = load(dword);
-  Value whole = this->dword(dword, 0);
-  Value shifted = arith::ShRUIOp::create(
-      builder, whole, splat(builder, whole.getType(), int64_t(shift)));
-  return dwords[{dword, shift}] = shifted; // the recursion may have rehashed
+  if (!value)
+    value = v.shift(codes.dword(dword), shift);
+  return value;
 }
 
-Value ChunkDecoder::column(int column) {
+Value ChunkDecoder::bitsOf(int column) {
+  if (plan.nonlinear) {
+    Value values = codes.codes(column / 4);
+    return v.andBits(v.shift(values, column % 4 * 8), v.splat(255));
+  }
   Value code;
   for (const BitPlane &plane : plan.planes) {
     // A field goes to the bit that it has in the code, above the place.
     int place = plan.place(column) + plane.firstBit;
     int shift = plane.shift(column) - place;
     Value bits = dword(plane.dword(column), std::max(shift, 0));
-    if (shift < 0)
-      bits = arith::ShLIOp::create(
-          builder, bits, splat(builder, bits.getType(), int64_t(-shift)));
-    int64_t mask = int64_t((1 << plane.width) - 1) << place;
-    bits = arith::AndIOp::create(builder, bits,
-                                 splat(builder, bits.getType(), mask));
-    code = code ? arith::OrIOp::create(builder, code, bits) : bits;
+    bits = v.shift(bits, std::min(shift, 0));
+    bits = v.andBits(bits, v.splat(int32_t((1 << plane.width) - 1) << place));
+    code = code ? v.orBits(code, bits) : bits;
   }
-  Value carried = arith::OrIOp::create(
-      builder, code, splat(builder, code.getType(), int64_t(integerCarrier)));
-  return arith::SubFOp::create(
-      builder, cast<arith::BitcastOp>(builder, carried, builder.getF32Type()),
-      offsets[plan.chain(column)]);
+  return code;
+}
+
+Value ChunkDecoder::column(int column) {
+  Value carried = v.orBits(bitsOf(column), v.splat(integerCarrier));
+  return arith::SubFOp::create(v.b,
+                               arith::BitcastOp::create(v.b, v.floats, carried),
+                               offsets[plan.chain(column)]);
 }
 
 //===----------------------------------------------------------------------===//
 // Per-group vectors and arithmetic
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> qopt::cpu::emitOffsets(ImplicitLocOpBuilder &builder,
-                                          const DecodePlan &plan,
-                                          const InterleavedLayout &layout,
-                                          Value zeros) {
-  SmallVector<Value> offsets;
+VectorBuilder::Values qopt::cpu::emitOffsets(VectorBuilder &v,
+                                             const DecodePlan &plan,
+                                             const AffineHierarchy &hierarchy,
+                                             Value zeros) {
+  VectorBuilder::Values offsets;
+  const int32_t zero = hierarchy.values ? 128 : hierarchy.zero;
   for (int chain = 0; chain < plan.chains; ++chain) {
-    int exponent = plan.exponent(chain);
-    Value offset;
-    if (zeros) {
-      Value codes = cast<arith::ExtUIOp>(builder, zeros, builder.getI32Type());
-      Value placed = arith::ShLIOp::create(
-          builder, codes, splat(builder, codes.getType(), int64_t(exponent)));
-      offset = arith::OrIOp::create(
-          builder, placed,
-          splat(builder, codes.getType(), int64_t(integerCarrier)));
-    } else {
-      auto lanes = VectorType::get({layout.blockRows}, builder.getI32Type());
-      offset = splat(builder, lanes,
-                     integerCarrier +
-                         (int64_t(layout.scheme.symmetricZero()) << exponent));
-    }
-    offsets.push_back(
-        cast<arith::BitcastOp>(builder, offset, builder.getF32Type()));
+    const int exponent = plan.exponent(chain);
+    Value offset =
+        zeros ? v.orBits(v.shift(zeros, -exponent), v.splat(integerCarrier))
+              : v.splat(integerCarrier + (zero << exponent));
+    offsets.push_back(arith::BitcastOp::create(v.b, v.floats, offset));
   }
   return offsets;
 }
 
 Value qopt::cpu::emitHalfToFloat(ImplicitLocOpBuilder &b,
                                  const CpuTarget &target, Value halves) {
+  auto like = cast<VectorType>(halves.getType());
+  auto floats = like.clone(b.getF32Type()), words = like.clone(b.getI32Type());
   if (!target.isX86() || target.has("f16c"))
-    return cast<arith::ExtFOp>(b, halves, b.getF32Type());
+    return arith::ExtFOp::create(b, floats, halves);
+  auto splat = [&](uint32_t value) -> Value {
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(words, APInt(32, value)));
+  };
+  auto asFloat = [&](Value bits) -> Value {
+    return arith::BitcastOp::create(b, floats, bits);
+  };
   // As f16ToF32 in qopt/Formats/Half.h: 2^112 rebias in floating point also
   // normalises subnormals; infinities and NaNs keep all exponent bits.
-  Value bits = cast<arith::ExtUIOp>(
-      b, cast<arith::BitcastOp>(b, halves, b.getI16Type()), b.getI32Type());
-  Type type = bits.getType();
-  Value magnitude =
-      arith::AndIOp::create(b, bits, splat(b, type, int64_t(0x7fff)));
+  Value bits = arith::ExtUIOp::create(
+      b, words,
+      arith::BitcastOp::create(b, like.clone(b.getI16Type()), halves));
+  Value magnitude = arith::AndIOp::create(b, bits, splat(0x7fff));
   Value sign = arith::ShLIOp::create(
-      b, arith::AndIOp::create(b, bits, splat(b, type, int64_t(0x8000))),
-      splat(b, type, int64_t(16)));
-  Value shifted =
-      arith::ShLIOp::create(b, magnitude, splat(b, type, int64_t(13)));
-  Value finite = arith::MulFOp::create(
-      b, cast<arith::BitcastOp>(b, shifted, b.getF32Type()),
-      splat(b, type, 0x1p112f));
-  Value special =
-      arith::OrIOp::create(b, shifted, splat(b, type, int64_t(0x7f800000)));
-  Value isSpecial = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::uge, magnitude, splat(b, type, int64_t(0x7c00)));
+      b, arith::AndIOp::create(b, bits, splat(0x8000)), splat(16));
+  Value shifted = arith::ShLIOp::create(b, magnitude, splat(13));
+  Value finite = arith::MulFOp::create(b, asFloat(shifted),
+                                       asFloat(splat(0x77800000))); // 2^112
+  Value special = arith::OrIOp::create(b, shifted, splat(0x7f800000));
+  Value isSpecial = arith::CmpIOp::create(b, arith::CmpIPredicate::uge,
+                                          magnitude, splat(0x7c00));
   Value unsignedBits = arith::SelectOp::create(
-      b, isSpecial, special, cast<arith::BitcastOp>(b, finite, b.getI32Type()));
-  return cast<arith::BitcastOp>(b, arith::OrIOp::create(b, sign, unsignedBits),
-                                b.getF32Type());
+      b, isSpecial, special, arith::BitcastOp::create(b, words, finite));
+  return asFloat(arith::OrIOp::create(b, sign, unsignedBits));
 }

@@ -13,7 +13,8 @@
 namespace qopt::cpu {
 
 /// What to emit for a linear with a weight of this type, or why nothing can be.
-Result<LinearKernelSpec> kernelSpecOf(mlir::Type weight);
+/// `exact`: activations stay in f32.
+Result<LinearKernelSpec> kernelSpecOf(mlir::Type weight, bool exact);
 
 } // namespace qopt::cpu
 

@@ -29,7 +29,9 @@ void buildKernelLoweringPipeline(OpPassManager &manager) {
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
-  manager.addPass(createConvertVectorToLLVMPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.amx = true;
+  manager.addPass(createConvertVectorToLLVMPass(vectors));
   manager.addPass(createFinalizeMemRefToLLVMConversionPass());
   manager.addPass(createArithToLLVMConversionPass());
   manager.addPass(createConvertIndexToLLVMPass());
@@ -70,6 +72,7 @@ void buildLowerToLLVMCPUPipeline(OpPassManager &manager,
   ConvertLinearToCPUOptions conversion;
   conversion.cpu = options.cpu;
   conversion.features = options.features;
+  conversion.triple = options.triple;
   conversion.exact = options.exact;
   manager.addPass(createConvertLinearToCPU(conversion));
   manager.addPass(createLowerCPUKernels());

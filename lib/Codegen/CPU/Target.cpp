@@ -26,6 +26,7 @@ static const llvm::Target *findTarget(const std::string &triple,
     llvm::InitializeAllTargets();
     llvm::InitializeAllTargetMCs();
     llvm::InitializeAllAsmPrinters();
+    llvm::InitializeAllAsmParsers(); // of inline assembly
     return true;
   }();
   (void)initialized;
@@ -100,10 +101,23 @@ Result<CpuTarget> CpuTarget::resolve(llvm::StringRef cpu,
 }
 
 bool CpuTarget::has(llvm::StringRef feature) const {
-  return subtarget->checkFeatures(("+" + feature).str());
+  // LLVM aborts on the name of a feature that another architecture has.
+  return llvm::any_of(subtarget->getAllProcessorFeatures(),
+                      [&](const llvm::SubtargetFeatureKV &known) {
+                        return feature == known.Key;
+                      }) &&
+         subtarget->checkFeatures(("+" + feature).str());
 }
 
 bool CpuTarget::isX86() const { return subtarget->getTargetTriple().isX86(); }
+
+bool CpuTarget::isLinux() const {
+  return subtarget->getTargetTriple().isOSLinux();
+}
+
+bool CpuTarget::isAArch64() const {
+  return subtarget->getTargetTriple().isAArch64();
+}
 
 std::string CpuTarget::missingOnHost() const {
   llvm::Triple host(llvm::sys::getDefaultTargetTriple());

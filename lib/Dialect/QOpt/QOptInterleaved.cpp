@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Dialect/QOpt/QOptAttrs.h"
+#include "qopt/Formats/BlockFields.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -20,16 +21,22 @@ LogicalResult
 InterleavedAttr::verifyLayout(function_ref<InFlightDiagnostic()> emitError,
                               SchemeAttrInterface scheme, int64_t rows,
                               int64_t columns) const {
-  if (!isa<GroupedAttr>(scheme))
-    return emitError() << "#qopt.interleaved holds grouped schemes, not "
-                       << scheme;
-  return success();
+  auto gguf = dyn_cast<GgufAttr>(scheme);
+  if (isa<GroupedAttr>(scheme) ||
+      (gguf && findBlockFields(gguf.getRow().type)))
+    return success();
+  return emitError() << "#qopt.interleaved holds quantized schemes, not "
+                     << scheme;
 }
 
 InterleavedLayout InterleavedAttr::getLayout(SchemeAttrInterface scheme,
                                              int64_t rows,
                                              int64_t columns) const {
-  return {cast<GroupedAttr>(scheme).getScheme(), rows, columns, getRows()};
+  if (auto grouped = dyn_cast<GroupedAttr>(scheme))
+    return {grouped.getScheme(), rows, columns, getRows()};
+  const BlockFields *fields =
+      findBlockFields(cast<GgufAttr>(scheme).getRow().type);
+  return {fields->hierarchy, rows, columns, getRows(), fields};
 }
 
 std::vector<Component> InterleavedAttr::components(SchemeAttrInterface scheme,

@@ -1,6 +1,6 @@
-// RUN: qopt %s --lower-to-llvm-cpu="cpu=x86-64-v4" | FileCheck %s
+// RUN: qopt %s --lower-to-llvm-cpu="cpu=x86-64-v4 exact" | FileCheck %s
 // RUN: qopt %s --lower-to-llvm-cpu="cpu=x86-64-v3" --emit=llvm | FileCheck %s --check-prefix=LLVM
-// RUN: qopt %s --lower-to-llvm-cpu="cpu=x86-64-v4" --emit=obj -o %t.o
+// RUN: qopt %s --lower-to-llvm-cpu="cpu=x86-64-v4 exact" --emit=obj -o %t.o
 // RUN: llvm-nm %t.o | FileCheck %s --check-prefix=SYMBOLS
 // RUN: llvm-objdump -d %t.o | FileCheck %s --check-prefix=ASM
 // RUN: qopt %s --lower-to-llvm-cpu --emit=so -o %t.so

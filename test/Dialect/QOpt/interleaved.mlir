@@ -27,5 +27,5 @@ func.func private @no_rows(!qopt.packed<16x32xf16, #qopt.grouped<bits = 4, group
 
 // -----
 
-// expected-error @below {{#qopt.interleaved holds grouped schemes, not #qopt.gguf<q4_0>}}
-func.func private @gguf(!qopt.packed<16x32xf16, #qopt.gguf<q4_0>, #qopt.interleaved<rows = 16>>)
+// expected-error @below {{#qopt.interleaved holds quantized schemes, not #qopt.gguf<f16>}}
+func.func private @gguf(!qopt.packed<16x32xf16, #qopt.gguf<f16>, #qopt.interleaved<rows = 16>>)

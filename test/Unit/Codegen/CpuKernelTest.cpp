@@ -1,6 +1,5 @@
 #include "CpuKernelFixture.h"
 
-#include <cmath>
 #include <dlfcn.h>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -21,11 +20,14 @@ struct CpuKernel : testing::Test {
     return x;
   }
 
-  /// Compares a kernel with the f64 product; y starts as NaN and must not be
-  /// written beyond its end.
-  void check(void *kernel, const RandomWeight &weight, int64_t m) {
+  /// Compares a kernel with the f64 product, of x or of x in bytes; y starts as
+  /// NaN and must not be written beyond its end.
+  void check(void *kernel, const RandomWeight &weight, int64_t m,
+             bool exact = false) {
+    SCOPED_TRACE(str(m, " rows"));
     std::vector<float> x = randomInput(m * weight.layout.columns);
-    std::vector<double> expected = weight.multiply(x, m);
+    std::vector<double> expected =
+        exact ? weight.multiply(x, m) : weight.multiplyRounded(x, m);
     std::vector<float> y(expected.size() + 16, NAN);
     callKernel(kernel, weight, x.data(), y.data(), m);
     double largest = 0, difference = 0;
@@ -39,51 +41,151 @@ struct CpuKernel : testing::Test {
       EXPECT_TRUE(std::isnan(y[i])) << "wrote beyond the end";
   }
 
-  void compileAndCheck(const RandomWeight &weight, const std::string &cpuName,
+  void compileAndCheck(const RandomWeight &weight, const KernelOptions &options,
                        std::initializer_list<int64_t> rows) {
-    SCOPED_TRACE(weight.symbol() + " for " + cpuName);
-    auto module = lowerLinear(context, weight, cpuName);
+    SCOPED_TRACE(weight.symbol() + " for " + options.cpu + options.features +
+                 (options.exact ? ", exact" : ""));
+    auto module = lowerLinear(context, weight, options);
     ASSERT_TRUE(module);
     auto jit = cpu::Jit::compile(*module);
     ASSERT_TRUE(jit) << jit.error().message;
     auto kernel = jit->lookup<void()>(weight.symbol());
     ASSERT_TRUE(kernel) << kernel.error().message;
     for (int64_t m : rows)
-      check(reinterpret_cast<void *>(*kernel), weight, m);
+      check(reinterpret_cast<void *>(*kernel), weight, m, options.exact);
+  }
+
+  /// Whether this machine executes code for a target.
+  static bool runs(const KernelOptions &options) {
+    auto target = cpu::CpuTarget::resolve(options.cpu, options.features);
+    return target && target->missingOnHost().empty();
   }
 
   mlir::MLIRContext context;
 };
+
+/// Targets with different instructions for products of bytes: none, SSSE3,
+/// AVX2, AVX VNNI, AVX-512, AVX-512 VNNI, AMX.
+const KernelOptions targets[] = {
+    {"x86-64", "", false},        {"x86-64-v2", "", false},
+    {"x86-64-v3", "", false},     {"x86-64-v3", "+avxvnni", false},
+    {"x86-64-v4", "", false},     {"x86-64-v4", "+avx512vnni", false},
+    {"sapphirerapids", "", false}};
+const KernelOptions exact = {"host", "", true};
 } // namespace
 
 TEST_F(CpuKernel, EqualsTheReferenceForEverySchemeGroupAndRowCount) {
-  for (int bits : {2, 3, 4, 8})
-    for (bool symmetric : {false, true})
-      for (int64_t group : {32, 64, 128, -1})
-        compileAndCheck(RandomWeight({bits, group, symmetric}, 48, 256), "host",
-                        {1, 2, 5, 16});
+  for (int bits : {3, 4, 8})
+    for (int64_t group : {32, 128, -1}) {
+      RandomWeight weight({bits, group, group == 32}, 32, 288);
+      compileAndCheck(weight, {}, {1, 2, 5, 15, 16});
+      if (bits != 8)
+        compileAndCheck(weight, exact, {1, 5});
+    }
 }
 
 TEST_F(CpuKernel, EqualsTheReferenceForTheOtherWidths) {
-  for (int bits : {5, 6, 7})
-    compileAndCheck(RandomWeight({bits, 64, false}, 20, 130), "host", {1, 5});
+  for (int bits : {2, 5, 6, 7}) {
+    RandomWeight weight({bits, 64, false}, 20, 130);
+    compileAndCheck(weight, {}, {1, 5});
+    compileAndCheck(weight, exact, {1, 5});
+  }
+}
+
+TEST_F(CpuKernel, EqualsTheReferenceForEveryGgufType) {
+  for (const FormatRow &row : formatTable()) {
+    if (!row.quantized)
+      continue;
+    RandomWeight weight(row, 40, 2 * 256);
+    compileAndCheck(weight, {}, {1, 3, 8});
+    compileAndCheck(weight, exact, {1, 4});
+  }
 }
 
 TEST_F(CpuKernel, EqualsTheReferenceAtTails) {
-  for (auto [rows, columns] : std::initializer_list<std::pair<int, int>>{
-           {1, 1}, {15, 31}, {17, 33}, {40, 100}, {16, 200}})
-    for (int64_t group : {20, 64, -1})
-      compileAndCheck(RandomWeight({4, group, false}, rows, columns), "host",
-                      {1, 2, 5});
+  struct Case {
+    int64_t rows, columns, group;
+  };
+  for (auto [rows, columns, group] :
+       {Case{1, 1, 20}, Case{15, 31, -1}, Case{17, 33, 20}, Case{40, 300, 64},
+        Case{16, 700, 290}, Case{18, 700, -1}}) {
+    RandomWeight weight({4, group, false}, rows, columns);
+    compileAndCheck(weight, {}, {1, 5});
+    compileAndCheck(weight, exact, {1, 5});
+  }
 }
 
-TEST_F(CpuKernel, EqualsTheReferenceOnLesserCpus) {
-  for (const char *name : {"x86-64-v2", "x86-64-v3"}) {
-    auto target = cpu::CpuTarget::resolve(name);
-    if (!target || !target->missingOnHost().empty())
-      GTEST_SKIP() << "this machine cannot run " << name;
-    for (int bits : {3, 4, 8})
-      compileAndCheck(RandomWeight({bits, 32, false}, 40, 100), name, {1, 5});
+TEST_F(CpuKernel, EqualsTheReferenceWhenRowsOfXNeedSeveralTiles) {
+  compileAndCheck(RandomWeight({4, 64, true}, 16, 160), {}, {65, 131});
+  compileAndCheck(RandomWeight({2, 128, true}, 16, 70000), {}, {1, 3});
+}
+
+TEST_F(CpuKernel, EqualsTheReferenceOnEveryInstructionSet) {
+  for (const KernelOptions &target : targets) {
+    if (!runs(target))
+      continue; // the module is compiled for it in test/Codegen/CPU
+    for (int bits : {3, 8})
+      compileAndCheck(RandomWeight({bits, 32, false}, 40, 100), target,
+                      {1, 21});
+    for (const char *type : {"q4_1", "q2_k", "iq4_xs"})
+      compileAndCheck(RandomWeight(*findFormat(type), 48, 256), target,
+                      {1, 21});
+  }
+}
+
+TEST_F(CpuKernel, OneObjectServesSeveralCpus) {
+  // The machine takes the first one that it is, whichever that may be.
+  RandomWeight weight(*findFormat("q5_k"), 33, 512);
+  compileAndCheck(
+      weight,
+      {"sapphirerapids,x86-64-v4+avx512vnni,x86-64-v3,x86-64", "", false},
+      {1, 17});
+  compileAndCheck(weight, {"x86-64-v3+avxvnni,x86-64-v2,x86-64", "", false},
+                  {1, 3});
+}
+
+TEST_F(CpuKernel, ActivationsOfZeroAndOfAnySizeAreRepresented) {
+  RandomWeight weight({4, 32, false}, 16, 96);
+  auto module = lowerLinear(context, weight);
+  auto jit = cpu::Jit::compile(*module);
+  ASSERT_TRUE(jit) << jit.error().message;
+  void *kernel =
+      reinterpret_cast<void *>(*jit->lookup<void()>(weight.symbol()));
+  std::vector<float> x(96, 0.0f), y(16, NAN);
+  callKernel(kernel, weight, x.data(), y.data(), 1);
+  EXPECT_EQ(y, std::vector<float>(16, 0.0f));
+  for (float size : {1e-30f, 1e30f}) {
+    x = randomInput(96);
+    for (float &value : x)
+      value *= size;
+    callKernel(kernel, weight, x.data(), y.data(), 1);
+    std::vector<double> expected = weight.multiplyRounded(x, 1);
+    double largest = 0;
+    for (double value : expected)
+      largest = std::max(largest, std::abs(value));
+    for (int i = 0; i < 16; ++i)
+      EXPECT_NEAR(y[i], expected[i], 1e-5 * largest);
+  }
+  x[40] = NAN;
+  callKernel(kernel, weight, x.data(), y.data(), 1);
+  for (float value : y)
+    EXPECT_TRUE(std::isnan(value));
+}
+
+TEST_F(CpuKernel, ARowOfTheResultDoesNotDependOnTheRowsBesideIt) {
+  for (const char *type : {"q4_k", "q5_1", "q8_0"}) {
+    RandomWeight weight(*findFormat(type), 32, 512);
+    auto module = lowerLinear(context, weight);
+    auto jit = cpu::Jit::compile(*module);
+    ASSERT_TRUE(jit) << jit.error().message;
+    void *kernel =
+        reinterpret_cast<void *>(*jit->lookup<void()>(weight.symbol()));
+    std::vector<float> x = randomInput(7 * 512), many(7 * 32), one(7 * 32);
+    callKernel(kernel, weight, x.data(), many.data(), 7);
+    for (int64_t row = 0; row < 7; ++row)
+      callKernel(kernel, weight, x.data() + row * 512, one.data() + row * 32,
+                 1);
+    EXPECT_EQ(one, many) << type;
   }
 }
 
@@ -98,9 +200,9 @@ TEST_F(CpuKernel, DecodesEveryFiniteScaleWithoutHalfPrecisionInstructions) {
       scales[group * 16 + lane] =
           (group % 31) << 10 | (group / 31) << 15 | lane;
     for (int64_t row = 0; row < 16; ++row)
-      weight.matrix.scales[row * 62 + group] = scales[group * 16 + row];
+      weight.matrix[row].scales[group] = scales[group * 16 + row];
   }
-  auto module = lowerLinear(context, weight, "x86-64-v2");
+  auto module = lowerLinear(context, weight, {"x86-64-v2", "", true});
   auto jit = cpu::Jit::compile(*module);
   ASSERT_TRUE(jit) << jit.error().message;
   auto kernel = jit->lookup<void()>(weight.symbol());
@@ -170,7 +272,7 @@ TEST_F(CpuKernel, WorksFromASharedObject) {
 
 TEST_F(CpuKernel, ForAnotherCpuIsWrittenButNotRun) {
   RandomWeight weight({4, 64, false}, 24, 160);
-  auto module = lowerLinear(context, weight, "sapphirerapids");
+  auto module = lowerLinear(context, weight, {"sapphirerapids", "", false});
   auto ir = cpu::emitLlvmIr(*module);
   ASSERT_TRUE(ir) << ir.error().message;
   EXPECT_NE(ir->find("sapphirerapids"), std::string::npos);

@@ -1,4 +1,5 @@
 #include "qopt/Formats/Interleaved.h"
+#include "qopt/Formats/BlockFields.h"
 
 #include <gtest/gtest.h>
 #include <random>
@@ -11,16 +12,17 @@ using Bytes = std::vector<uint8_t>;
 /// The components of a random matrix of a grouped scheme.
 std::vector<Bytes> randomMatrix(const InterleavedLayout &layout) {
   std::mt19937 random(7);
-  int64_t rowBytes = layout.scheme.packedRowBytes(layout.columns);
+  const int bits = layout.hierarchy.bits;
+  int64_t rowBytes = (layout.columns * bits + 7) / 8;
   Bytes codes(layout.rows * rowBytes);
   for (int64_t row = 0; row < layout.rows; ++row) {
     Bytes line(layout.columns);
     for (uint8_t &code : line)
-      code = random() & layout.scheme.maxCode();
-    packCodes(line, layout.scheme.bits, &codes[row * rowBytes]);
+      code = random() & ((1 << bits) - 1);
+    packCodes(line, bits, &codes[row * rowBytes]);
   }
   std::vector<Bytes> result = {codes, Bytes(2 * layout.rows * layout.groups())};
-  if (!layout.scheme.symmetric)
+  if (layout.hierarchy.minimum != AffineHierarchy::Minimum::None)
     result.push_back(Bytes(layout.rows * layout.groups()));
   for (size_t i = 1; i < result.size(); ++i)
     for (uint8_t &byte : result[i])
@@ -51,7 +53,8 @@ TEST(Interleaved, UnpackingInvertsPackingForEveryWidthGroupAndTail) {
       for (int64_t group : {-1, 1, 20, 32, 64, 128})
         for (int64_t rows : {1, 15, 16, 17, 40})
           for (int64_t columns : {1, 31, 32, 100, 160}) {
-            InterleavedLayout layout{{bits, group, symmetric}, rows, columns};
+            InterleavedLayout layout{GroupedScheme{bits, group, symmetric},
+                                     rows, columns};
             std::vector<Bytes> matrix = randomMatrix(layout), back;
             for (const Bytes &buffer : matrix)
               back.emplace_back(buffer.size(), 0xcc);
@@ -82,7 +85,7 @@ TEST(Interleaved, BitsOfACodeAreCutIntoPlanesThatTileTheChunk) {
 }
 
 TEST(Interleaved, MaskingTheNibblesOfADwordGivesFourConsecutiveColumns) {
-  InterleavedLayout layout{{4, 32, true}, 16, 32};
+  InterleavedLayout layout{GroupedScheme{4, 32, true}, 16, 32};
   std::vector<Bytes> matrix = randomMatrix(layout);
   Bytes codes(32);
   unpackCodes(&matrix[0][3 * 16], 4, codes); // row 3
@@ -96,7 +99,7 @@ TEST(Interleaved, MaskingTheNibblesOfADwordGivesFourConsecutiveColumns) {
 }
 
 TEST(Interleaved, PaddingRowsAreZero) {
-  InterleavedLayout layout{{8, 32, false}, 17, 40};
+  InterleavedLayout layout{GroupedScheme{8, 32, false}, 17, 40};
   std::vector<Bytes> packed = pack(layout, randomMatrix(layout));
   ASSERT_EQ(layout.blocks(), 2);
   const Bytes &zeros = packed[2];
@@ -107,4 +110,36 @@ TEST(Interleaved, PaddingRowsAreZero) {
        byte < int64_t(packed[0].size()); ++byte)
     if (byte / 4 % 16 != 0)
       EXPECT_EQ(packed[0][byte], 0) << byte;
+}
+
+TEST(Interleaved, HoldsEveryGgufTypeInAboutTheBytesOfItsBlocks) {
+  for (const FormatRow &row : formatTable()) {
+    const BlockFields *fields = findBlockFields(row.type);
+    ASSERT_EQ(fields != nullptr, row.quantized) << row.name;
+    if (!fields)
+      continue;
+    for (int64_t rows : {5, 32}) {
+      InterleavedLayout layout{fields->hierarchy, rows, 512, 16, fields};
+      std::mt19937 random(11);
+      Bytes blocks(rows * row.rowBytes(512));
+      for (uint8_t &byte : blocks)
+        byte = row.type == GgufType::TQ1_0 ? (random() % 243 * 256 + 242) / 243
+                                           : random();
+      if (row.type == GgufType::TQ1_0) // four digits: multiples of three
+        for (int64_t i = 0; i < int64_t(blocks.size()); i += row.blockBytes)
+          for (int64_t byte = 48; byte < 52; ++byte)
+            blocks[i + byte] = (random() % 81 * 3 * 256 + 242) / 243;
+      std::vector<Bytes> packed = pack(layout, {blocks});
+      std::vector<Bytes> back = {Bytes(blocks.size(), 0xcc)};
+      deinterleave(layout, read(packed), write(back));
+      EXPECT_EQ(blocks, back[0]) << row.name;
+      int64_t bytes = 0;
+      for (const Bytes &buffer : packed)
+        bytes += buffer.size();
+      if (rows == 32) // TQ1_0 becomes two bits per weight
+        EXPECT_LE(bytes,
+                  blocks.size() * (row.type == GgufType::TQ1_0 ? 1.23 : 1.04))
+            << row.name;
+    }
+  }
 }

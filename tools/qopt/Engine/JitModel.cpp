@@ -40,6 +40,7 @@ JitModel::create(mlir::ModuleOp module, QuantizationContext &services,
   QOPT_ASSIGN(cpu::CpuTarget target, cpu::CpuTarget::resolve(options.cpu));
   cpu::ModelCompilerOptions compilerOptions;
   compilerOptions.profile = options.profile;
+  compilerOptions.exact = options.exact;
   QOPT_ASSIGN(cpu::CompiledModel compiled,
               cpu::compileModel(module, services, target, compilerOptions));
   QOPT_ASSIGN(model->jit, cpu::Jit::compile(*compiled.code, runtimeSymbols()));

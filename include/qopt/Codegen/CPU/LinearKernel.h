@@ -10,9 +10,7 @@
 //
 //     void qopt_linear_<scheme>_n<N>_k<K>(
 //         const float *x,         // [M, K]
-//         const uint8_t *packed,  // the components of the layout
-//         const uint16_t *scales,
-//         const uint8_t *zeros,   // no such parameter if symmetric
+//         components...,          // of the layout, in its order: packed, ...
 //         float *y,               // [M, N]
 //         int64_t M);
 //     void qopt_linear_<scheme>_n<N>_k<K>_blocks(
@@ -20,6 +18,11 @@
 //
 // The second computes the outputs of some blocks of rows, and is what threads
 // share the work by; any cut gives the same bits.
+//
+// Unless the spec says `exact`, rows of x become signed bytes with a scale for
+// each 32 to 256 columns (a group, or a super-block) on the way, and products
+// are summed as integers; a row of y does not depend on the rows beside it.
+// Kernels keep up to 300 KiB on the stack.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_CODEGEN_CPU_LINEARKERNEL_H
@@ -37,6 +40,7 @@ namespace qopt::cpu {
 struct LinearKernelSpec {
   std::string schemeName;   // as in symbols: "int4_g128"
   InterleavedLayout layout; // of 16 rows
+  bool exact = false;       // x stays in f32
 
   std::string symbol() const;
   std::string blocksSymbol() const { return symbol() + "_blocks"; }
@@ -51,9 +55,11 @@ llvm::SmallVector<mlir::Type> kernelBufferTypes(mlir::MLIRContext *context,
                                                 const LinearKernelSpec &spec);
 
 /// Emits both functions at the insertion point, in the func, scf, vector,
-/// memref and arith dialects. The spec must be supported.
+/// memref and arith dialects. The spec must be supported. `suffix` is appended
+/// to their names.
 void emitLinearKernel(mlir::OpBuilder &builder, mlir::Location location,
-                      const LinearKernelSpec &spec, const CpuTarget &target);
+                      const LinearKernelSpec &spec, const CpuTarget &target,
+                      llvm::StringRef suffix = "");
 
 } // namespace qopt::cpu
 

@@ -27,6 +27,8 @@ namespace qopt::cpu {
 struct ModelCompilerOptions {
   /// Also emits `qopt_model_profile`, which measures the time of each step.
   bool profile = false;
+  /// Activations of linears stay in f32 instead of becoming bytes.
+  bool exact = false;
   /// Entered into the description; both may be empty.
   std::string archive, tokenizer;
 };

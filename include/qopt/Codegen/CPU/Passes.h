@@ -26,17 +26,23 @@ struct LowerToLLVMCPUOptions
   Option<std::string> cpu{
       *this, "cpu",
       llvm::cl::desc(
-          "The CPU to make kernels for, as LLVM names it, or 'host'"),
+          "The CPU to make kernels for, as LLVM names it, or 'host'; several, "
+          "the best first, make kernels that choose: 'znver4,x86-64-v3'"),
       llvm::cl::init("host")};
   Option<std::string> features{
       *this, "features",
       llvm::cl::desc("CPU features to add or take away: '+avx2,-fma'"),
       llvm::cl::init("")};
+  Option<std::string> triple{
+      *this, "triple",
+      llvm::cl::desc(
+          "The LLVM target triple; by default the one of this machine"),
+      llvm::cl::init("")};
   Option<bool> exact{
       *this, "exact",
       llvm::cl::desc(
-          "Keep activations in f32, as every kernel of this backend does"),
-      llvm::cl::init(true)};
+          "Keep activations in f32 instead of rounding them to bytes"),
+      llvm::cl::init(false)};
 };
 
 /// `lower-to-llvm-cpu`: linears become calls of kernels, and the module of

@@ -19,13 +19,16 @@ def ConvertLinearToCPU : Pass<"convert-linear-to-cpu", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"cpu", "cpu", "std::string", [{"host"}],
-           "The CPU to make kernels for, as LLVM names it, or 'host'">,
+           "The CPU to make kernels for, as LLVM names it, or 'host'; several, "
+           "the best first, make kernels that choose: 'znver4,x86-64-v3'">,
     Option<"features", "features", "std::string", [{""}],
            "CPU features to add or take away: '+avx2,-fma'">,
-    Option<"exact", "exact", "bool", "true",
-           "Keep activations in f32, as every kernel of this backend does">];
+    Option<"triple", "triple", "std::string", [{""}],
+           "The LLVM target triple; by default the one of this machine">,
+    Option<"exact", "exact", "bool", "false",
+           "Keep activations in f32 instead of rounding them to bytes">];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::amx::AMXDialect", "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
     "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",

@@ -45,6 +45,8 @@ public:
   /// Whether the CPU executes a feature: "avx512f", "fma", "f16c".
   bool has(llvm::StringRef feature) const;
   bool isX86() const;
+  bool isAArch64() const;
+  bool isLinux() const;
 
   /// The first feature of this target that the machine which runs this lacks;
   /// empty if it can run everything.

@@ -72,9 +72,10 @@ def QOpt_InterleavedAttr : QOpt_Attr<"Interleaved", "interleaved",
     [DeclareAttrInterfaceMethods<QOpt_LayoutInterface>]> {
   let summary = "blocks of rows, one row per dword lane, for SIMD kernels";
   let description = [{
-    Holds grouped schemes. `rows` rows form a block; a vector of as many dwords
-    holds codes of all of them, row r in lane r, and scales and zero points
-    follow the same order (qopt/Formats/Interleaved.h has the bits).
+    Holds grouped schemes and every quantized GGUF type. `rows` rows form a
+    block; a vector of as many dwords holds codes of all of them, row r in lane
+    r, and scales, zero points and minima follow the same order
+    (qopt/Formats/Interleaved.h has the bits).
 
     Example: `!qopt.packed<256x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.interleaved<rows = 16>>`
   }];

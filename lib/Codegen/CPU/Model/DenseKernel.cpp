@@ -9,9 +9,9 @@
 // output. "Blocks" are 16 rows, as for packed weights.
 //
 //===----------------------------------------------------------------------===//
+#include "../Decode.h"
 #include "KernelEmitter.h"
 #include "ModelKernels.h"
-#include "qopt/Codegen/CPU/Decode.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"

@@ -13,6 +13,7 @@
 #include "qopt/IO/Json.h"
 #include "qopt_rt_abi.h"
 
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -62,7 +63,7 @@ private:
 
 OwningOpRef<ModuleOp> Compiler::beginModule() {
   MLIRContext *context = source.getContext();
-  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+  context->loadDialect<amx::AMXDialect, arith::ArithDialect, func::FuncDialect,
                        LLVM::LLVMDialect, memref::MemRefDialect,
                        scf::SCFDialect, vector::VectorDialect>();
   OwningOpRef<ModuleOp> module(
@@ -74,14 +75,15 @@ OwningOpRef<ModuleOp> Compiler::beginModule() {
 
 Status Compiler::planLinear(PlannedStep &planned, LinearOp linear,
                             ModelKernels &kernels) {
-  auto hasKernel = [](PackedType type) {
-    return kernelSpecOf(type).has_value();
+  auto hasKernel = [&](PackedType type) {
+    return kernelSpecOf(type, options.exact).has_value();
   };
   QOPT_ASSIGN(WeightUse use,
               weights.useInLinear(planned.step->weights[0], hasKernel));
   auto type = cast<ShapedType>(linear.getWeight().getType());
   if (use.form == WeightUse::Form::Packed) {
-    planned.linear = kernels.linear(linear.getLoc(), *kernelSpecOf(use.packed));
+    planned.linear = kernels.linear(linear.getLoc(),
+                                    *kernelSpecOf(use.packed, options.exact));
   } else {
     if (use.form == WeightUse::Form::F32)
       ++decoded[weightScheme(type).mnemonicName()];

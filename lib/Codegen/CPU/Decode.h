@@ -13,26 +13,21 @@
 // instruction on AVX-512), one subtraction, and one multiply-add per column.
 //
 //===----------------------------------------------------------------------===//
-#ifndef QOPT_CODEGEN_CPU_DECODE_H
-#define QOPT_CODEGEN_CPU_DECODE_H
+#ifndef QOPT_LIB_CODEGEN_CPU_DECODE_H
+#define QOPT_LIB_CODEGEN_CPU_DECODE_H
 
-#include "qopt/Codegen/CPU/Target.h"
-#include "qopt/Formats/Interleaved.h"
-
-#include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/SmallVector.h"
-#include <functional>
+#include "CodeFields.h"
 
 namespace qopt::cpu {
 
 /// Which partial sum each column of a chunk belongs to, and its factor.
 struct DecodePlan {
   /// `chains`: how many independent partial sums the kernel wants, 1, 2 or 4.
-  DecodePlan(int bits, int chains);
+  DecodePlan(const AffineHierarchy &hierarchy, int chains);
 
   int chains;
   std::vector<BitPlane> planes;
+  bool nonlinear; // codes stand for values, which a lookup gives plus 128
 
   int chain(int column) const;
   /// r: products of this chain are too large by 2^r.
@@ -41,41 +36,43 @@ struct DecodePlan {
   int place(int column) const { return exponent(chain(column)); }
 };
 
-/// Decodes the columns of one chunk, whose dwords are loaded on demand.
+/// Decodes the columns of one chunk.
 class ChunkDecoder {
 public:
-  /// `offsets[chain]` is the vector 2^23 + z 2^r that the chain subtracts.
-  ChunkDecoder(mlir::ImplicitLocOpBuilder &builder, const DecodePlan &plan,
-               std::function<mlir::Value(int dword)> load,
-               llvm::ArrayRef<mlir::Value> offsets)
-      : builder(builder), plan(plan), load(std::move(load)), offsets(offsets) {}
+  using Value = mlir::Value;
 
-  /// (q - z) 2^r of one column for all rows of the block.
-  mlir::Value column(int column);
+  /// `offsets[chain]` is the vector 2^23 + z 2^r that the chain subtracts.
+  ChunkDecoder(VectorBuilder &v, const DecodePlan &plan, ChunkCodes &codes,
+               llvm::ArrayRef<Value> offsets)
+      : v(v), plan(plan), codes(codes), offsets(offsets) {}
+
+  /// (v(q) - z) 2^r of one column for all rows of the block.
+  Value column(int column);
 
 private:
   /// Dword `dword` of the chunk shifted right by `shift`.
-  mlir::Value dword(int dword, int shift);
+  Value dword(int dword, int shift);
+  /// The bits of a column at its place.
+  Value bitsOf(int column);
 
-  mlir::ImplicitLocOpBuilder &builder;
+  VectorBuilder &v;
   const DecodePlan &plan;
-  std::function<mlir::Value(int)> load;
-  llvm::ArrayRef<mlir::Value> offsets;
-  llvm::DenseMap<std::pair<int, int>, mlir::Value> dwords;
+  ChunkCodes &codes;
+  llvm::ArrayRef<Value> offsets;
+  llvm::DenseMap<std::pair<int, int>, Value> dwords;
 };
 
-/// The vectors that chains subtract: from `zeros` (i8 codes), or, if null, from
-/// the zero point of a symmetric scheme.
-llvm::SmallVector<mlir::Value> emitOffsets(mlir::ImplicitLocOpBuilder &builder,
-                                           const DecodePlan &plan,
-                                           const InterleavedLayout &layout,
-                                           mlir::Value zeros);
+/// The vectors that chains subtract: from `zeros` (codes as i32), or, if null,
+/// from the constant zero of the hierarchy.
+VectorBuilder::Values emitOffsets(VectorBuilder &v, const DecodePlan &plan,
+                                  const AffineHierarchy &hierarchy,
+                                  mlir::Value zeros);
 
-/// A vector of f16 as f32; by integer arithmetic where the CPU has no
-/// instruction, because LLVM would call a library function per element.
+/// A vector of f16, of any length, as f32; by integer arithmetic where the CPU
+/// has no instruction, because LLVM would call a library function per element.
 mlir::Value emitHalfToFloat(mlir::ImplicitLocOpBuilder &builder,
                             const CpuTarget &target, mlir::Value halves);
 
 } // namespace qopt::cpu
 
-#endif // QOPT_CODEGEN_CPU_DECODE_H
+#endif // QOPT_LIB_CODEGEN_CPU_DECODE_H

@@ -1,0 +1,69 @@
+//===- GroupParameters.cpp - emission: scales and minima ------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "GroupParameters.h"
+#include "Decode.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::cpu;
+using Minimum = AffineHierarchy::Minimum;
+using Scale = AffineHierarchy::Scale;
+
+Value GroupParameters::half(StringRef suffix, Value block, Value index) {
+  return emitHalfToFloat(v.b, v.target, load(suffix, block, index));
+}
+
+/// 2^(e - 128) for bytes e, also where that is subnormal.
+static Value exponentToFloat(VectorBuilder &v, Value bytes) {
+  Value e = v.zeroExtend(bytes);
+  Value normal = v.shift(arith::SubIOp::create(v.b, e, v.splat(1)), -23);
+  Value subnormal = arith::ShLIOp::create(v.b, v.splat(0x00200000), e);
+  Value isSubnormal =
+      arith::CmpIOp::create(v.b, arith::CmpIPredicate::ult, e, v.splat(2));
+  // A shift by more than the width is no number: the select hides it.
+  Value bits = arith::SelectOp::create(v.b, isSubnormal, subnormal, normal);
+  return arith::BitcastOp::create(v.b, v.floats, bits);
+}
+
+Value GroupParameters::scale(Value block, Value group) {
+  if (h.scale == Scale::Half)
+    return half("scales", block, group);
+  Value stored = load("scales", block, group);
+  if (h.scale == Scale::Exponent)
+    return exponentToFloat(v, stored);
+  if (h.nibbleLevels)
+    return v.toFloat(v.andBits(v.zeroExtend(stored), v.splat(15)));
+  return v.toFloat(v.signExtend(stored));
+}
+
+Value GroupParameters::minimum(Value block, Value group) {
+  switch (h.minimum) {
+  case Minimum::None:
+    return nullptr;
+  case Minimum::ZeroPoint:
+    return v.zeroExtend(load("zeros", block, group));
+  case Minimum::Half:
+    return half("minima", block, group);
+  case Minimum::Level:
+    if (h.nibbleLevels)
+      return v.shift(v.zeroExtend(load("scales", block, group)), 4);
+    return v.zeroExtend(load("minima", block, group));
+  }
+  llvm_unreachable("a minimum");
+}
+
+void GroupParameters::storeOutput(Value row, Value block, Value total) {
+  Value first = v.times(block, lanes);
+  SmallVector<Value> place = {row, first};
+  if (layout.rows % lanes == 0) {
+    vector::StoreOp::create(v.b, total, arguments.output, place);
+    return;
+  }
+  Value mask = vector::CreateMaskOp::create(
+      v.b, VectorType::get({lanes}, v.b.getI1Type()),
+      ValueRange{v.sub(v.index(layout.rows), first)});
+  vector::MaskedStoreOp::create(v.b, arguments.output, place, mask, total);
+}
