@@ -1,8 +1,8 @@
 // What the pass driver offers beside mlir-opt's flags, and of them.
 
 // Remarks can be left out.
-// RUN: qopt %s --pack-weights --split-input-file 2>&1 | FileCheck %s --check-prefix=REMARK
-// RUN: qopt %s --pack-weights --no-remarks 2>&1 | FileCheck %s --check-prefix=QUIET
+// RUN: qopt %s --pack-weights="target=nvptx" --split-input-file 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: qopt %s --pack-weights="target=nvptx" --no-remarks 2>&1 | FileCheck %s --check-prefix=QUIET
 // REMARK: remark: not packed
 // QUIET-NOT: remark
 // QUIET: @blocks
