@@ -117,6 +117,9 @@ for _ in range(3):
         ):
             break
         kills += 1
+        # Killed behind the last rename: there is nothing left to go on with.
+        if os.path.exists(output):
+            break
         flags = ["--resume"]
     else:
         go_on()
