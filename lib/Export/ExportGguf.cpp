@@ -1,21 +1,17 @@
-//===- ExportGguf.cpp - a module as a GGUF file
-//------------------------------===//
+//===- ExportGguf.cpp - a module as a GGUF file ---------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Export/ExportGguf.h"
-#include "GgufOutput.h"
-#include "GgufTensors.h"
+#include "GgufStream.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/Formats/Mix.h"
 #include "qopt/IO/Tokenizer.h"
-#include "qopt/Support/Stopwatch.h"
 
 #include <filesystem>
-#include <iomanip>
 #include <map>
 
 using namespace mlir;
@@ -50,20 +46,13 @@ static Status writeTokenizer(ModuleOp module, SourceFiles &files,
                             metadata);
 }
 
-static int64_t weightCount(const GgufWeight &weight) {
-  int64_t count = 1;
-  for (int64_t extent : weight.declaration.dims)
-    count *= extent;
-  return count;
-}
-
 /// The type that holds most weights, where any quantized type comes before
 /// floats; null without matrices.
 static const FormatRow *mainType(const std::vector<GgufWeight> &weights) {
   std::map<GgufType, int64_t> counts;
   for (const GgufWeight &weight : weights)
     if (weight.declaration.dims.size() >= 2)
-      counts[weight.declaration.type] += weightCount(weight);
+      counts[weight.declaration.type] += weight.count();
   const FormatRow *most = nullptr;
   for (auto [type, count] : counts) {
     const FormatRow *format = findFormat(type);
@@ -105,95 +94,6 @@ static void writeImportance(const ImportanceMatrix &importance,
   metadata.setU32("quantize.imatrix.entries_count",
                   uint32_t(importance.entries().size()));
   metadata.setU32("quantize.imatrix.chunks_count", importance.chunks);
-}
-
-namespace {
-/// Where the time of an export goes.
-struct ExportTimes {
-  Stopwatch encoding, writing, flushing;
-  int64_t bytesOut = 0, weights = 0;
-
-  /// `x s encoding (y GB/s of f32), …`
-  std::string text() const {
-    auto phase = [](const char *name, const Stopwatch &watch, int64_t bytes,
-                    const char *of) {
-      return str(std::fixed, std::setprecision(1), watch.seconds(), " s ", name,
-                 " (", std::setprecision(2),
-                 bytes * 1e-9 / std::max(watch.seconds(), 1e-9), " GB/s", of,
-                 ")");
-    };
-    return phase("encoding", encoding, weights * sizeof(float), " of f32") +
-           ", " + phase("writing", writing, bytesOut, "") + ", " +
-           phase("flushing", flushing, bytesOut, "");
-  }
-};
-} // namespace
-
-/// Starts to read what will be needed next, while something is encoded.
-static void prefetch(ml_program::GlobalOp global, SourceFiles &files) {
-  if (auto source = WeightSource::open(global, files))
-    source->prefetch();
-}
-
-/// Says what became of codes that were found for another file or grid.
-static void noteGroupedCodes(const std::vector<GgufWeight> &weights,
-                             float largestError, Progress &progress) {
-  std::map<GgufType, int64_t> counts;
-  for (const GgufWeight &weight : weights)
-    for (ml_program::GlobalOp global : weight.globals)
-      if (isa_and_nonnull<GroupedAttr>(weightScheme(global.getType())))
-        ++counts[weight.declaration.type];
-  for (auto [type, count] : counts)
-    progress.note(str(count, " weights keep their codes, as ",
-                      findFormat(type)->ggmlName,
-                      type == GgufType::Q4_1 ? "" : ", and their scales"));
-  if (largestError > 0)
-    progress.note(str("minima of Q4_1 blocks are rounded to f16, by at most ",
-                      largestError));
-}
-
-static Status writeTensors(const std::vector<GgufWeight> &weights,
-                           const ImportanceMatrix *importance,
-                           QuantizationContext &services, GgufOutput &output,
-                           ExportTimes &times) {
-  constexpr int64_t megabyte = 1000000;
-  std::vector<ml_program::GlobalOp> order;
-  for (const GgufWeight &weight : weights) {
-    times.weights += weightCount(weight);
-    order.insert(order.end(), weight.globals.begin(), weight.globals.end());
-  }
-  float largestError = 0;
-  int64_t done = 0; // weights
-  size_t next = 0;  // in `order`
-  services.progress().begin("writing millions of weights",
-                            (times.weights + megabyte - 1) / megabyte);
-  for (auto [index, weight] : llvm::enumerate(weights)) {
-    uint64_t offset = 0;
-    for (size_t part = 0; part < weight.globals.size(); ++part) {
-      if (interrupted())
-        return makeError(ErrorKind::Interrupted,
-                         "stopped; nothing was written");
-      if (next == 0)
-        prefetch(order[0], services.files());
-      if (++next < order.size())
-        prefetch(order[next], services.files());
-      QOPT_ASSIGN(GgufBytes tensor, times.encoding.measure([&] {
-        return tensorBytes(weight, part, importance, services.files(),
-                           services.compute().pool);
-      }));
-      QOPT_CHECK(times.writing.measure(
-          [&] { return output.write(index, offset, tensor.bytes); }));
-      largestError = std::max(largestError, tensor.largestError);
-      offset += tensor.bytes.size();
-      int64_t before = done / megabyte;
-      done += weightCount(weight) / int64_t(weight.globals.size());
-      services.progress().advance(done / megabyte - before);
-    }
-    times.bytesOut += offset;
-  }
-  services.progress().end();
-  noteGroupedCodes(weights, largestError, services.progress());
-  return {};
 }
 
 /// Everything that the file holds.
@@ -250,15 +150,14 @@ Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
   QOPT_ASSIGN(GgufOutput output,
               GgufOutput::create(path, metadata, declare(weights, ropeNumbers),
                                  options.parts, options.overwrite));
-  ExportTimes times;
-  QOPT_CHECK(
-      writeTensors(weights, options.importance, services, output, times));
+  QOPT_ASSIGN(GgufStreamTimes times,
+              writeWeights(weights, options.importance, services, output));
   for (auto [index, numbers] : llvm::enumerate(ropeNumbers))
     QOPT_CHECK(
         output.write(weights.size() + index, 0,
                      {reinterpret_cast<const uint8_t *>(numbers.values.data()),
                       numbers.values.size() * sizeof(float)}));
-  QOPT_CHECK(times.flushing.measure([&] { return output.finish(); }));
+  QOPT_CHECK(output.finish());
   services.progress().note(times.text());
   return {};
 }

@@ -205,64 +205,97 @@ static std::vector<uint8_t> reorderHeads(const std::vector<uint8_t> &rows,
   return result;
 }
 
-static Result<GgufBytes> naturalBytes(const WeightSource &source,
-                                      const GgufWeight &weight, size_t index,
-                                      const ImportanceMatrix *importance,
-                                      ThreadPool &pool) {
-  const GgufType target = weight.declaration.type;
-  const float offset = weight.offset;
-  ShapedType type = source.type();
-  SchemeAttrInterface scheme = weightScheme(type);
-  bool stored = isa_and_nonnull<GgufAttr>(scheme) ||
-                (!scheme && !source.isView() && offset == 0 &&
-                 floatTypeOf(type.getElementType()) == target);
-  if (stored) {
-    ByteSpan bytes = source.schemeComponents().front();
-    return GgufBytes{{bytes.begin(), bytes.end()}};
-  }
-  if (scheme) {
-    QOPT_ASSIGN(GroupedMatrix matrix, readGrouped(source));
-    QOPT_ASSIGN(GroupedBlocks packed, packGroupedBlocks(matrix));
-    return GgufBytes{std::move(packed.blocks), packed.largestError};
-  }
-  std::vector<float> columnWeights;
-  if (importance) {
-    QOPT_ASSIGN(columnWeights,
-                matrixWeights(*importance,
-                              {weight.declaration.name, int64_t(index),
-                               int64_t(weight.globals.size())},
-                              source.columns()));
-  }
-  QOPT_ASSIGN(std::vector<uint8_t> bytes,
-              encodeBlocks(
-                  *findFormat(target), source.rows(), source.columns(),
-                  [&](int64_t first, MutableMatrix rows) -> Status {
-                    QOPT_CHECK(source.readRows(first, rows));
-                    if (offset != 0)
-                      for (int64_t row = 0; row < rows.rows; ++row)
-                        for (int64_t i = 0; i < rows.columns; ++i)
-                          rows(row, i) += offset;
-                    return {};
-                  },
-                  pool, columnWeights));
-  return GgufBytes{std::move(bytes)};
-}
-
-Result<GgufBytes> qopt::detail::tensorBytes(const GgufWeight &weight,
-                                            size_t index,
-                                            const ImportanceMatrix *importance,
-                                            SourceFiles &files,
-                                            ThreadPool &pool) {
+Result<GgufPart> GgufPart::open(const GgufWeight &weight, size_t index,
+                                const ImportanceMatrix *importance,
+                                SourceFiles &files) {
   ml_program::GlobalOp global = weight.globals[index];
   auto source = WeightSource::open(global, files);
   if (!source)
     return at(global, source.error());
-  auto result = naturalBytes(*source, weight, index, importance, pool);
+  GgufPart part(weight, global, std::move(*source));
+  if (importance && !part.keepsBytes()) {
+    TensorPlace place{weight.declaration.name, int64_t(index),
+                      int64_t(weight.globals.size())};
+    auto weights = matrixWeights(*importance, place, part.columns());
+    if (!weights)
+      return at(global, weights.error());
+    part.importance = std::move(*weights);
+  }
+  return part;
+}
+
+/// Whether the file holds the bytes of the module.
+bool GgufPart::keepsBytes() const {
+  ShapedType type = source.type();
+  SchemeAttrInterface scheme = weightScheme(type);
+  return isa_and_nonnull<GgufAttr>(scheme) ||
+         (!scheme && !source.isView() && weight->offset == 0 &&
+          floatTypeOf(type.getElementType()) == weight->declaration.type);
+}
+
+/// Whether all rows must be made at once: those of a view may lie anywhere, and
+/// groups are unpacked as a matrix.
+bool GgufPart::isWhole() const {
+  return rows() == 1 || source.isView() ||
+         isa_and_nonnull<GroupedAttr>(weightScheme(source.type()));
+}
+
+int64_t GgufPart::rowsAtOnce(int64_t weights) const {
+  if (isWhole())
+    return rows();
+  // Reordering stays inside of a head, and encoding takes 32 rows at a time.
+  int64_t unit = std::max<int64_t>(32, weight->headDim);
+  return std::max<int64_t>(1, weights / columns() / unit) * unit;
+}
+
+int64_t GgufPart::inputBytes(int64_t count) const {
+  int64_t bytes = 0;
+  for (ByteSpan component : source.components())
+    bytes += int64_t(component.size());
+  return source.isInline() ? 0 : bytes / rows() * count;
+}
+
+Status GgufPart::load(int64_t first, int64_t count) const {
+  auto loaded = source.load(first, count);
+  return loaded ? loaded : at(global, loaded.error());
+}
+
+Result<GgufBytes> GgufPart::natural(int64_t first, int64_t count,
+                                    ThreadPool &pool) const {
+  if (keepsBytes()) {
+    ByteSpan all = source.schemeComponents().front();
+    size_t rowBytes = all.size() / rows();
+    ByteSpan bytes = all.subspan(first * rowBytes, count * rowBytes);
+    return GgufBytes{{bytes.begin(), bytes.end()}};
+  }
+  if (weightScheme(source.type())) {
+    QOPT_ASSIGN(GroupedMatrix matrix, readGrouped(source));
+    QOPT_ASSIGN(GroupedBlocks packed, packGroupedBlocks(matrix));
+    return GgufBytes{std::move(packed.blocks), packed.largestError};
+  }
+  const float offset = weight->offset;
+  QOPT_ASSIGN(std::vector<uint8_t> bytes,
+              encodeBlocks(
+                  *findFormat(weight->declaration.type), count, columns(),
+                  [&](int64_t row, MutableMatrix target) -> Status {
+                    QOPT_CHECK(source.readRows(row, target));
+                    if (offset != 0)
+                      for (int64_t r = 0; r < target.rows; ++r)
+                        for (int64_t i = 0; i < target.columns; ++i)
+                          target(r, i) += offset;
+                    return {};
+                  },
+                  pool, importance, first));
+  return GgufBytes{std::move(bytes)};
+}
+
+Result<GgufBytes> GgufPart::bytes(int64_t first, int64_t count,
+                                  ThreadPool &pool) const {
+  auto result = natural(first, count, pool);
   if (!result)
     return at(global, result.error());
-  source->release();
-  if (weight.headDim > 0)
-    result->bytes = reorderHeads(
-        result->bytes, source->type().getShape().front(), weight.headDim);
+  if (weight->headDim > 0) // a bias has one channel per row
+    result->bytes = reorderHeads(result->bytes, rows() == 1 ? columns() : count,
+                                 weight->headDim);
   return result;
 }

@@ -151,6 +151,11 @@ void AtomicFile::beginFlush(uint64_t offset, uint64_t count) const {
     ::sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
 }
 
+void AtomicFile::awaitFlush(uint64_t offset, uint64_t count) const {
+  if (descriptor >= 0)
+    ::sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WAIT_BEFORE);
+}
+
 Status AtomicFile::resize(uint64_t length) {
   if (descriptor < 0)
     return internalError(target, ": resized after it was committed");

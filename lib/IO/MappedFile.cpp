@@ -63,19 +63,31 @@ Result<ByteSpan> MappedFile::slice(uint64_t offset, uint64_t count) const {
   return bytes().subspan(offset, count);
 }
 
-/// The whole pages that `mapped` touches. Advice about them is only advice, so
-/// what the system answers does not matter.
-static void advise(ByteSpan mapped, int advice) {
+/// About the whole pages that `mapped` touches.
+static int advise(ByteSpan mapped, int advice) {
   if (mapped.empty())
-    return;
+    return 0;
   const uintptr_t page = ::sysconf(_SC_PAGESIZE);
   uintptr_t begin = reinterpret_cast<uintptr_t>(mapped.data()) / page * page;
   uintptr_t end = reinterpret_cast<uintptr_t>(mapped.data() + mapped.size());
-  ::madvise(reinterpret_cast<void *>(begin), end - begin, advice);
+  return ::madvise(reinterpret_cast<void *>(begin), end - begin, advice);
 }
 
+// What the system answers to mere advice does not matter.
 void qopt::willRead(ByteSpan mapped) { advise(mapped, MADV_WILLNEED); }
 void qopt::doneReading(ByteSpan mapped) { advise(mapped, MADV_DONTNEED); }
+
+Status qopt::readNow(ByteSpan mapped) {
+#ifdef MADV_POPULATE_READ
+  if (advise(mapped, MADV_POPULATE_READ) == 0)
+    return {};
+  if (errno == EFAULT)
+    return ioError("an input has become shorter while it was being read, or "
+                   "cannot be read");
+#endif
+  willRead(mapped); // before Linux 5.14
+  return {};
+}
 
 Result<std::string> qopt::readTextFile(const std::string &path,
                                        uint64_t limit) {

@@ -48,6 +48,24 @@ Status RegionFile::State::claim(const FileRegion &region, uint64_t begin,
   return {};
 }
 
+/// Starts to bring a range to the disk, and waits for the oldest if too many
+/// bytes are on their way.
+void RegionFile::flush(uint64_t offset, uint64_t count) {
+  constexpr uint64_t limit = 128 << 20;
+  file.beginFlush(offset, count);
+  std::unique_lock lock(state->mutex);
+  state->flushing.emplace_back(offset, count);
+  state->flushingBytes += count;
+  while (state->flushingBytes > limit) {
+    auto [oldest, bytes] = state->flushing.front();
+    state->flushing.pop_front();
+    state->flushingBytes -= bytes;
+    lock.unlock();
+    file.awaitFlush(oldest, bytes);
+    lock.lock();
+  }
+}
+
 Status RegionFile::write(std::string_view name, ByteSpan bytes) {
   auto found = state->byName.find(name);
   if (found != state->byName.end() &&
@@ -74,7 +92,7 @@ Status RegionFile::writePart(std::string_view name, uint64_t offset,
   QOPT_CHECK(
       state->claim(region, region.offset + offset, region.offset + *end));
   QOPT_CHECK(file.writeAt(region.offset + offset, bytes.data(), bytes.size()));
-  file.beginFlush(region.offset + offset, bytes.size());
+  flush(region.offset + offset, bytes.size());
   return {};
 }
 

@@ -15,17 +15,22 @@
 
 namespace qopt {
 
+/// The largest exponent of a row is an integer maximum, which vectorizes,
+/// unlike a loop that may leave early.
+inline bool allFinite(const float *values, int64_t count) {
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < count; ++i)
+    largest =
+        std::max(largest, std::bit_cast<uint32_t>(values[i]) & 0x7f800000);
+  return largest < 0x7f800000;
+}
+
 /// BadInput "<what> [row, column] is <value>" for the first element that is NaN
-/// or infinite. The largest exponent of a row is an integer maximum, which
-/// vectorizes, unlike a loop that may leave early.
+/// or infinite.
 inline Status checkFinite(ConstMatrix matrix, const char *what) {
   for (int64_t row = 0; row < matrix.rows; ++row) {
     const float *values = matrix.row(row);
-    uint32_t largest = 0;
-    for (int64_t column = 0; column < matrix.columns; ++column)
-      largest = std::max(largest,
-                         std::bit_cast<uint32_t>(values[column]) & 0x7f800000);
-    if (largest < 0x7f800000)
+    if (allFinite(values, matrix.columns))
       continue;
     for (int64_t column = 0; column < matrix.columns; ++column)
       if (!std::isfinite(values[column]))

@@ -1,13 +1,15 @@
-//===- GgufEncode.cpp - matrices as GGUF blocks -------------------- -*- C++
-//-*-===//
+//===- GgufEncode.cpp - matrices as GGUF blocks ---------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/GgufEncode.h"
+#include "Finite.h"
+#include "qopt/Support/Progress.h"
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 using namespace qopt;
 
@@ -42,18 +44,26 @@ struct RowImportance {
 };
 } // namespace
 
+/// Rows from `first` on of those that are encoded, where `read` counts from
+/// `firstRow`.
 static Status encodeTask(const FormatRow &format, int64_t first,
-                         MutableMatrix weights, const RowsReader &read,
+                         int64_t firstRow, MutableMatrix weights,
+                         const RowsReader &read,
                          const RowImportance &importance, uint8_t *target) {
-  QOPT_CHECK(read(first, weights));
+  if (interrupted())
+    return makeError(ErrorKind::Interrupted, "stopped");
+  QOPT_CHECK(read(firstRow + first, weights));
   for (int64_t row = 0; row < weights.rows; ++row) {
-    for (int64_t column = 0; column < weights.columns; ++column)
+    for (int64_t column =
+             allFinite(weights.row(row), weights.columns) ? weights.columns : 0;
+         column < weights.columns; ++column)
       if (!std::isfinite(weights(row, column)))
-        return badInput("row ", first + row, ", column ", column, ": ",
-                        weights(row, column),
+        return badInput("row ", firstRow + first + row, ", column ", column,
+                        ": ", weights(row, column),
                         " cannot be quantized; weights must be finite");
     if (format.type == GgufType::F16)
-      QOPT_CHECK(checkF16Range(first + row, weights.row(row), weights.columns));
+      QOPT_CHECK(checkF16Range(firstRow + first + row, weights.row(row),
+                               weights.columns));
   }
   for (int64_t row = 0, count; row < weights.rows; row += count) {
     count = importance.run(first + row, first + weights.rows);
@@ -67,7 +77,7 @@ static Status encodeTask(const FormatRow &format, int64_t first,
 Result<std::vector<uint8_t>>
 qopt::encodeBlocks(const FormatRow &format, int64_t rows, int64_t columns,
                    const RowsReader &read, ThreadPool &pool,
-                   std::span<const float> importance) {
+                   std::span<const float> importance, int64_t firstRow) {
   if (columns % format.blockElements != 0)
     return badInput("rows of ", columns, " weights are not whole blocks of ",
                     format.ggmlName, ", which hold ", format.blockElements);
@@ -84,10 +94,10 @@ qopt::encodeBlocks(const FormatRow &format, int64_t rows, int64_t columns,
   pool.parallelFor(tasks, [&](int64_t task) {
     int64_t first = task * kTaskRows;
     int64_t count = std::min(kTaskRows, rows - first);
-    std::vector<float> weights(count * columns);
+    auto weights = std::make_unique_for_overwrite<float[]>(count * columns);
     outcomes[task] = encodeTask(
-        format, first, MutableMatrix(weights.data(), count, columns), read,
-        importanceOf, blocks.data() + first * format.rowBytes(columns));
+        format, first, firstRow, MutableMatrix(weights.get(), count, columns),
+        read, importanceOf, blocks.data() + first * format.rowBytes(columns));
   });
   for (Status &outcome : outcomes)
     QOPT_CHECK(std::move(outcome));

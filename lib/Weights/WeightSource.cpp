@@ -244,16 +244,30 @@ Result<WeightSource> WeightSource::open(ml_program::GlobalOp global,
   return source;
 }
 
-void WeightSource::prefetch() const {
-  if (!inlined)
-    for (ByteSpan bytes : stored)
-      willRead(bytes);
+/// The bytes of files in which rows lie.
+std::vector<ByteSpan> WeightSource::storedRows(int64_t first,
+                                               int64_t count) const {
+  if (inlined)
+    return {};
+  if (viewed || isa<PackedType>(storedType))
+    return stored;
+  std::vector<ByteSpan> result;
+  for (ByteSpan bytes : stored) {
+    size_t rowBytes = bytes.size() / rows();
+    result.push_back(bytes.subspan(first * rowBytes, count * rowBytes));
+  }
+  return result;
 }
 
-void WeightSource::release() const {
-  if (!inlined)
-    for (ByteSpan bytes : stored)
-      doneReading(bytes);
+Status WeightSource::load(int64_t first, int64_t count) const {
+  for (ByteSpan bytes : storedRows(first, count))
+    QOPT_CHECK(readNow(bytes));
+  return {};
+}
+
+void WeightSource::release(int64_t first, int64_t count) const {
+  for (ByteSpan bytes : storedRows(first, count))
+    doneReading(bytes);
 }
 
 /// Blocks of a GGUF type are decoded where they lie; any other layout is

@@ -1,5 +1,4 @@
-//===- ExportGguf.h - a module as a GGUF file
-//--------------------------------===//
+//===- ExportGguf.h - a module as a GGUF file -------------------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -47,11 +46,11 @@ struct ExportGgufOptions {
 Result<std::vector<WeightRow>> ggufTable(mlir::ModuleOp module,
                                          const ExportGgufOptions &options = {});
 
-/// Writes the model of a module, as import makes it, to `path`: atomically, one
-/// tensor in memory at a time. Errors name the configuration key, the global or
-/// the tokenizer that stands in the way. Stops between tensors when the user
-/// asks (ErrorKind::Interrupted), and leaves no file then. Notes how long
-/// encoding, writing and flushing took.
+/// Writes the model of a module, as import makes it, to `path`: atomically, a
+/// few million weights in memory at a time. Errors name the configuration key,
+/// the global or the tokenizer that stands in the way. Stops within a moment
+/// when the user asks (ErrorKind::Interrupted), and leaves no file then. Notes
+/// how long reading, encoding and writing took.
 Status exportGguf(mlir::ModuleOp module, QuantizationContext &services,
                   const std::string &path,
                   const ExportGgufOptions &options = {});

@@ -39,6 +39,8 @@ public:
   /// Starts to bring a range that has been written to disk, so that commit()
   /// has less to wait for.
   void beginFlush(uint64_t offset, uint64_t count) const;
+  /// Waits until what was begun is done.
+  void awaitFlush(uint64_t offset, uint64_t count) const;
   /// Sets the length and asks the file system for the space now, so that a full
   /// disk is reported before hours of work.
   Status resize(uint64_t length);

@@ -47,6 +47,10 @@ private:
 /// Tells the system that bytes of a mapped file are going to be read from first
 /// to last: it starts to fetch them, and returns.
 void willRead(ByteSpan mapped);
+/// Reads them, and returns when they are in memory. IO error if the file has
+/// become shorter or cannot be read; on a system that cannot say that, as
+/// willRead().
+Status readNow(ByteSpan mapped);
 /// Tells the system that they are not needed soon: their pages no longer count
 /// for this process. Reading them again is allowed.
 void doneReading(ByteSpan mapped);

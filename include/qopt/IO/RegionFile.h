@@ -8,6 +8,7 @@
 
 #include "qopt/IO/AtomicFile.h"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,7 +28,8 @@ struct FileRegion {
 /// are known before the first one is written. Regions may be written in any
 /// order, in parts, from several threads; bytes between regions are zeros. Each
 /// byte of each region is written exactly once, or finish() fails and no file
-/// appears.
+/// appears. Writing goes at the speed of the disk: only some MB wait in memory
+/// for it, so that finish(), or giving up, need not wait long.
 class RegionFile {
 public:
   /// `length` is that of the whole file. Regions must be disjoint and inside.
@@ -53,8 +55,12 @@ private:
     std::mutex mutex;
     /// Written bytes, as maximal intervals begin → end of file offsets.
     std::map<uint64_t, uint64_t> written;
+    /// Ranges on their way to the disk, the oldest first.
+    std::deque<std::pair<uint64_t, uint64_t>> flushing;
+    uint64_t flushingBytes = 0;
     Status claim(const FileRegion &region, uint64_t begin, uint64_t end);
   };
+  void flush(uint64_t offset, uint64_t count);
   RegionFile(AtomicFile file, std::unique_ptr<State> state)
       : file(std::move(file)), state(std::move(state)) {}
   AtomicFile file;

@@ -25,13 +25,14 @@ using RowsReader = std::function<Status(int64_t first, MutableMatrix target)>;
 /// The blocks of a matrix [rows, columns], row by row. Rows are read and
 /// encoded in parallel, a few at a time. `importance` weights the errors that
 /// encoders minimize: one number ≥ 0 per column, or [matrices, columns] for a
-/// stack of matrices whose rows are the rows in turn; empty for none. BadInput
-/// if the columns are not whole blocks, or naming row, column and value of the
-/// first weight that is NaN or infinite, or in F16 would become it.
+/// stack of matrices whose rows are the rows in turn; empty for none. `read`
+/// and errors count rows from `firstRow`. BadInput if the columns are not whole
+/// blocks, or naming row, column and value of the first weight that is NaN or
+/// infinite, or in F16 would become it; Interrupted when the user asks for it.
 Result<std::vector<uint8_t>>
 encodeBlocks(const FormatRow &format, int64_t rows, int64_t columns,
              const RowsReader &read, ThreadPool &pool,
-             std::span<const float> importance = {});
+             std::span<const float> importance = {}, int64_t firstRow = 0);
 
 } // namespace qopt
 

@@ -14,6 +14,10 @@ namespace qopt {
 class Stopwatch {
 public:
   double seconds() const { return total; }
+  Stopwatch &operator+=(const Stopwatch &other) {
+    total += other.total;
+    return *this;
+  }
 
   /// Calls `work`, counts the time that it takes, and returns its result.
   template <typename Work> auto measure(Work &&work) {

@@ -36,10 +36,12 @@ public:
   /// Whether a row costs as much to read as its share of the whole.
   bool readsByRow() const { return !view.isTransposed(); }
 
-  /// For weights that lie in files: starts to read them, and lets go of what
-  /// has been read. Numbers can be read before and after all the same.
-  void prefetch() const;
-  void release() const;
+  /// For weights that lie in files: reads them into memory, and lets go of what
+  /// is no longer needed: those of some rows, or all where rows do not lie one
+  /// behind the other. Numbers can be read before and after all the same.
+  Status load(int64_t first, int64_t count) const;
+  void release(int64_t first, int64_t count) const;
+  void release() const { release(0, rows()); }
 
   /// The stored bytes of each component of the type. Not for views.
   const std::vector<ByteSpan> &components() const { return stored; }
@@ -56,6 +58,7 @@ private:
       : weightType(type), view(std::move(view)) {}
   Status decodeRow(int64_t row, float *target) const;
   void unpackLayout();
+  std::vector<ByteSpan> storedRows(int64_t first, int64_t count) const;
 
   mlir::ShapedType weightType; // of what the module sees
   mlir::ShapedType storedType; // of the base of the views

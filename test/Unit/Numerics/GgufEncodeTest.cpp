@@ -1,11 +1,12 @@
-//===- GgufEncodeTest.cpp - matrices as GGUF blocks
-//--------------------------===//
+//===- GgufEncodeTest.cpp - matrices as GGUF blocks -----------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/GgufEncode.h"
+#include "qopt/Support/Interrupt.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -54,6 +55,42 @@ TEST_F(EncodedMatrix, NamesTheFirstWeightThatIsNotFinite) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::BadInput);
   EXPECT_NE(result.error().message.find("row 33, column 5"), std::string::npos);
+}
+
+TEST_F(EncodedMatrix, CountsRowsOfAPartFromItsFirst) {
+  const FormatRow &format = *findFormat(GgufType::Q4_0);
+  std::vector<uint8_t> expected(2 * format.rowBytes(columns));
+  format.encodeRows(weights.data() + 68 * columns, nullptr, expected.data(), 2,
+                    columns);
+  ThreadPool pool(2);
+  auto read = [&](int64_t first, MutableMatrix target) -> Status {
+    std::memcpy(target.data, weights.data() + first * columns,
+                target.rows * columns * sizeof(float));
+    return {};
+  };
+  EXPECT_EQ(*encodeBlocks(format, 2, columns, read, pool, {}, 68), expected);
+  weights[69 * columns] = std::numeric_limits<float>::infinity();
+  auto result = encodeBlocks(format, 2, columns, read, pool, {}, 68);
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().message.find("row 69, column 0"), std::string::npos);
+}
+
+TEST_F(EncodedMatrix, StopsInTheMiddleWhenItIsAskedTo) {
+  ThreadPool pool(1);
+  int64_t reads = 0;
+  auto result = encodeBlocks(
+      *findFormat(GgufType::Q8_0), rows, columns,
+      [&](int64_t, MutableMatrix target) -> Status {
+        std::fill_n(target.data, target.rows * columns, 0.0f);
+        ++reads;
+        setInterrupted(true);
+        return {};
+      },
+      pool);
+  setInterrupted(false);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::Interrupted);
+  EXPECT_EQ(reads, 1);
 }
 
 TEST_F(EncodedMatrix, RefusesWeightsThatF16CannotHold) {
