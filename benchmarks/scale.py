@@ -12,6 +12,7 @@ memory. The checkpoint and the output are deleted, unless --keep is given.
 import argparse
 import array
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -134,6 +135,14 @@ def write_checkpoint(directory, shape, tokenizer):
     (directory / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
+def forget(directory):
+    """Drops the files of a directory from the system's cache."""
+    for path in directory.iterdir():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 class Memory(threading.Thread):
     """Peaks of a process in bytes: anonymous, and all that is resident."""
 
@@ -166,6 +175,7 @@ def main():
     parser.add_argument("--threads", default="0")
     parser.add_argument("--keep", action="store_true", help="keep the checkpoint")
     parser.add_argument("--reuse", action="store_true", help="use the one that is there")
+    parser.add_argument("--cold", action="store_true", help="read the checkpoint from the disk, not from the cache")
     parser.add_argument("--only-make", action="store_true", help="make the checkpoint, and nothing else")
     options = parser.parse_args()
     directory = pathlib.Path(options.directory)
@@ -178,6 +188,8 @@ def main():
 
     if options.only_make:
         return
+    if options.cold:
+        forget(checkpoint)
     command = [options.qopt, "quantize", str(checkpoint), "-o", str(output), "--format", "gguf",
                "--method", "rtn", "--type", options.type, "--threads", options.threads,
                "--json", "--overwrite"]  # fmt: skip
