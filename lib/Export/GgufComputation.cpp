@@ -74,6 +74,8 @@ void Check::scaling() {
        scaling.highFrequencyFactor != usual.highFrequencyFactor))
     refuse("llama3 rope_scaling has the band ", scaling.lowFrequencyFactor,
            " to ", scaling.highFrequencyFactor, " instead of 1 to 4");
+  if (scaling.kind == RopeScaling::Kind::Llama3 && !family.ggufRopeFrequencies)
+    refuse("rope_scaling is llama3");
   if (scaling.kind == RopeScaling::Kind::LongRope && !family.partialRotary)
     refuse("rope_scaling is longrope");
 }

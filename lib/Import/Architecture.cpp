@@ -13,11 +13,20 @@ using namespace qopt;
 using Bias = Architecture::AttentionBias;
 using Window = Architecture::Window;
 using Renamed = Architecture::Renamed;
+using Default = Architecture::Default;
 using Scope = WeightNames::Scope;
 
 static constexpr Renamed gemmaNames[] = {
     {WeightRole::PostAttentionNorm, "post_attention_layernorm.weight"},
     {WeightRole::FeedForwardNorm, "pre_feedforward_layernorm.weight"},
+};
+/// What the configurations of the text models in multimodal ones leave out.
+static constexpr Default gemma3Defaults[] = {
+    {"num_attention_heads", 8},
+    {"num_key_value_heads", 4},
+    {"vocab_size", 262208},
+    {"sliding_window", 4096},
+    {"max_position_embeddings", 131072},
 };
 static constexpr Renamed mixtralNames[] = {
     {WeightRole::Router, "block_sparse_moe.gate.weight"},
@@ -31,12 +40,14 @@ static constexpr Architecture families[] = {
      .className = "LlamaForCausalLM",
      .attentionBias = Bias::ByConfig,
      .mlpBias = true,
-     .ggufInterleavedRope = true},
+     .ggufInterleavedRope = true,
+     .ggufRopeFrequencies = true},
     {.name = "mistral",
      .className = "MistralForCausalLM",
      .window = Window::Always,
      .ggufName = "llama",
-     .ggufInterleavedRope = true},
+     .ggufInterleavedRope = true,
+     .ggufRopeFrequencies = true},
     {.name = "qwen2",
      .className = "Qwen2ForCausalLM",
      .attentionBias = Bias::QueryKeyValue,
@@ -76,11 +87,13 @@ static constexpr Architecture families[] = {
      .tiedByDefault = true,
      .defaultHeadDim = 256,
      .defaultRopeTheta = 1e6,
+     .defaultNormEps = 1e-6,
      .window = Window::Alternating,
      .windowPeriod = 6,
      .activationKey = "hidden_activation",
      .activation = Architecture::Activation::GeluTanh,
      .renamed = gemmaNames,
+     .defaults = gemma3Defaults,
      .ggufName = "gemma3",
      .ggufWideScaleLayers = 62}, // 27B
     {.name = "phi3",
@@ -96,7 +109,8 @@ static constexpr Architecture families[] = {
      .expertSizeKey = "intermediate_size",
      .renamed = mixtralNames,
      .ggufName = "llama",
-     .ggufInterleavedRope = true},
+     .ggufInterleavedRope = true,
+     .ggufRopeFrequencies = true},
     {.name = "qwen3_moe",
      .className = "Qwen3MoeForCausalLM",
      .attentionBias = Bias::ByConfig,

@@ -8,6 +8,7 @@
 
 #include "qopt/IO/TensorIndex.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -132,6 +133,16 @@ static Result<const Architecture *> readArchitecture(JsonValue root) {
   return architecture;
 }
 
+/// A count that the family may have a default for.
+static Result<int64_t> readCount(JsonValue root, std::string_view key,
+                                 CountRange range, const Architecture &family) {
+  auto found =
+      std::ranges::find(family.defaults, key, &Architecture::Default::key);
+  if (found == family.defaults.end())
+    return readCount(root, key, range);
+  return readCount(root, key, range, found->count);
+}
+
 static Result<llm::Activation> readActivation(JsonValue root,
                                               const Architecture &family) {
   bool gelu = family.activation == Architecture::Activation::GeluTanh;
@@ -184,7 +195,7 @@ static Status readWindow(JsonValue root, ModelConfig &config) {
   if (!root.find("sliding_window") && family.window != Window::Alternating)
     return {};
   QOPT_ASSIGN(config.slidingWindow,
-              readCount(root, "sliding_window", limits::positions));
+              readCount(root, "sliding_window", limits::positions, family));
   if (std::optional<JsonValue> types = root.find("layer_types"))
     return readLayerTypes(*types, config);
   if (family.window == Window::ByConfig) {
@@ -259,17 +270,22 @@ static Status readShape(JsonValue root, const std::string &file,
               readCount(root, "hidden_size", limits::hiddenSize));
   QOPT_ASSIGN(config.layers,
               readCount(root, "num_hidden_layers", limits::layers));
+  const Architecture &family = *config.architecture;
   QOPT_ASSIGN(config.heads,
-              readCount(root, "num_attention_heads", limits::heads));
-  QOPT_ASSIGN(config.kvHeads, readCount(root, "num_key_value_heads",
-                                        limits::heads, config.heads));
+              readCount(root, "num_attention_heads", limits::heads, family));
+  constexpr const char *kvHeads = "num_key_value_heads";
+  config.kvHeads = config.heads;
+  if (root.find(kvHeads) || !family.defaults.empty()) {
+    QOPT_ASSIGN(config.kvHeads,
+                readCount(root, kvHeads, limits::heads, family));
+  }
   QOPT_ASSIGN(config.intermediateSize,
               readCount(root, "intermediate_size", limits::intermediateSize));
   QOPT_ASSIGN(config.vocabularySize,
-              readCount(root, "vocab_size", limits::vocabularySize));
-  QOPT_ASSIGN(config.maxPositions,
-              readCount(root, "max_position_embeddings", limits::positions));
-  int64_t fallback = config.architecture->defaultHeadDim;
+              readCount(root, "vocab_size", limits::vocabularySize, family));
+  QOPT_ASSIGN(config.maxPositions, readCount(root, "max_position_embeddings",
+                                             limits::positions, family));
+  int64_t fallback = family.defaultHeadDim;
   if (fallback == 0 && !root.find("head_dim")) {
     if (config.hiddenSize % config.heads != 0)
       return member(root, "num_attention_heads")
@@ -296,30 +312,49 @@ static Status readBiases(JsonValue root, ModelConfig &config) {
   return {};
 }
 
-Result<ModelConfig> qopt::parseHfConfig(JsonValue root,
+/// What a configuration says of the text model: of a multimodal one, a part.
+static JsonValue textConfig(JsonValue root) {
+  std::optional<JsonValue> text = root.find("text_config");
+  if (!text || !text->isObject())
+    return root;
+  auto type = root.getString("model_type", "");
+  return type && findArchitecture(*type) ? root : *text;
+}
+
+Result<ModelConfig> qopt::parseHfConfig(JsonValue whole,
                                         const std::string &file) {
-  if (!root.isObject())
+  if (!whole.isObject())
     return badInput(file, ": is not a JSON object");
+  JsonValue root = textConfig(whole);
+  // What multimodal models say of their text models at either place.
+  auto either = [&](std::string_view key) {
+    return root.find(key) ? root : whole;
+  };
   ModelConfig config;
   QOPT_ASSIGN(config.architecture, readArchitecture(root));
   QOPT_CHECK(checkNeutral(root, *config.architecture));
+  QOPT_CHECK(checkNeutral(whole, *config.architecture));
   QOPT_CHECK(readShape(root, file, config));
   QOPT_CHECK(readBiases(root, config));
   QOPT_ASSIGN(config.activation, readActivation(root, *config.architecture));
-  QOPT_ASSIGN(config.rmsNormEps, readPositive(root, "rms_norm_eps", 1));
+  double usualEps = config.architecture->defaultNormEps;
+  QOPT_ASSIGN(config.rmsNormEps,
+              usualEps > 0 ? readPositive(root, "rms_norm_eps", 1, usualEps)
+                           : readPositive(root, "rms_norm_eps", 1));
   QOPT_CHECK(readHfRope(root, file, config));
   QOPT_CHECK(readWindow(root, config));
   QOPT_CHECK(readExperts(root, config));
   QOPT_CHECK(readScales(root, config));
-  QOPT_ASSIGN(
-      config.tiedEmbeddings,
-      root.getBool("tie_word_embeddings", config.architecture->tiedByDefault));
+  constexpr const char *tied = "tie_word_embeddings", *first = "bos_token_id",
+                       *last = "eos_token_id";
+  QOPT_ASSIGN(config.tiedEmbeddings,
+              either(tied).getBool(tied, config.architecture->tiedByDefault));
   QOPT_ASSIGN(std::vector<int64_t> bos,
-              readTokens(root, "bos_token_id", config.vocabularySize));
+              readTokens(either(first), first, config.vocabularySize));
   if (!bos.empty())
     config.bosToken = bos.front();
   QOPT_ASSIGN(config.eosTokens,
-              readTokens(root, "eos_token_id", config.vocabularySize));
+              readTokens(either(last), last, config.vocabularySize));
   return config;
 }
 

@@ -5,7 +5,7 @@
 // RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "mistral"@; s@"llama3"@"linear"@' %s > %t.mistral.mlir
 // RUN: qopt export %t.mistral.mlir -o %t.mistral.gguf --type keep
 // RUN: %python %S/print_gguf.py %t.mistral.gguf general.architecture llama.rope.scaling.type llama.rope.scaling.factor rope_freqs.weight general.file_type | FileCheck %s --check-prefix=MISTRAL
-// RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "qwen2"@' %s > %t.qwen2.mlir
+// RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "qwen2"@; s@"llama3"@"linear"@' %s > %t.qwen2.mlir
 // RUN: qopt export %t.qwen2.mlir -o %t.qwen2.gguf
 // RUN: %python %S/print_gguf.py %t.qwen2.gguf general.architecture qwen2.attention.key_length blk.0.attn_k.bias | FileCheck %s --check-prefix=QWEN
 // RUN: sed 's@MODELS@%models@; s@// INTERLEAVED@@' %s > %t.turned.mlir
@@ -57,7 +57,10 @@
 // RUN: sed 's@MODELS@%models@; s@high_freq_factor = 4.0@high_freq_factor = 2.0@' %s > %t.bad.mlir
 // RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=BAND
 // BAND: error: llama3 rope_scaling has the band 1 to 2 instead of 1 to 4, which a GGUF file of the llama architecture cannot say
-// RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "qwen2", sliding_window = 8 : i64@' %s > %t.bad.mlir
+// RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "qwen2"@' %s > %t.bad.mlir
+// RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=SCALING
+// SCALING: error: rope_scaling is llama3, which a GGUF file of the qwen2 architecture cannot say
+// RUN: sed 's@MODELS@%models@; s@arch = "llama"@arch = "qwen2", sliding_window = 8 : i64@; s@"llama3"@"linear"@' %s > %t.bad.mlir
 // RUN: not qopt export %t.bad.mlir -o %t.bad.gguf 2>&1 | FileCheck %s --check-prefix=WINDOW
 // WINDOW: error: layers have windows, which a GGUF file of the qwen2 architecture cannot say
 // RUN: sed 's@MODELS@%models@; s@<silu>@<gelu>@' %s > %t.bad.mlir

@@ -73,6 +73,12 @@ struct Architecture {
     std::string_view huggingFace;
   };
 
+  /// A count that configurations of this family may leave out.
+  struct Default {
+    std::string_view key;
+    int64_t count;
+  };
+
   std::string_view name;      // `model_type`, and `llm.config`'s arch
   std::string_view className; // in `architectures`
   AttentionBias attentionBias = AttentionBias::Never;
@@ -90,6 +96,7 @@ struct Architecture {
   bool toleratesAutoMap = false; // for programs older than the family
   int64_t defaultHeadDim = 0;    // 0: hidden_size / num_attention_heads
   double defaultRopeTheta = 10000;
+  double defaultNormEps = 0; // 0: none
   Window window = Window::Never;
   int64_t windowPeriod = 0;
   std::string_view activationKey = "hidden_act";
@@ -98,10 +105,14 @@ struct Architecture {
   std::string_view expertSizeKey = "";      // rows of their gates
   bool routesByConfig = false; // `norm_topk_prob`; else weights are normalized
   std::span<const Renamed> renamed = {};
+  std::span<const Default> defaults = {};
   std::string_view ggufName = name; // `general.architecture`
   /// Whether GGUF files hold rows of q and k reordered so that rotary pairs are
   /// neighbours.
   bool ggufInterleavedRope = false;
+  /// Whether programs look for `rope_freqs` in a GGUF file, without which they
+  /// cannot be told of llama3 scaling.
+  bool ggufRopeFrequencies = false;
   /// Blocks of the one size of the family whose GGUF files scale scores by the
   /// channels per head of hidden_size, not by those of a head.
   int64_t ggufWideScaleLayers = 0;

@@ -14,7 +14,8 @@ namespace qopt {
 /// Reads config.json and, if there is one, generation_config.json (whose end
 /// tokens win, as they do in transformers). Whatever would change what the
 /// model computes and is not supported is an error that names it: other
-/// architectures, activations, rotary scalings, remote code.
+/// architectures, activations, rotary scalings, remote code. Of a multimodal
+/// model (`text_config`) the text model is described.
 Result<ModelConfig> readHfConfig(const std::string &directory);
 
 /// The same for a parsed config.json.
