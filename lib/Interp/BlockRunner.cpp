@@ -160,13 +160,24 @@ Status BlockRunner::forEachBatch(int64_t maxRows, BatchTask task) {
   return {};
 }
 
-Result<Tensor> BlockRunner::newStates(int64_t rows, int64_t columns) {
+bool BlockRunner::exceedsMemory(int64_t columns) {
+  int64_t rows = 0;
+  for (const std::vector<int32_t> &sample : samples)
+    rows += sample.size();
+  columns += states.columns();
   const int64_t bytes = rows * columns * int64_t(sizeof(float));
-  onDisk = bytes > interpreter->services().options().maxMemory;
+  const bool exceeds = bytes > interpreter->services().options().maxMemory;
+  if (exceeds && !saidOnDisk)
+    interpreter->services().progress().note(
+        str("activations have ", bytes >> 20, " MiB: holding them on disk"));
+  saidOnDisk |= exceeds;
+  return exceeds;
+}
+
+Result<Tensor> BlockRunner::newStates(int64_t rows, int64_t columns) {
+  onDisk = exceedsMemory(columns);
   if (!onDisk)
     return Tensor(rows, columns);
-  interpreter->services().progress().note(
-      str("holding ", bytes >> 20, " MiB of activations on disk"));
   QOPT_ASSIGN(std::shared_ptr<float[]> memory, scratchFloats(rows * columns));
   return Tensor(std::move(memory), rows, columns);
 }
@@ -233,12 +244,22 @@ Status BlockRunner::start(std::vector<std::vector<int32_t>> newSamples) {
       });
 }
 
+Status BlockRunner::keep(int64_t first, llvm::ArrayRef<RuntimeValue> results) {
+  if (structure.calls.empty())
+    return {}; // the block is the model, and has no hidden states
+  if (results.empty())
+    return internalError("a block that is stopped has no output");
+  const Tensor &output = std::get<Tensor>(results.front());
+  QOPT_CHECK(store(states, first, output));
+  letGo(first, output.rows());
+  return {};
+}
+
 Status BlockRunner::run(int64_t index, const RunOptions &options,
                         bool keepOutput) {
   if (index != next || index >= blockCount())
     return internalError("block ", index, " is not the next to run");
   QOPT_ASSIGN(const Program *program, interpreter->prepare(block(index)));
-  bool wholeModel = structure.calls.empty();
   QOPT_CHECK(forEachBatch(
       rowsPerBatch,
       [&](int64_t first, int64_t rows,
@@ -248,13 +269,7 @@ Status BlockRunner::run(int64_t index, const RunOptions &options,
             interpreter->run(program,
                              blockArguments(index, first, rows, entryArguments),
                              options));
-        if (!keepOutput || wholeModel)
-          return {};
-        if (results.empty())
-          return internalError("a block that is stopped has no output");
-        QOPT_CHECK(store(states, first, std::get<Tensor>(results.front())));
-        letGo(first, rows);
-        return {};
+        return keepOutput ? keep(first, results) : Status();
       }));
   next += keepOutput;
   return {};

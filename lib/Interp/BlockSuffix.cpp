@@ -4,28 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Interp/BlockSuffix.h"
-
-#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
-#include "llvm/ADT/SetVector.h"
+#include "LiveValues.h"
 
 using namespace mlir;
 using namespace qopt;
-
-/// Values that ops from `from` on read and ops before it compute. Constants are
-/// not among them: every program loads its own.
-static llvm::SetVector<mlir::Value> liveAcross(Operation *from) {
-  llvm::SetVector<mlir::Value> live;
-  Block &body = *from->getBlock();
-  for (Operation &op : llvm::make_range(from->getIterator(), body.end()))
-    for (mlir::Value operand : op.getOperands()) {
-      Operation *producer = operand.getDefiningOp();
-      if (producer && producer->isBeforeInBlock(from) &&
-          !producer->hasTrait<OpTrait::ConstantLike>() &&
-          !isa<ml_program::GlobalLoadConstOp>(producer))
-        live.insert(operand);
-    }
-  return live;
-}
 
 Result<BlockSuffix> BlockRunner::split(Operation *from) {
   func::FuncOp function = block(next);

@@ -39,26 +39,41 @@ Status HessianAccumulator::add(const ComputeContext &context,
     return internalError("activations have ", activations.columns,
                          " columns, the Hessian ", columns);
   QOPT_CHECK(checkFinite(activations, "activation"));
-  buffer.resize(rowsPerPiece * columns);
-  for (int64_t row = 0; row < activations.rows; ++row) {
-    std::copy_n(activations.row(row), columns,
-                buffer.data() + buffered * columns);
-    if (++buffered == rowsPerPiece)
-      flush(context);
+  for (int64_t row = 0; row < activations.rows;) {
+    const int64_t left = activations.rows - row;
+    if (buffered == 0 && left >= rowsPerPiece) {
+      addPiece(context, activations.block(row, 0, rowsPerPiece, columns));
+      row += rowsPerPiece;
+      continue;
+    }
+    const int64_t taken = std::min(left, rowsPerPiece - buffered);
+    buffer.resize(rowsPerPiece * columns);
+    for (int64_t i = 0; i < taken; ++i)
+      std::copy_n(activations.row(row + i), columns,
+                  buffer.data() + (buffered + i) * columns);
+    row += taken;
+    buffered += taken;
+    if (buffered == rowsPerPiece)
+      addBuffer(context);
   }
   count += activations.rows;
   return {};
 }
 
-void HessianAccumulator::flush(const ComputeContext &context) {
-  ConstMatrix piece(buffer.data(), buffered, columns);
+void HessianAccumulator::addBuffer(const ComputeContext &context) {
+  addPiece(context, {buffer.data(), buffered, columns});
+  buffered = 0;
+}
+
+void HessianAccumulator::addPiece(const ComputeContext &context,
+                                  ConstMatrix piece) {
   if (products)
     syrk(context, piece, {sums.data(), columns, columns});
   const int64_t tasks = (columns + columnsPerTask - 1) / columnsPerTask;
   context.pool.parallelFor(tasks, [&](int64_t task) {
     const int64_t begin = task * columnsPerTask;
     const int64_t end = std::min(columns, begin + columnsPerTask);
-    for (int64_t row = 0; row < buffered; ++row)
+    for (int64_t row = 0; row < piece.rows; ++row)
       for (int64_t k = begin; k < end; ++k) {
         const float magnitude = std::fabs(piece(row, k));
         sumAbsolute[k] += magnitude;
@@ -66,12 +81,11 @@ void HessianAccumulator::flush(const ComputeContext &context) {
         maxAbsolute[k] = std::max(maxAbsolute[k], magnitude);
       }
   });
-  buffered = 0;
 }
 
 HessianStatistics HessianAccumulator::finish(const ComputeContext &context) {
   if (buffered > 0)
-    flush(context);
+    addBuffer(context);
   HessianStatistics result;
   result.columns = columns;
   result.samples = count;

@@ -6,6 +6,7 @@
 #include "OriginalModel.h"
 
 #include "qopt/Interp/BlockSuffix.h"
+#include "qopt/Interp/BlockWalk.h"
 #include "qopt/Numerics/ErrorMetrics.h"
 #include "qopt/Transforms/StatsProvider.h"
 
@@ -103,7 +104,9 @@ public:
       return {};
     if (original)
       QOPT_CHECK(original->finishBlock());
-    QOPT_CHECK(runner.run(runner.position(), {}, /*keepOutput=*/true));
+    QOPT_CHECK(walk ? walk->finish()
+                    : runner.run(runner.position(), {}, /*keepOutput=*/true));
+    walk.reset();
     letGo(block.function);
     return {};
   }
@@ -136,9 +139,9 @@ private:
         cross.try_emplace(group.firstLinear,
                           CrossMoments{CrossAccumulator(group.columns())});
     }
-    RunOptions options;
     ComputeContext compute = interpreter.services().compute();
-    options.observer = [&](LinearOp linear, ConstMatrix input) -> Status {
+    LinearObserver observer = [&](LinearOp linear,
+                                  ConstMatrix input) -> Status {
       auto found = accumulators.find(linear);
       if (found == accumulators.end())
         return {};
@@ -146,12 +149,7 @@ private:
         cross.find(linear)->second.add(compute, *original, linear, input);
       return found->second.add(compute, input);
     };
-    options.stopAfter = LinearOp(groups.back().firstLinear).getOperation();
-    if (runner.position() < runner.blockCount()) {
-      QOPT_CHECK(runner.run(runner.position(), options, /*keepOutput=*/false));
-    } else {
-      QOPT_CHECK(runner.runTail(options));
-    }
+    QOPT_CHECK(observe(groups, observer));
     for (const WeightGroup &group : groups) {
       HessianStatistics &result = collected[group.firstLinear];
       result = accumulators.find(group.firstLinear)->second.finish(compute);
@@ -161,8 +159,27 @@ private:
     return {};
   }
 
+  /// Shows the inputs of the groups to `observer`.
+  Status observe(std::span<const WeightGroup> groups,
+                 const LinearObserver &observer) {
+    LinearOp last = groups.back().firstLinear;
+    const bool inBlock = runner.position() < runner.blockCount();
+    if (!inBlock || !sequential) {
+      RunOptions options{observer, last};
+      return inBlock ? runner.run(runner.position(), options,
+                                  /*keepOutput=*/false)
+                     : runner.runTail(options);
+    }
+    if (!walk)
+      walk.emplace(runner);
+    return walk->advance(last, [&](const Tensor &input) {
+      return observer(last, input.matrix());
+    });
+  }
+
   Interpreter &interpreter;
   BlockRunner runner;
+  std::optional<BlockWalk> walk;           // if it has begun
   std::unique_ptr<OriginalModel> original; // null unless it is asked for
   bool sequential, products;
   /// The functions that load each weight.

@@ -7,6 +7,7 @@
 #ifndef QOPT_LIB_TRANSFORMS_ORIGINALMODEL_H
 #define QOPT_LIB_TRANSFORMS_ORIGINALMODEL_H
 
+#include "qopt/Interp/BlockWalk.h"
 #include "qopt/Numerics/Gptaq.h"
 #include "qopt/Transforms/QuantizationPlan.h"
 
@@ -30,16 +31,24 @@ public:
     inputs.clear();
     for (const WeightGroup &group : groups)
       inputs[group.firstLinear];
-    RunOptions options;
-    options.observer = [&](LinearOp linear, ConstMatrix input) -> Status {
-      if (auto found = inputs.find(linear); found != inputs.end())
-        found->second.push_back(Tensor::copyOf(input));
-      return {};
-    };
-    options.stopAfter = LinearOp(groups.back().firstLinear).getOperation();
-    return runner->position() < runner->blockCount()
-               ? runner->run(runner->position(), options, /*keepOutput=*/false)
-               : runner->runTail(options);
+    if (runner->position() >= runner->blockCount()) {
+      RunOptions options;
+      options.observer = [&](LinearOp linear, ConstMatrix input) -> Status {
+        if (auto found = inputs.find(linear); found != inputs.end())
+          found->second.push_back(Tensor::copyOf(input));
+        return {};
+      };
+      options.stopAfter = LinearOp(groups.back().firstLinear).getOperation();
+      return runner->runTail(options);
+    }
+    if (!walk)
+      walk.emplace(*runner);
+    for (const WeightGroup &group : groups)
+      QOPT_CHECK(walk->advance(group.firstLinear, [&](const Tensor &input) {
+        inputs.find(group.firstLinear)->second.push_back(input);
+        return Status();
+      }));
+    return {};
   }
 
   /// What a linear reads in one batch of samples.
@@ -50,12 +59,17 @@ public:
   WeightStore &weights() { return interpreter.weights(); }
 
   Status finishBlock() {
-    return runner->run(runner->position(), {}, /*keepOutput=*/true);
+    Status finished =
+        walk ? walk->finish()
+             : runner->run(runner->position(), {}, /*keepOutput=*/true);
+    walk.reset();
+    return finished;
   }
 
 private:
   Interpreter interpreter;
   std::optional<BlockRunner> runner;
+  std::optional<BlockWalk> walk; // if it has begun
   llvm::DenseMap<mlir::Operation *, std::vector<Tensor>> inputs;
 };
 

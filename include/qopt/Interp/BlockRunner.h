@@ -90,7 +90,13 @@ private:
   std::vector<RuntimeValue>
   blockArguments(int64_t index, int64_t firstRow, int64_t rows,
                  llvm::ArrayRef<RuntimeValue> entryArguments) const;
+  /// Makes the results of the next block those of samples from row `first` on.
+  Status keep(int64_t first, llvm::ArrayRef<RuntimeValue> results);
+  /// Whether the hidden states and `columns` more numbers for each row are more
+  /// than the services allow; said once.
+  bool exceedsMemory(int64_t columns);
   friend class BlockSuffix;
+  friend class BlockWalk;
 
   static constexpr int64_t rowsPerBatch = 2048;
   Interpreter *interpreter;
@@ -99,6 +105,7 @@ private:
   std::vector<std::vector<int32_t>> samples;
   Tensor states;
   bool onDisk = false; // the states
+  bool saidOnDisk = false;
   int64_t next = 0;
 };
 

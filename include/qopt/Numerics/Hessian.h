@@ -45,7 +45,8 @@ public:
   HessianStatistics finish(const ComputeContext &context);
 
 private:
-  void flush(const ComputeContext &context);
+  void addBuffer(const ComputeContext &context);
+  void addPiece(const ComputeContext &context, ConstMatrix piece);
 
   int64_t columns, count = 0, buffered = 0;
   bool products;

@@ -6,6 +6,7 @@
 #include "TestModule.h"
 
 #include "qopt/Interp/BlockSuffix.h"
+#include "qopt/Interp/BlockWalk.h"
 
 using namespace qopt;
 using namespace qopt::test;
@@ -89,8 +90,8 @@ TEST(BlockRunner, ActivationsBeyondTheLimitLieOnDiskAndAreTheSame) {
     options.maxMemory = maxMemory;
     Interpreter interpreter(*module.module,
                             std::make_shared<QuantizationContext>(options));
-    auto runner = BlockRunner::create(interpreter,
-                                      *BlockStructure::find(*module.module));
+    auto runner =
+        BlockRunner::create(interpreter, *BlockStructure::find(*module.module));
     EXPECT_TRUE(runner->start({{3, 1, 4, 1}, {5, 9}, {2, 6, 5}}));
     EXPECT_TRUE(runner->run(0, {}, true));
     EXPECT_TRUE(runner->run(1, {}, true));
@@ -128,6 +129,73 @@ TEST(BlockRunner, TheRestOfABlockIsTheBlockWithTheWeightsOfTheMoment) {
   EXPECT_NE(changed, before);
   ASSERT_TRUE(runner->run(1, {}, /*keepOutput=*/true));
   EXPECT_EQ(numbers(Tensor::copyOf(runner->hidden())), changed);
+}
+
+/// The inputs of all linears of block 1 and its output, one weight being
+/// replaced where the third linear stands. With a limit, activations are on
+/// disk.
+std::vector<float> walked(TestModule &module, bool walk, int64_t maxMemory) {
+  QuantizationContext::Options options;
+  options.maxMemory = maxMemory;
+  Interpreter interpreter(*module.module,
+                          std::make_shared<QuantizationContext>(options));
+  auto runner =
+      BlockRunner::create(interpreter, *BlockStructure::find(*module.module));
+  EXPECT_TRUE(runner->start({{3, 1, 4, 1}, {5, 9}, {2, 6, 5}}));
+  EXPECT_TRUE(runner->run(0, {}, true));
+  llvm::SmallVector<LinearOp> linears =
+      llvm::to_vector(module.function("block_1").getOps<LinearOp>());
+  std::vector<float> seen;
+  BlockWalk walked(*runner);
+  for (auto [index, linear] : llvm::enumerate(linears)) {
+    if (index == 2)
+      EXPECT_TRUE(interpreter.weights().replace("v1", randomTensor(4, 8, 99)));
+    auto use = [&](ConstMatrix input) -> Status {
+      llvm::append_range(seen, Tensor::copyOf(input).values());
+      return {};
+    };
+    if (walk) {
+      EXPECT_TRUE(walked.advance(
+          linear, [&](const Tensor &input) { return use(input.matrix()); }));
+      continue;
+    }
+    RunOptions run;
+    run.observer = [&](LinearOp op, ConstMatrix input) -> Status {
+      return op == linear ? use(input) : Status();
+    };
+    run.stopAfter = linear;
+    EXPECT_TRUE(runner->run(1, run, /*keepOutput=*/false));
+  }
+  if (walk)
+    EXPECT_TRUE(walked.finish());
+  else
+    EXPECT_TRUE(runner->run(1, {}, /*keepOutput=*/true));
+  EXPECT_EQ(runner->position(), 2);
+  llvm::append_range(seen, Tensor::copyOf(runner->hidden()).values());
+  return seen;
+}
+
+TEST(BlockWalk, SeesWhatRunsFromTheStartSee) {
+  TestModule module(tinyModel());
+  const int64_t states = 9 * 8 * 4;
+  std::vector<float> expected = walked(module, false, states);
+  EXPECT_EQ(walked(module, true, 100 * states), expected);
+  EXPECT_EQ(walked(module, true, 2 * states), expected) << "some on disk";
+  EXPECT_EQ(walked(module, true, 0), expected) << "all on disk";
+}
+
+TEST(BlockWalk, DoesNotGoBack) {
+  TestModule module(tinyModel());
+  auto runner = BlockRunner::create(*module.interpreter,
+                                    *BlockStructure::find(*module.module));
+  ASSERT_TRUE(runner->start({{3, 1, 4}}));
+  auto linears = module.function("block_0").getOps<LinearOp>();
+  BlockWalk walk(*runner);
+  auto ignore = [](const Tensor &) -> Status { return {}; };
+  EXPECT_TRUE(walk.advance(*std::next(linears.begin()), ignore));
+  EXPECT_FALSE(walk.advance(*linears.begin(), ignore));
+  EXPECT_FALSE(walk.advance(
+      *module.function("block_1").getOps<LinearOp>().begin(), ignore));
 }
 
 TEST(BlockStructure, AModuleWithoutEntryIsNoModel) {
