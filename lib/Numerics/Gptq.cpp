@@ -20,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/Gptq.h"
 #include "FirstError.h"
+#include "GptqDescent.h"
 #include "KernelTable.h"
 
 #include <algorithm>
@@ -40,9 +41,12 @@ struct Block {
 struct Plan {
   const GptqFactor &factor;
   const KernelTable &kernels;
-  GridFinder finder;
+  std::function<Result<GroupGrid>(std::span<const float> weights,
+                                  std::span<const float> importance)>
+      finder;
   bool staticGrids;
   std::vector<Block> blocks;
+  std::vector<float> importance; // [K], stored order
 
   int64_t lanes() const { return kernels.f32.tileColumns; }
   int64_t group(int64_t step) const {
@@ -101,8 +105,9 @@ static void packUpper(const ComputeContext &context, Plan &plan) {
 
 /// Chooses the grid of one group of one row and records it.
 static Status setGrid(const Plan &plan, std::span<const float> weights,
-                      int64_t row, int64_t group, GroupedMatrix &target) {
-  Result<GroupGrid> grid = plan.finder(weights);
+                      std::span<const float> importance, int64_t row,
+                      int64_t group, GroupedMatrix &target) {
+  Result<GroupGrid> grid = plan.finder(weights, importance);
   if (!grid)
     return makeError(grid.error().kind, "row ", row, ", group ", group, ": ",
                      grid.error().message);
@@ -116,6 +121,7 @@ static Status setGrid(const Plan &plan, std::span<const float> weights,
 static Status setStaticGrids(const Plan &plan, ConstMatrix weights,
                              const Panel &panel, GroupedMatrix &target) {
   const int64_t length = plan.factor.groupLength;
+  std::span<const float> importance = plan.importance;
   std::vector<float> group(length);
   for (int64_t row = panel.firstRow; row < panel.firstRow + panel.rows; ++row)
     for (int64_t g = 0; g < target.groups(); ++g) {
@@ -123,7 +129,8 @@ static Status setStaticGrids(const Plan &plan, ConstMatrix weights,
       const int64_t count = std::min(length, target.columns - begin);
       for (int64_t k = 0; k < count; ++k)
         group[k] = plan.factor.dead[begin + k] ? 0 : weights(row, begin + k);
-      QOPT_CHECK(setGrid(plan, {group.data(), size_t(count)}, row, g, target));
+      QOPT_CHECK(setGrid(plan, {group.data(), size_t(count)},
+                         importance.subspan(begin, count), row, g, target));
     }
   return {};
 }
@@ -135,11 +142,14 @@ static Status setGroupGrids(const Plan &plan, const Panel &panel, int64_t step,
   const int64_t count =
       std::min(plan.factor.groupLength,
                target.columns - index * plan.factor.groupLength);
-  std::vector<float> group(count);
+  std::vector<float> group(count), importance(count);
+  for (int64_t k = 0; k < count; ++k)
+    importance[k] = plan.importance[plan.factor.permutation[step + k]];
   for (int64_t lane = 0; lane < panel.rows; ++lane) {
     for (int64_t k = 0; k < count; ++k)
       group[k] = panel.weights[(step + k) * lanes + lane];
-    QOPT_CHECK(setGrid(plan, group, panel.firstRow + lane, index, target));
+    QOPT_CHECK(
+        setGrid(plan, group, importance, panel.firstRow + lane, index, target));
   }
   return {};
 }
@@ -248,15 +258,20 @@ Result<GptqResult> qopt::gptqQuantize(const ComputeContext &context,
       scheme.groupLength(weights.columns) != factor.groupLength)
     return internalError("the factor was made for ", factor.columns,
                          " columns in groups of ", factor.groupLength);
-  Plan plan{factor,
-            kernelsFor(context.isa),
-            options.gridFinder,
-            options.staticGroups || factor.order == GptqOrder::Act,
-            {}};
-  if (!plan.finder)
-    plan.finder = [&](std::span<const float> group) {
-      return findGrid(group, scheme, {options.mse});
-    };
+  const bool descends =
+      factor.descent && options.rounds > 0 && !options.gridFinder;
+  Plan plan{factor, kernelsFor(context.isa),
+            {},     options.staticGroups || factor.order == GptqOrder::Act,
+            {},     factor.importance};
+  plan.importance.resize(factor.columns, 1);
+  plan.finder = [&](std::span<const float> group,
+                    std::span<const float> importance) {
+    if (options.gridFinder)
+      return options.gridFinder(group);
+    return descends && !options.mse
+               ? findWeightedGrid(group, importance, scheme)
+               : findGrid(group, scheme, {options.mse});
+  };
   plan.blocks = cutBlocks(plan, options.block);
   packUpper(context, plan);
 
@@ -277,6 +292,9 @@ Result<GptqResult> qopt::gptqQuantize(const ComputeContext &context,
   QOPT_CHECK(std::move(errors).status());
   for (double loss : losses)
     result.proxyLoss += loss;
+  if (descends)
+    result.proxyLoss = factor.descent->run(context, weights, factor.dead,
+                                           result.matrix, options.rounds);
   if (!std::isfinite(result.proxyLoss))
     return badInput("the error corrections overflow; raise damp (now ",
                     options.damp, ")");

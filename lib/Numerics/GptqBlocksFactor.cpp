@@ -125,17 +125,17 @@ static Status factorSubBlocks(const ComputeContext &context,
   return {};
 }
 
-Result<GptqBlocksFactor> GptqBlocksFactor::create(
-    const ComputeContext &context, std::span<const double> hessian,
-    int64_t columns, const BlockGrid &grid, const GptqBlocksOptions &options) {
+/// H in the order of the visit, its diagonal without zeros.
+static Result<std::vector<double>>
+planAndPermute(const ComputeContext &context, std::span<const double> hessian,
+               const BlockGrid &grid, GptqBlocksFactor::State &state) {
+  const int64_t columns = state.columns;
   if (columns < 1 || int64_t(hessian.size()) != columns * columns)
     return internalError("a Hessian of ", hessian.size(), " numbers for ",
                          columns, " columns");
   if (columns % grid.elements != 0)
     return badInput("rows of ", columns, " weights are not whole blocks of ",
                     grid.elements);
-  if (!(options.damp >= 0))
-    return usageError("damp must not be negative, is ", options.damp);
   double trace = 0;
   std::vector<double> diagonal(columns);
   for (int64_t k = 0; k < columns; ++k) {
@@ -150,33 +150,62 @@ Result<GptqBlocksFactor> GptqBlocksFactor::create(
   for (double &value : diagonal)
     if (value == 0)
       value = 1e-4 * mean;
-
-  auto state = std::make_unique<State>();
-  state->columns = columns;
-  state->elements = grid.elements;
-  state->subElements = grid.subElements;
-  state->visit = planVisit(diagonal, grid);
-  const std::vector<int64_t> &order = state->visit.columns;
+  state.elements = grid.elements;
+  state.subElements = grid.subElements;
+  state.visit = planVisit(diagonal, grid);
+  state.importance.assign(diagonal.begin(), diagonal.end());
+  const std::vector<int64_t> &order = state.visit.columns;
   std::vector<double> permuted(columns * columns);
   context.pool.parallelFor(columns, [&](int64_t i) {
     for (int64_t j = 0; j < columns; ++j)
       permuted[i * columns + j] = hessian[order[i] * columns + order[j]];
     permuted[i * columns + i] = diagonal[order[i]];
   });
+  return permuted;
+}
+
+/// What descent needs, of H + λ I.
+static Status prepareDescent(const ComputeContext &context,
+                             std::vector<double> permuted, double damping,
+                             GptqBlocksFactor::State &state) {
+  for (int64_t k = 0; k < state.columns; ++k)
+    permuted[k * state.columns + k] += damping;
+  state.damping = damping;
+  QOPT_CHECK(factorSubBlocks(context, permuted, state));
+  std::vector<float> narrowed(permuted.begin(), permuted.end());
+  state.products = std::make_unique<PackedMatrix>(context, narrowed,
+                                                  state.visit.spans, false);
+  return {};
+}
+
+Result<GptqBlocksFactor> GptqBlocksFactor::create(
+    const ComputeContext &context, std::span<const double> hessian,
+    int64_t columns, const BlockGrid &grid, const GptqBlocksOptions &options) {
+  if (!(options.damp >= 0))
+    return usageError("damp must not be negative, is ", options.damp);
+  auto state = std::make_unique<State>();
+  state->columns = columns;
+  QOPT_ASSIGN(std::vector<double> permuted,
+              planAndPermute(context, hessian, grid, *state));
   QOPT_ASSIGN(HessianInverseFactor inverse,
               factorInverse(context, permuted, columns, options.damp));
-  state->damping = inverse.damping;
   state->raised = inverse.raised;
   state->upper.assign(inverse.upper.begin(), inverse.upper.end());
   inverse.upper = {}; // of wide layers these are gigabytes
-  for (int64_t k = 0; k < columns; ++k)
-    permuted[k * columns + k] += inverse.damping;
-  state->importance.assign(diagonal.begin(), diagonal.end());
-  QOPT_CHECK(factorSubBlocks(context, permuted, *state));
-  std::vector<float> narrowed(permuted.begin(), permuted.end());
   state->upperProducts = std::make_unique<PackedMatrix>(
       context, state->upper, state->visit.spans, true);
-  state->products = std::make_unique<PackedMatrix>(context, narrowed,
-                                                   state->visit.spans, false);
+  QOPT_CHECK(
+      prepareDescent(context, std::move(permuted), inverse.damping, *state));
+  return GptqBlocksFactor(std::move(state));
+}
+
+Result<GptqBlocksFactor> GptqBlocksFactor::createForDescent(
+    const ComputeContext &context, std::span<const double> hessian,
+    int64_t columns, const BlockGrid &grid, double damping) {
+  auto state = std::make_unique<State>();
+  state->columns = columns;
+  QOPT_ASSIGN(std::vector<double> permuted,
+              planAndPermute(context, hessian, grid, *state));
+  QOPT_CHECK(prepareDescent(context, std::move(permuted), damping, *state));
   return GptqBlocksFactor(std::move(state));
 }

@@ -3,6 +3,7 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
+#include "GptqDescent.h"
 #include "qopt/Numerics/Cholesky.h"
 #include "qopt/Numerics/Gptq.h"
 
@@ -96,6 +97,14 @@ static Result<GptqFactor> factor(const ComputeContext &context,
   result.upper.assign(inverse.upper.begin(), inverse.upper.end());
   result.damping = inverse.damping;
   result.dampingRaised = inverse.raised;
+  if (options.rounds > 0 && GptqDescent::fits(columns, result.groupLength)) {
+    std::vector<double> wide(hessian.begin(), hessian.end());
+    QOPT_ASSIGN(GptqDescent descent,
+                GptqDescent::create(context, wide, columns, result.groupLength,
+                                    result.damping));
+    result.importance.assign(diagonal.begin(), diagonal.end());
+    result.descent = std::make_shared<GptqDescent>(std::move(descent));
+  }
   return result;
 }
 

@@ -68,6 +68,55 @@ Result<GroupGrid> qopt::findGrid(std::span<const float> weights,
   return best;
 }
 
+/// Σ importance · (w − ŵ)², in four partial sums.
+static float weightedLoss(std::span<const float> weights,
+                          std::span<const float> importance,
+                          const GroupGrid &grid, int maxCode) {
+  constexpr size_t lanes = 4;
+  const float scale = grid.scale(), inverse = 1 / scale;
+  const float first = float(-grid.zero), last = float(maxCode - grid.zero);
+  float sums[lanes] = {};
+  auto add = [&](size_t k, float &sum) {
+    const float code = std::nearbyint(weights[k] * inverse);
+    const float error =
+        weights[k] - scale * std::min(std::max(code, first), last);
+    sum += importance[k] * error * error;
+  };
+  size_t k = 0;
+  for (; k + lanes <= weights.size(); k += lanes)
+    for (size_t lane = 0; lane < lanes; ++lane)
+      add(k + lane, sums[lane]);
+  for (; k < weights.size(); ++k)
+    add(k, sums[0]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+Result<GroupGrid> qopt::findWeightedGrid(std::span<const float> weights,
+                                         std::span<const float> importance,
+                                         const GroupedScheme &scheme) {
+  constexpr int steps = 9; // of a twentieth of the range
+  QOPT_ASSIGN(GroupGrid best, findGrid(weights, scheme));
+  const auto [low, high] = std::minmax_element(weights.begin(), weights.end());
+  const float least = std::min(0.f, *low), most = std::max(0.f, *high);
+  if (least == most)
+    return best;
+  float bestLoss = weightedLoss(weights, importance, best, scheme.maxCode());
+  for (int i = 0; i < steps; ++i)
+    for (int j = 0; j < (scheme.symmetric ? 1 : steps); ++j) {
+      const float shareHigh = 1 - 0.05f * float(i);
+      const float shareLow =
+          scheme.symmetric ? shareHigh : 1 - 0.05f * float(j);
+      const GroupGrid grid = gridOf(least * shareLow, most * shareHigh, scheme);
+      const float loss =
+          weightedLoss(weights, importance, grid, scheme.maxCode());
+      if (loss < bestLoss) {
+        bestLoss = loss;
+        best = grid;
+      }
+    }
+  return best;
+}
+
 Status qopt::checkFinite(ConstMatrix weights) {
   return checkFinite(weights, "weight");
 }

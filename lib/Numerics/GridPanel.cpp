@@ -40,21 +40,21 @@ GridPanel::GridPanel(const PanelFormat &format, ConstMatrix weights,
 
 void GridPanel::findGrids(const ColumnSpan &span) {
   const BlockGrid &grid = format.grid;
-  const int64_t size = span.size(), rowBytes = format.row.rowBytes(size);
+  const int64_t size = span.size(), rowBytes = format.row->rowBytes(size);
   std::vector<float> weights(rows * size);
   for (int64_t step = span.begin; step < span.end; ++step)
     for (int64_t lane = 0; lane < rows; ++lane)
       weights[lane * size + format.visit.columns[step] - span.firstColumn] =
           work[step * lanes + lane];
   std::vector<uint8_t> blocks(rows * rowBytes);
-  format.row.encodeRows(weights.data(),
-                        format.importance.data() + span.firstColumn,
-                        blocks.data(), rows, size);
+  format.row->encodeRows(weights.data(),
+                         format.importance.data() + span.firstColumn,
+                         blocks.data(), rows, size);
   for (int64_t lane = 0; lane < rows; ++lane)
     for (int64_t block = 0; block < size / grid.elements; ++block) {
       BlockParts parts;
       grid.unpack(blocks.data() + lane * rowBytes +
-                      block * format.row.blockBytes,
+                      block * format.row->blockBytes,
                   parts);
       const int64_t first =
           (span.firstColumn + block * grid.elements) / grid.subElements;
@@ -84,6 +84,14 @@ GridPanel::Scales GridPanel::moved(Scales from, Move move) const {
   auto within = [](LevelRange range, float level) {
     return std::clamp(level, float(range.low), float(range.high));
   };
+  if (format.zeroPoints) {
+    const float share = stride * move.scale / float(2 * grid.points);
+    if (const float d = roundToF16(from.d * (1 + share)); d > 0)
+      from.d = from.dmin = d;
+    from.minimumLevel =
+        within(grid.minimumLevels, from.minimumLevel + move.minimum);
+    return from;
+  }
   if (grid.levels.fixed()) {
     if (move.minimum != 0)
       from.dmin = roundToF16(from.dmin + 0.25f * move.minimum * from.d);
@@ -213,7 +221,8 @@ void GridPanel::pack(uint8_t *matrix) const {
   for (int64_t lane = 0; lane < rows; ++lane) {
     for (int64_t step = 0; step < columns; ++step)
       pointOf[format.visit.columns[step]] = points[step * lanes + lane];
-    uint8_t *target = matrix + (firstRow + lane) * format.row.rowBytes(columns);
+    uint8_t *target =
+        matrix + (firstRow + lane) * format.row->rowBytes(columns);
     for (int64_t begin = 0; begin < columns; begin += grid.elements) {
       BlockParts parts;
       const int64_t first = begin / grid.subElements;
@@ -233,7 +242,7 @@ void GridPanel::pack(uint8_t *matrix) const {
                                            pointOf[begin + i]) -
                           format.points.begin());
       grid.pack(parts, target);
-      target += format.row.blockBytes;
+      target += format.row->blockBytes;
     }
   }
 }

@@ -15,6 +15,7 @@
 
 #include "KernelTable.h"
 #include "qopt/Formats/BlockGrid.h"
+#include "qopt/Formats/Grouped.h"
 #include "qopt/Numerics/MatrixView.h"
 
 #include <span>
@@ -39,12 +40,13 @@ struct ColumnVisit {
 
 /// Everything about a format that panels need.
 struct PanelFormat {
-  const FormatRow &row;
+  const FormatRow *row; // null: grouped
   const BlockGrid &grid;
   const KernelTable &kernels;
   const ColumnVisit &visit;
   std::span<const float> importance; // [K], of stored columns
   std::vector<float> points;         // empty if they are consecutive integers
+  bool zeroPoints = false; // dmin is d: minimum levels are zero points
 
   int64_t lanes() const { return kernels.f32.tileColumns; }
   int64_t subBlockAt(int64_t step) const {
@@ -95,6 +97,14 @@ public:
 
   /// Writes the blocks of the rows to their places in a matrix of blocks.
   void pack(uint8_t *matrix) const;
+
+  /// Takes codes, scales and zero points of the rows from a grouped matrix, and
+  /// puts them back. The format's blocks are the groups.
+  void readGroups(const GroupedMatrix &matrix);
+  void writeGroups(GroupedMatrix &matrix) const;
+
+  /// How far a scale without levels is moved, as a share of the usual.
+  float stride = 1;
 
 private:
   struct Scales {

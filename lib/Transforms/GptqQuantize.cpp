@@ -119,6 +119,7 @@ Status GptqQuantizePass::quantize() {
   options.order = *parsedOrder;
   options.mse = mse;
   options.staticGroups = staticGroups;
+  options.rounds = rounds;
   blocksOptions.damp = damp;
   blocksOptions.rounds = rounds;
 
@@ -323,10 +324,12 @@ Status GptqQuantizePass::shift(MutableMatrix matrix, const WeightGroup &weights,
   if (statistics.cross.empty())
     return {};
   if (!factors.target) {
+    GptqOptions plain;
+    plain.damp = damp;
+    plain.order = GptqOrder::None;
     QOPT_ASSIGN(factors.target, factored<GptqFactor>(weights, services, [&] {
                   return gptqFactor(services.compute(), statistics.hessian,
-                                    matrix.columns, GroupedScheme(),
-                                    {.damp = damp, .order = GptqOrder::None});
+                                    matrix.columns, GroupedScheme(), plain);
                 }));
   }
   compensating.measure([&] {
@@ -368,16 +371,19 @@ Result<WeightBytes> GptqQuantizePass::quantizeWeight(
   // The order of columns depends on the group size, and on nothing else of a
   // scheme.
   GroupedScheme grouped = cast<GroupedAttr>(scheme).getScheme();
+  GptqOptions wanted = options;
+  if (statistics.samples == 0) // H = I: rounding to nearest
+    wanted.rounds = 0;
   auto factor = factors.grouped.find(grouped.groupSize);
   if (factor == factors.grouped.end()) {
     QOPT_ASSIGN(GptqFactor made, factored<GptqFactor>(weights, services, [&] {
                   return gptqFactor(compute, statistics.hessian,
-                                    source.columns(), grouped, options);
+                                    source.columns(), grouped, wanted);
                 }));
     factor = factors.grouped.emplace(grouped.groupSize, std::move(made)).first;
   }
   QOPT_ASSIGN(GptqResult result, compensating.measure([&] {
-    return gptqQuantize(compute, matrix, factor->second, grouped, options);
+    return gptqQuantize(compute, matrix, factor->second, grouped, wanted);
   }));
   return groupedBytes(result.matrix);
 }

@@ -20,6 +20,7 @@
 #include "qopt/Numerics/ComputeContext.h"
 #include "qopt/Numerics/Grid.h"
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -44,9 +45,17 @@ struct GptqOptions {
   GptqOrder order = GptqOrder::Act;
   bool mse = false;          // see GridOptions
   bool staticGroups = false; // all grids up front, whatever the order
+  /// Rounds of descent after GPTQ, in which each group finds its grid and codes
+  /// anew against the errors of all others. GPTQ then begins with grids of
+  /// findWeightedGrid by diag H, unless `mse`. 0 is the algorithm of the paper,
+  /// as are groups of more than 256 columns or with a shorter one at the end,
+  /// and a gridFinder.
+  int rounds = 0;
   /// If set, chooses the grids in place of findGrid.
   GridFinder gridFinder;
 };
+
+class GptqDescent;
 
 /// H prepared for quantizing any number of weights that share their input
 /// (q, k and v; gate and up).
@@ -59,9 +68,12 @@ struct GptqFactor {
   std::vector<float> upper;         // [K, K]: U of the permuted H, H⁻¹ = Uᵀ U
   double damping = 0;               // λ
   int dampingRaised = 0;            // tenfold raises until Cholesky succeeded
+  std::shared_ptr<const GptqDescent> descent; // null without rounds
+  std::vector<float> importance; // [K], stored order: diag H; with descent
 };
 
-/// Factors a symmetric [K, K] Hessian in f64; options used: damp, order.
+/// Factors a symmetric [K, K] Hessian in f64; options used: damp, order,
+/// whether there are rounds.
 Result<GptqFactor> gptqFactor(const ComputeContext &context,
                               std::span<const double> hessian, int64_t columns,
                               const GroupedScheme &scheme,

@@ -54,6 +54,12 @@ public:
                                          std::span<const double> hessian,
                                          int64_t columns, const BlockGrid &grid,
                                          const GptqBlocksOptions &options = {});
+  /// The same without what GPTQ itself needs, for descent from codes that are
+  /// there, on H + λ I.
+  static Result<GptqBlocksFactor>
+  createForDescent(const ComputeContext &context,
+                   std::span<const double> hessian, int64_t columns,
+                   const BlockGrid &grid, double damping);
   GptqBlocksFactor(GptqBlocksFactor &&) noexcept;
   ~GptqBlocksFactor();
 

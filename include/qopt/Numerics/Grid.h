@@ -49,6 +49,12 @@ Result<GroupGrid> findGrid(std::span<const float> weights,
                            const GroupedScheme &scheme,
                            const GridOptions &options = {});
 
+/// The grid with the smallest Σ importance · (w − ŵ)², of ranges whose ends are
+/// each 100 % down to 60 % of where the group ends. Errors as for findGrid.
+Result<GroupGrid> findWeightedGrid(std::span<const float> weights,
+                                   std::span<const float> importance,
+                                   const GroupedScheme &scheme);
+
 /// Any rule that chooses the grid of a group, findGrid or another: the codes
 /// of a scheme can land on a foreign grid. The zero point must lie in
 /// [0, 2^b − 1] and be 2^(b−1) if the scheme is symmetric.

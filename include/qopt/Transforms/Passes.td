@@ -95,6 +95,10 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     grouped or a GGUF type whose blocks have scales and codes; with another
     assignment it stays.
 
+    Then come `rounds` of descent on the error that is left: each group finds
+    its grid and codes anew, against the errors of all others. (Not for groups
+    of more than 256 columns or with a shorter group at the end of a row.)
+
     Onto GGUF types, scales are found on the compensated weights when a
     super-block is entered, the levels of sub-blocks searched by the error that
     they leave, and `rounds` of descent on that error follow. Other weights with
@@ -109,7 +113,7 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     Option<"sequential", "sequential", "bool", "true",
            "Measure each group of linears behind those quantized before it">,
     Option<"mse", "mse", "bool", "false", "Search the range of each group for the least error">,
-    Option<"rounds", "rounds", "int64_t", "4", "GGUF types: rounds of descent on the error that is left">,
+    Option<"rounds", "rounds", "int64_t", "4", "Rounds of descent on the error that is left; 0: only GPTQ">,
     Option<"staticGroups", "static-groups", "bool", "false",
            "Fix the grids of all groups beforehand, which order=act does anyway">,
     Option<"gptaq", "gptaq", "double", "0",

@@ -37,7 +37,7 @@ struct QuantizeRecipe {
   std::string order = "act"; // of GPTQ
   double damp = 0.01;        // of GPTQ
   bool mse = false;          // of GPTQ
-  int64_t rounds = 4;        // of GPTQ onto GGUF types
+  int64_t rounds = 4;        // of descent after GPTQ
   double gptaq = 0;          // of GPTQ
   CalibrationOptions calibration;
   std::string imatrix; // file of an importance matrix, for GGUF types

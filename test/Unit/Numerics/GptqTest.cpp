@@ -126,6 +126,47 @@ TEST(Gptq, ProxyLossIsTheLossOfTheResultAndBelowRtn) {
   }
 }
 
+TEST(Gptq, EachRoundOfDescentMakesTheErrorSmaller) {
+  Problem problem(130, 192);
+  for (int64_t row = 0; row < 192; ++row) // an input that is always 0
+    problem.hessian[row * 192 + 7] = problem.hessian[7 * 192 + row] = 0;
+  for (GroupedScheme scheme :
+       {GroupedScheme{2, 64, false}, GroupedScheme{3, 32, true},
+        GroupedScheme{4, 96, false}, GroupedScheme{8, 16, false}}) {
+    double before = std::numeric_limits<double>::infinity();
+    for (int rounds : {0, 1, 2, 6}) {
+      GptqOptions options;
+      options.rounds = rounds;
+      ThreadPool one(1), two(2);
+      auto result =
+          gptqQuantize(one, problem.view(), problem.hessian, scheme, options);
+      ASSERT_TRUE(result) << result.error().message;
+      EXPECT_LT(result->proxyLoss, (rounds ? 1 : 2) * before)
+          << scheme.bits << " bits, " << rounds;
+      before = result->proxyLoss;
+      auto again =
+          gptqQuantize(two, problem.view(), problem.hessian, scheme, options);
+      EXPECT_EQ(again->matrix.codes, result->matrix.codes);
+      EXPECT_EQ(again->matrix.scales, result->matrix.scales);
+      EXPECT_EQ(again->matrix.zeros, result->matrix.zeros);
+      // The loss is that of what is returned, and dead columns are zeros.
+      Problem alive = problem;
+      std::vector<float> values(130 * 192);
+      for (int64_t row = 0; row < 130; ++row) {
+        result->matrix.dequantizeRow(row, values.data() + row * 192);
+        EXPECT_EQ(values[row * 192 + 7], 0);
+        alive.weights[row * 192 + 7] = 0;
+      }
+      for (int64_t k = 0; k < 192; ++k)
+        alive.hessian[k * 193] += result->damping;
+      EXPECT_NEAR(result->proxyLoss /
+                      proxyLoss(one, alive.view(), {values.data(), 130, 192},
+                                {alive.hessian.data(), 192, 192}),
+                  1, 1e-3);
+    }
+  }
+}
+
 TEST(Gptq, IsBitIdenticalForAnyNumberOfThreads) {
   Problem problem(300, 150);
   for (Isa isa : supportedIsas()) {

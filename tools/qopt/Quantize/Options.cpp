@@ -99,8 +99,7 @@ void QuantizeOptions::declareGptq(Arguments &arguments) {
   arguments.flag("--mse", "int types: search the range of each group",
                  recipe.mse);
   arguments.option("--rounds", "N",
-                   "GGUF types in gptq: rounds of descent on what is left of "
-                   "the error; default 4",
+                   "rounds of descent on the error that gptq leaves; default 4",
                    recipe.rounds);
   arguments.option("--gptaq", "SHARE",
                    "0 to 1: how much of the error of the inputs gptq makes up "

@@ -1,0 +1,182 @@
+//===- RowQuantizer.cpp - a few rows on their way to a grid ---------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// As in Gptq.cpp a task takes a few panels of rows, a row per lane, through all
+// columns. Errors go to the rest of a span at once and to all other spans when
+// it is done, as a matrix product.
+//
+//===----------------------------------------------------------------------===//
+#include "RowQuantizer.h"
+
+#include <algorithm>
+#include <limits>
+
+using namespace qopt;
+using namespace qopt::detail;
+
+RowQuantizer::RowQuantizer(const GptqBlocksFactor::State &factor,
+                           const PanelFormat &format, ConstMatrix weights,
+                           int64_t firstRow)
+    : factor(factor), format(format), kernels(format.kernels),
+      lanes(format.lanes()), sub(format.grid.subElements), loss(lanes) {
+  const int64_t end = std::min(weights.rows, firstRow + panelsPerTask * lanes);
+  for (int64_t row = firstRow; row < end; row += lanes)
+    panels.emplace_back(format, weights, row);
+}
+
+void RowQuantizer::subtractProduct(const PackedMatrix &matrix, int64_t from,
+                                   int64_t first, int64_t count,
+                                   const Panels &inputs, int64_t offset,
+                                   int64_t to) {
+  PanelProduct products[panelsPerTask];
+  for (size_t p = 0; p < panels.size(); ++p)
+    products[p] = {inputs[p].data() + offset * lanes,
+                   workOf(panels[p], span(to).begin)};
+  matrix.multiply(kernels, from, first, count, {products, panels.size()}, to,
+                  TileMode::Subtract);
+}
+
+RowQuantizer::Panels RowQuantizer::numbers(int64_t begin, int64_t end) const {
+  Panels result = zeros(end - begin);
+  for (size_t p = 0; p < panels.size(); ++p)
+    panels[p].numbers(begin, end, result[p].data());
+  return result;
+}
+
+RowQuantizer::Panels RowQuantizer::change(int64_t begin, int64_t end,
+                                          const Panels &before) const {
+  Panels result = numbers(begin, end);
+  for (size_t p = 0; p < panels.size(); ++p)
+    for (size_t i = 0; i < result[p].size(); ++i)
+      result[p][i] -= before[p][i];
+  return result;
+}
+
+void RowQuantizer::compensate() {
+  for (int64_t index = 0; index < spanCount(); ++index) {
+    const ColumnSpan &current = span(index);
+    Panels errors = zeros(current.size());
+    for (GridPanel &panel : panels)
+      panel.findGrids(current);
+    for (int64_t step = current.begin; step < current.end; step += sub) {
+      const int64_t offset = step - current.begin;
+      for (size_t p = 0; p < panels.size(); ++p) {
+        std::fill(loss.begin(), loss.end(),
+                  std::numeric_limits<float>::infinity());
+        panels[p].search(step,
+                         {workOf(panels[p], step),
+                          factor.upper.data() + step * factor.columns + step,
+                          factor.columns, loss.data(),
+                          errors[p].data() + offset * lanes});
+      }
+      subtractProduct(*factor.upperProducts, index, offset, sub, errors, offset,
+                      index);
+    }
+    for (int64_t later = index + 1; later < spanCount(); ++later)
+      subtractProduct(*factor.upperProducts, index, 0, current.size(), errors,
+                      0, later);
+  }
+}
+
+void RowQuantizer::beginDescent() {
+  for (GridPanel &panel : panels)
+    std::fill(panel.work.begin(), panel.work.end(), 0.f);
+  for (int64_t from = 0; from < spanCount(); ++from) {
+    Panels error = numbers(span(from).begin, span(from).end); // ŵ − w
+    for (size_t p = 0; p < panels.size(); ++p)
+      for (size_t i = 0; i < error[p].size(); ++i)
+        error[p][i] -= panels[p].original[span(from).begin * lanes + i];
+    for (int64_t to = 0; to < spanCount(); ++to)
+      subtractProduct(*factor.products, from, 0, span(from).size(), error, 0,
+                      to);
+  }
+}
+
+bool RowQuantizer::descend(float stride) {
+  for (GridPanel &panel : panels)
+    panel.stride = stride;
+  bool changed = false;
+  for (int64_t index = 0; index < spanCount(); ++index)
+    changed |= descendSpan(index);
+  return changed;
+}
+
+bool RowQuantizer::descendSpan(int64_t index) {
+  const ColumnSpan &current = span(index);
+  const Panels before = numbers(current.begin, current.end);
+  if (!format.grid.levels.fixed())
+    refit(index);
+  bool changed = false;
+  for (int64_t step = current.begin; step < current.end; step += sub)
+    changed |= descendSubBlock(index, step);
+  const Panels moved = change(current.begin, current.end, before);
+  for (int64_t other = 0; other < spanCount(); ++other)
+    if (other != index)
+      subtractProduct(*factor.products, index, 0, current.size(), moved, 0,
+                      other);
+  return changed;
+}
+
+void RowQuantizer::refit(int64_t index) {
+  const ColumnSpan &current = span(index);
+  Panels byScale = zeros(current.size()), byMinimum = byScale,
+         scaleImage = byScale, minimumImage = byScale;
+  PanelProduct scales[panelsPerTask], minima[panelsPerTask];
+  for (size_t p = 0; p < panels.size(); ++p) {
+    panels[p].directions(current, byScale[p].data(), byMinimum[p].data());
+    scales[p] = {byScale[p].data(), scaleImage[p].data()};
+    minima[p] = {byMinimum[p].data(), minimumImage[p].data()};
+  }
+  factor.products->multiply(kernels, index, 0, current.size(),
+                            {scales, panels.size()}, index, TileMode::Store);
+  if (format.grid.hasMinimum())
+    factor.products->multiply(kernels, index, 0, current.size(),
+                              {minima, panels.size()}, index, TileMode::Store);
+  for (size_t p = 0; p < panels.size(); ++p)
+    panels[p].refit(current, byScale[p].data(), byMinimum[p].data(),
+                    scaleImage[p].data(), minimumImage[p].data());
+}
+
+bool RowQuantizer::descendSubBlock(int64_t index, int64_t step) {
+  const Panels before = numbers(step, step + sub);
+  Panels target = before;
+  std::vector<float> errors(sub * lanes);
+  bool changed = false;
+  for (size_t p = 0; p < panels.size(); ++p) {
+    // t − ŵ = H_jj⁻¹ g; the error of ŵ itself is (t − ŵ) H_jj (t − ŵ)ᵀ.
+    const float *gradient = workOf(panels[p], step);
+    std::fill(loss.begin(), loss.end(), 0.f);
+    for (int64_t i = 0; i < sub; ++i) {
+      const float *inverse = factor.subInverse.data() + (step + i) * sub;
+      const float *present = before[p].data() + i * lanes;
+      float *row = target[p].data() + i * lanes;
+      for (int64_t k = 0; k < sub; ++k)
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          row[lane] += inverse[k] * gradient[k * lanes + lane];
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        loss[lane] += (row[lane] - present[lane]) * gradient[i * lanes + lane];
+    }
+    // Rounding must not pass for progress.
+    for (float &value : loss)
+      value *= 1 - 1e-5f;
+    changed |= panels[p].search(step, {target[p].data(),
+                                       factor.subUpper.data() + step * sub, sub,
+                                       loss.data(), errors.data()});
+  }
+  if (changed)
+    subtractProduct(*factor.products, index, step - span(index).begin, sub,
+                    change(step, step + sub, before), 0, index);
+  return changed;
+}
+
+double RowQuantizer::proxyLoss() const {
+  const Panels present = numbers(0, factor.columns);
+  double sum = 0;
+  for (size_t p = 0; p < panels.size(); ++p)
+    for (size_t i = 0; i < present[p].size(); ++i)
+      sum += double(panels[p].original[i] - present[p][i]) * panels[p].work[i];
+  return sum;
+}
