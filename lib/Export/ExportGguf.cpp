@@ -10,8 +10,11 @@
 #include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/Formats/Mix.h"
 #include "qopt/IO/Tokenizer.h"
+#include "qopt/Import/About.h"
 
+#include <cmath>
 #include <filesystem>
+#include <iomanip>
 #include <map>
 
 using namespace mlir;
@@ -61,6 +64,35 @@ static const FormatRow *mainType(const std::vector<GgufWeight> &weights) {
       most = format;
   }
   return most;
+}
+
+/// `7.2B` of 7.24 billion, at least two digits.
+static std::string sizeLabel(double count) {
+  constexpr std::pair<double, const char *> units[] = {
+      {1e12, "T"}, {1e9, "B"}, {1e6, "M"}, {1e3, "K"}};
+  auto [unit, name] = *llvm::find_if(units, [&](auto each) {
+    return count > each.first || each.first == 1e3;
+  });
+  double scaled = count / unit;
+  return str(std::fixed, std::setprecision(std::round(scaled) < 10 ? 1 : 0),
+             scaled, name);
+}
+
+/// Who made the model and from what, and how large it is; of a mixture of
+/// experts, how many there are and the size with one.
+static Status writeOrigin(ModuleOp module,
+                          const std::vector<GgufWeight> &weights,
+                          GgufMetadata &metadata) {
+  int64_t count = 0, experts = 1;
+  for (const GgufWeight &weight : weights) {
+    int64_t each = weight.globals.size();
+    experts = std::max(experts, each);
+    count += weight.count() / each;
+  }
+  metadata.setString("general.size_label",
+                     (experts > 1 ? str(experts, "x") : "") + sizeLabel(count));
+  auto about = module->getAttrOfType<DictionaryAttr>(kAbout);
+  return about ? writeAbout(about, metadata) : Status();
 }
 
 /// How the file is called as a whole: its mix, or its main type.
@@ -141,6 +173,7 @@ Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
               planTensors(module, model, options.floatType));
   GgufMetadata metadata;
   model.writeKeys(metadata);
+  QOPT_CHECK(writeOrigin(module, weights, metadata));
   writeFileType(module, weights, metadata);
   if (options.importance)
     writeImportance(*options.importance, metadata);
@@ -158,6 +191,7 @@ Status qopt::exportGguf(ModuleOp module, QuantizationContext &services,
                      {reinterpret_cast<const uint8_t *>(numbers.values.data()),
                       numbers.values.size() * sizeof(float)}));
   QOPT_CHECK(output.finish());
-  services.progress().note(times.text());
+  if (times.encoding >= 1)
+    services.progress().note(times.text());
   return {};
 }

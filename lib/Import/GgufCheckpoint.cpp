@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/IO/Bytes.h"
 #include "qopt/IO/Hash.h"
+#include "qopt/Import/About.h"
 #include "qopt/Import/BuildModule.h"
 #include "qopt/Import/GgufConfig.h"
 #include "qopt/Import/Import.h"
@@ -121,6 +122,10 @@ Result<ImportedModel> qopt::importGguf(MLIRContext &context,
   }
   (*result.module)
       ->setAttr(QOptDialect::kSources, sources.getDictionary(&context));
+
+  if (DictionaryAttr about = aboutGguf(context, file.metadata());
+      !about.empty())
+    (*result.module)->setAttr(kAbout, about);
 
   for (const std::string &name : weights.unused())
     if (!StringRef(name).starts_with("rope_f")) // freqs, factors_long, _short

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "HfWeights.h"
+#include "qopt/Import/About.h"
 #include "qopt/Import/HfConfig.h"
 #include "qopt/Import/Import.h"
 
@@ -44,7 +45,7 @@ Result<ImportedModel> qopt::importCheckpoint(MLIRContext &context,
   ImportedModel result;
   for (const char *name :
        {"config.json", "generation_config.json", "quantize_config.json",
-        "model.safetensors.index.json"})
+        "model.safetensors.index.json", "README.md"})
     result.inputs.push_back((fs::path(directory) / name).string());
   QOPT_ASSIGN(std::optional<QuantizationConfig> quantization,
               readQuantizationConfig(directory));
@@ -71,6 +72,9 @@ Result<ImportedModel> qopt::importCheckpoint(MLIRContext &context,
   (*result.module)
       ->setAttr(QOptDialect::kSources, sources.getDictionary(&context));
 
+  if (DictionaryAttr about = aboutCheckpoint(context, directory);
+      !about.empty())
+    (*result.module)->setAttr(kAbout, about);
   noteUnused(weights, config, directory, result.remarks);
 
   std::error_code failed;

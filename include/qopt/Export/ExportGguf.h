@@ -50,7 +50,7 @@ Result<std::vector<WeightRow>> ggufTable(mlir::ModuleOp module,
 /// few million weights in memory at a time. Errors name the configuration key,
 /// the global or the tokenizer that stands in the way. Stops within a moment
 /// when the user asks (ErrorKind::Interrupted), and leaves no file then. Notes
-/// how long reading, encoding and writing took.
+/// how long reading, encoding and writing took, if that is worth it.
 Status exportGguf(mlir::ModuleOp module, QuantizationContext &services,
                   const std::string &path,
                   const ExportGgufOptions &options = {});
