@@ -78,3 +78,21 @@ Value ChunkCodes::codes(int step) {
     table[i] = uint8_t(hierarchy.values[i] + 128);
   return unit.lookup(code, table);
 }
+
+void qopt::cpu::prefetchCodes(VectorBuilder &v, const InterleavedLayout &layout,
+                              Value packed, Value block, Value chunk,
+                              int64_t distance) {
+  const int64_t perChunk = layout.hierarchy.bits, width = 4 * lanes;
+  const int64_t count = layout.blocks() * layout.chunks() * perChunk;
+  Value vectors = memref::ReinterpretCastOp::create(
+      v.b, MemRefType::get({count, width}, v.b.getI8Type()), packed,
+      /*offset=*/0, ArrayRef<int64_t>{count, width},
+      ArrayRef<int64_t>{width, 1});
+  Value first = v.times(
+      v.add(v.add(v.times(block, layout.chunks()), chunk), distance), perChunk);
+  for (int64_t i = 0; i < perChunk; ++i)
+    memref::PrefetchOp::create(
+        v.b, vectors,
+        ValueRange{v.smaller(v.add(first, i), v.index(count - 1)), v.index(0)},
+        /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+}

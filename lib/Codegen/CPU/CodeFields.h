@@ -79,6 +79,12 @@ private:
   llvm::DenseMap<int, Value> loaded;
 };
 
+/// Fetches the codes that are `distance` chunks after a chunk into the
+/// first-level cache; chunks of all blocks follow each other.
+void prefetchCodes(VectorBuilder &v, const InterleavedLayout &layout,
+                   mlir::Value packed, mlir::Value block, mlir::Value chunk,
+                   int64_t distance);
+
 } // namespace qopt::cpu
 
 #endif // QOPT_LIB_CODEGEN_CPU_CODEFIELDS_H

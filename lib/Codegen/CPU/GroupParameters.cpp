@@ -55,15 +55,68 @@ Value GroupParameters::minimum(Value block, Value group) {
   llvm_unreachable("a minimum");
 }
 
-void GroupParameters::storeOutput(Value row, Value block, Value total) {
-  Value first = v.times(block, lanes);
-  SmallVector<Value> place = {row, first};
-  if (layout.rows % lanes == 0) {
-    vector::StoreOp::create(v.b, total, arguments.output, place);
-    return;
+GroupParameters::Affine GroupParameters::affine(Value block, Value chunk,
+                                                int group) {
+  Value run = v.quotient(chunk, layout.chunksPerRun());
+  const int64_t perChunk =
+      h.hasLevels() ? InterleavedLayout::chunkColumns / h.groupSize : 1;
+  Value index = h.hasLevels() ? v.add(v.times(chunk, perChunk), group) : run;
+  Value s = scale(block, index), m = minimum(block, index);
+  if (h.hasLevels())
+    s = v.mulF(s, superScale(block, run));
+  switch (h.minimum) {
+  case Minimum::None:
+    return {s, v.mulF(s, v.splat(float(h.values ? -128 : -h.zero)))};
+  case Minimum::ZeroPoint:
+    return {s, v.negF(v.mulF(s, v.toFloat(m)))};
+  case Minimum::Half:
+    return {s, m};
+  case Minimum::Level:
+    return {s, v.negF(v.mulF(superMinimum(block, run), v.toFloat(m)))};
   }
-  Value mask = vector::CreateMaskOp::create(
+  llvm_unreachable("a minimum");
+}
+
+void GroupParameters::prefetch(Value block, Value chunk) {
+  const Value zero = v.index(0);
+  auto fetch = [&](Value memref, Value index) {
+    memref::PrefetchOp::create(v.b, memref, ValueRange{block, index, zero},
+                               /*isWrite=*/false, /*localityHint=*/2,
+                               /*isDataCache=*/true);
+  };
+  Value run = v.quotient(chunk, layout.chunksPerRun());
+  for (const Component &each : layout.components()) {
+    Value memref = component(each.suffix);
+    if (each.suffix == "packed")
+      for (int i = 0; i < h.bits; ++i)
+        fetch(memref, v.add(v.times(chunk, h.bits), i));
+    else if (h.hasLevels() && !each.suffix.starts_with("super"))
+      fetch(memref,
+            v.times(chunk, InterleavedLayout::chunkColumns / h.groupSize));
+    else
+      fetch(memref, run);
+  }
+}
+
+Value GroupParameters::rowMask(Value block) {
+  return vector::CreateMaskOp::create(
       v.b, VectorType::get({lanes}, v.b.getI1Type()),
-      ValueRange{v.sub(v.index(layout.rows), first)});
-  vector::MaskedStoreOp::create(v.b, arguments.output, place, mask, total);
+      ValueRange{v.sub(v.index(layout.rows), v.times(block, lanes))});
+}
+
+Value GroupParameters::loadOutput(Value row, Value block) {
+  SmallVector<Value> place = {row, v.times(block, lanes)};
+  if (layout.rows % lanes == 0)
+    return v.load(arguments.output, place);
+  return vector::MaskedLoadOp::create(v.b, v.floats, arguments.output, place,
+                                      rowMask(block), v.splat(0.0f));
+}
+
+void GroupParameters::storeOutput(Value row, Value block, Value total) {
+  SmallVector<Value> place = {row, v.times(block, lanes)};
+  if (layout.rows % lanes == 0)
+    vector::StoreOp::create(v.b, total, arguments.output, place);
+  else
+    vector::MaskedStoreOp::create(v.b, arguments.output, place, rowMask(block),
+                                  total);
 }

@@ -32,8 +32,18 @@ public:
   Value superMinimum(Value block, Value super) {
     return half("super_minima", block, super);
   }
+  /// S and M of w = S v(q) + M, in f32: of one of the groups whose columns the
+  /// chunk holds. v(q) is what ChunkCodes::codes gives.
+  struct Affine {
+    Value scale, minimum;
+  };
+  Affine affine(Value block, Value chunk, int group);
+  /// Fetches codes and parameters of a chunk into the second-level cache.
+  void prefetch(Value block, Value chunk);
   Value packed() const { return component("packed"); }
 
+  /// y[row] of a block, 0 beyond its last row.
+  Value loadOutput(Value row, Value block);
   /// y[row] of a block; the last block may have fewer rows than lanes.
   void storeOutput(Value row, Value block, Value total);
 
@@ -44,6 +54,8 @@ private:
   Value load(llvm::StringRef suffix, Value block, Value index) {
     return v.load(component(suffix), {block, index, v.index(0)});
   }
+  /// Which lanes of a block are rows.
+  Value rowMask(Value block);
   Value half(llvm::StringRef suffix, Value block, Value index);
 
   VectorBuilder &v;

@@ -20,16 +20,10 @@ public:
   using Value = mlir::Value;
   using Values = VectorBuilder::Values;
 
-  /// `tiles`: products of 16 rows at once by AMX, for many rows of x.
   IntegerLinear(mlir::ImplicitLocOpBuilder &builder,
                 const LinearKernelSpec &spec, const CpuTarget &target,
-                const KernelArguments &arguments, bool tiles = false);
+                const KernelArguments &arguments);
   void emit();
-
-  /// Whether the target has AMX, on a system whose permission is asked for
-  /// here, and segments are whole tiles.
-  static bool canUseTiles(const LinearKernelSpec &spec,
-                          const CpuTarget &target);
 
 private:
   /// The parameters of a group of 16 rows, as vectors.
@@ -61,19 +55,9 @@ private:
   // row uses it. Scratch holds the blocks' vectors side by side.
   void emitRows(Value firstBlock, Value outputRow, Value count);
   void unpackSpan(Value block, Value side, Value first, Value end);
-  /// Fetches the codes that are `distance` chunks after a chunk.
-  void prefetch(Value block, Value chunk, int64_t distance);
   void multiplySpan(Value first, Value end, Value count);
-  /// `productRow`: the row of `products` that holds the first row, or null.
-  void multiplyRows(Value firstSegment, Value endSegment, Value row, int rows,
-                    Value productRow = nullptr);
-  void multiplySegment(Value segment, Value local, Value row, Value productRow,
-                       Values &totals);
-  void addProducts(Value group, Value productRow, Values &sums);
-  /// Sums of all groups of a span for 16 rows, into `products`.
-  void multiplyTiles(Value firstSegment, Value endSegment, Value row);
-  void multiplyTile(Value row, Value dword, Value step, int64_t steps,
-                    Value group);
+  void multiplyRows(Value firstSegment, Value endSegment, Value row, int rows);
+  void multiplySegment(Value segment, Value local, Value row, Values &totals);
   Value sideOf(Value place, int block) {
     return v.add(v.times(place, tile.blocks), block);
   }
@@ -90,7 +74,6 @@ private:
   IntegerDot unit;
   const InterleavedLayout &layout;
   const AffineHierarchy &h;
-  bool tiles;
   KernelArguments arguments;
   GroupParameters parameters;
   IntegerDot::Tile tile; // of sums in registers
@@ -100,8 +83,7 @@ private:
   int64_t segmentsPerSpan;
   // Scratch: codes [steps, 16], parameters [groups, 16], d and dmin, y of a
   // tile [rows, 16], of each block.
-  Value spanCodes, spanBytes, spanScales, spanMinima, spanSuper, results;
-  Value products; // of tiles: [groups, blocks, 16 rows of x] vectors
+  Value spanCodes, spanScales, spanMinima, spanSuper, results;
 };
 
 } // namespace qopt::cpu

@@ -6,6 +6,7 @@
 #include "qopt/Codegen/CPU/LinearKernel.h"
 #include "FloatLinear.h"
 #include "IntegerLinear.h"
+#include "TileLinear.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -88,15 +89,15 @@ static func::FuncOp createFunction(OpBuilder &builder, Location location,
   return function;
 }
 
+/// Fills a function with what Body emits: FloatLinear, IntegerLinear or
+/// TileLinear.
+template <typename Body>
 static void emitBody(func::FuncOp function, const LinearKernelSpec &spec,
-                     const CpuTarget &target, bool tiles = false) {
+                     const CpuTarget &target) {
   ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
   b.setInsertionPointToStart(&function.getBody().front());
   KernelArguments arguments = kernelArguments(b, function.getArguments());
-  if (spec.exact)
-    FloatLinear(b, spec, target, arguments).emit();
-  else
-    IntegerLinear(b, spec, target, arguments, tiles).emit();
+  Body(b, spec, target, arguments).emit();
   func::ReturnOp::create(b);
 }
 
@@ -138,14 +139,14 @@ static void emitChoiceOfTiles(OpBuilder &builder, func::FuncOp blocks,
     return function;
   };
   func::FuncOp rows = part("_rows"), tiles = part("_tiles");
-  emitBody(rows, spec, target);
-  emitBody(tiles, spec, target, /*tiles=*/true);
+  emitBody<IntegerLinear>(rows, spec, target);
+  emitBody<TileLinear>(tiles, spec, target);
 
   ImplicitLocOpBuilder b(blocks.getLoc(), blocks.getContext());
   b.setInsertionPointToStart(&blocks.getBody().front());
-  Value many = arith::CmpIOp::create(b, arith::CmpIPredicate::sge,
-                                     blocks.getArguments().drop_back(2).back(),
-                                     arith::ConstantIndexOp::create(b, 16));
+  Value many = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::sge, blocks.getArguments().drop_back(2).back(),
+      arith::ConstantIndexOp::create(b, TileLinear::leastRows));
   auto choose = scf::IfOp::create(
       b, many,
       [&](OpBuilder &, Location) {
@@ -174,10 +175,12 @@ void qopt::cpu::emitLinearKernel(OpBuilder &builder, Location location,
                      spec, /*counts=*/3);
   func::FuncOp whole = createFunction(
       builder, location, spec.symbol() + suffix.str(), spec, /*counts=*/1);
-  if (IntegerLinear::canUseTiles(spec, target))
+  if (spec.exact)
+    emitBody<FloatLinear>(blocks, spec, target);
+  else if (TileLinear::isAvailable(spec, target))
     emitChoiceOfTiles(builder, blocks, spec, target);
   else
-    emitBody(blocks, spec, target);
+    emitBody<IntegerLinear>(blocks, spec, target);
 
   ImplicitLocOpBuilder b(location, builder.getContext());
   b.setInsertionPointToStart(&whole.getBody().front());

@@ -30,6 +30,8 @@ Result<CpuTarget> qopt::cpu::kernelTarget(ModuleOp module) {
   if (!kernels)
     return badInput("the module has no CPU kernels: run lower-to-llvm-cpu");
   for (auto function : kernels.getOps<LLVM::LLVMFuncOp>()) {
+    if (function.isExternal())
+      continue;
     auto triple = kernels->getAttrOfType<StringAttr>(
         LLVM::LLVMDialect::getTargetTripleAttrName());
     LLVM::TargetFeaturesAttr features = function.getTargetFeaturesAttr();

@@ -17,6 +17,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -142,6 +144,27 @@ struct RandomWeight {
     return y;
   }
 
+  /// The same with x and w_hat rounded to bf16, as tiles take them.
+  std::vector<double> multiplyTiled(const std::vector<float> &x,
+                                    int64_t m) const {
+    auto rounded = [](float value) {
+      uint32_t bits = std::bit_cast<uint32_t>(value);
+      bits += 0x7fff + (bits >> 16 & 1);
+      return std::bit_cast<float>(bits & 0xffff0000);
+    };
+    std::vector<double> y(m * layout.rows);
+    std::vector<float> row(layout.columns);
+    for (int64_t n = 0; n < layout.rows; ++n) {
+      matrix[n].dequantize(layout.hierarchy, row.data());
+      std::ranges::transform(row, row.begin(), rounded);
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t k = 0; k < layout.columns; ++k)
+          y[i * layout.rows + n] +=
+              double(rounded(x[i * layout.columns + k])) * row[k];
+    }
+    return y;
+  }
+
   std::string type() const {
     return str("!qopt.packed<", layout.rows, "x", layout.columns, "xf16, ",
                scheme, ", #qopt.interleaved<rows = 16>>");
@@ -160,6 +183,17 @@ struct KernelOptions {
   std::string cpu = "host", features;
   bool exact = false;
 };
+
+/// Whether kernels for these options multiply `m` rows of x in tiles of bf16.
+inline bool usesTiles(const KernelOptions &options, int64_t m) {
+  auto hasTiles = [](llvm::StringRef cpu, llvm::StringRef features) {
+    auto target = cpu::CpuTarget::resolve(cpu, features);
+    return target && target->has("amx-bf16") && target->has("avx512bf16");
+  };
+  return !options.exact && m >= 16 && hasTiles("host", "") &&
+         hasTiles(llvm::StringRef(options.cpu).split(',').first,
+                  options.features);
+}
 
 /// A module with one linear by such a weight, lowered.
 inline mlir::OwningOpRef<mlir::ModuleOp>

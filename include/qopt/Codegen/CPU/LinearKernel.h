@@ -21,8 +21,9 @@
 //
 // Unless the spec says `exact`, rows of x become signed bytes with a scale for
 // each 32 to 256 columns (a group, or a super-block) on the way, and products
-// are summed as integers; a row of y does not depend on the rows beside it.
-// Kernels keep up to 300 KiB on the stack.
+// are summed as integers. With AMX, 16 rows and more are multiplied in bf16
+// instead. Apart from that choice a row of y does not depend on the rows beside
+// it. Kernels keep up to 300 KiB on the stack, those for AMX up to 1.3 MiB.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_CODEGEN_CPU_LINEARKERNEL_H
