@@ -64,6 +64,16 @@ void qopt_rt_embedding(const QoptRtCall *call, int64_t thread,
 void qopt_rt_linear(const QoptRtCall *call, int64_t thread, QoptRtKernel kernel,
                     const void *const *components, const float *x, float *y,
                     int64_t rows, int64_t blocks, int64_t counter);
+/* The same where a single row can be taken in two steps. `prepare` fills
+ * `prepared`, memory of this thread, from x; null if an earlier linear of this
+ * x has done so. `row` takes it in place of x. */
+typedef void (*QoptRtPrepare)(const float *x, void *prepared);
+void qopt_rt_linear_prepared(const QoptRtCall *call, int64_t thread,
+                             QoptRtKernel kernel, const void *const *components,
+                             const float *x, float *y, int64_t rows,
+                             int64_t blocks, int64_t counter,
+                             QoptRtPrepare prepare, QoptRtKernel row,
+                             void *prepared);
 /* Turns each head of x [rows, columns] as rope number `rope` of the description
  * says; y may be x. */
 void qopt_rt_rope(const QoptRtCall *call, int64_t thread, int64_t rope,
@@ -71,9 +81,8 @@ void qopt_rt_rope(const QoptRtCall *call, int64_t thread, int64_t rope,
 /* Appends keys and values to cache number `cache` of the description, and
  * attends. */
 void qopt_rt_attention(const QoptRtCall *call, int64_t thread, int64_t cache,
-                       const float *query, const float *key,
-                       const float *value, float *y, int64_t heads, float scale,
-                       float softcap);
+                       const float *query, const float *key, const float *value,
+                       float *y, int64_t heads, float scale, float softcap);
 
 /* Weights [rows, experts] of a router's logits: in each row the softmax, of
  * which `topK` stay; then divided by their sum if `normalize` is not 0. */

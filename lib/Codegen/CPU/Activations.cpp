@@ -29,29 +29,33 @@ SegmentPlan::SegmentPlan(const InterleavedLayout &layout)
 /// bits of the sum.
 static constexpr float rounder = 0x1.8p23f;
 
+Activations::Places::Places(const InterleavedLayout &layout, int64_t rows) {
+  const SegmentPlan plan(layout);
+  auto aligned = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
+  scaleColumns = plan.segments + rowPadding;
+  sumColumns = plan.segments * plan.groupsPerSegment + rowPadding;
+  scales = aligned(rows * dwordsPerRow(plan) * 4);
+  sums = scales + aligned(rows * scaleColumns * 4);
+  end = sums + aligned(rows * sumColumns * 4);
+}
+
 Activations::Activations(VectorBuilder &v, const InterleavedLayout &layout,
-                         int64_t rows)
+                         int64_t rows, Value storage)
     : plan(layout), v(v), layout(layout) {
-  auto allocate = [&](int64_t perRow, Type element) -> Value {
-    return memref::AllocaOp::create(
-        v.b, MemRefType::get({rows, perRow + rowPadding}, element),
+  const Places places(layout, rows);
+  if (!storage)
+    storage = memref::AllocaOp::create(
+        v.b, MemRefType::get({places.end}, v.b.getI8Type()),
         v.b.getI64IntegerAttr(64));
-  };
-  const int64_t dwords = dwordsPerRow(plan);
-  Value memory = memref::AllocaOp::create(
-      v.b, MemRefType::get({rows * dwords * 4}, v.b.getI8Type()),
-      v.b.getI64IntegerAttr(64));
-  auto view = [&](int64_t perRow, Type element) -> Value {
+  auto view = [&](int64_t first, int64_t perRow, Type element) -> Value {
     return memref::ViewOp::create(v.b, MemRefType::get({rows, perRow}, element),
-                                  memory, v.index(0), ValueRange());
+                                  storage, v.index(first), ValueRange());
   };
-  codes = view(dwords, v.b.getI32Type());
-  codeBytes = view(4 * dwords, v.b.getI8Type());
-  scales = allocate(plan.segments, v.b.getF32Type());
-  sums = allocate(plan.segments * plan.groupsPerSegment,
-                  layout.hierarchy.minimum == Minimum::Half
-                      ? Type(v.b.getF32Type())
-                      : v.b.getI32Type());
+  Type f32 = v.b.getF32Type(), i32 = v.b.getI32Type();
+  codes = view(0, dwordsPerRow(plan), i32);
+  scales = view(places.scales, places.scaleColumns, f32);
+  sums = view(places.sums, places.sumColumns,
+              layout.hierarchy.minimum == Minimum::Half ? f32 : i32);
 }
 
 Value Activations::firstChunk(Value segment) {

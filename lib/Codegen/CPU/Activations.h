@@ -50,12 +50,18 @@ class Activations {
 public:
   using Value = mlir::Value;
 
-  /// Allocates room on the stack for `rows` rows.
-  Activations(VectorBuilder &v, const InterleavedLayout &layout, int64_t rows);
+  /// `storage`: memory for `rows` rows, memref<bytes(layout, rows) x i8>; if
+  /// null, it is on the stack.
+  Activations(VectorBuilder &v, const InterleavedLayout &layout, int64_t rows,
+              Value storage = nullptr);
 
   /// Bytes of the codes of one row.
   static int64_t rowBytes(const SegmentPlan &plan) {
     return 4 * dwordsPerRow(plan);
+  }
+  /// Bytes of everything that belongs to some rows.
+  static int64_t bytes(const InterleavedLayout &layout, int64_t rows) {
+    return Places(layout, rows).end;
   }
 
   /// Quantizes rows [first, first + count) of x.
@@ -65,8 +71,6 @@ public:
   Value firstChunk(Value segment);
   Value chunkCount(Value segment);
 
-  /// The codes as bytes [rows, columns], for instructions that take tiles.
-  Value bytes() const { return codeBytes; }
   /// Four columns of a row in every lane: dword `step` of a chunk.
   Value columns(Value row, Value chunk, int step) {
     return v.broadcastLoad(codes, {row, v.add(v.times(chunk, 8), step)});
@@ -89,6 +93,12 @@ private:
   static int64_t dwordsPerRow(const SegmentPlan &plan) {
     return plan.chunks * 8 + rowPadding;
   }
+  /// Where codes, scales and sums lie in the storage.
+  struct Places {
+    Places(const InterleavedLayout &layout, int64_t rows);
+    int64_t scaleColumns, sumColumns; // with padding
+    int64_t scales, sums, end;        // bytes
+  };
   void quantizeSegment(Value x, Value source, Value row, Value segment);
   /// 16 columns of x from `column` on; zero from `end` on.
   Value loadColumns(Value x, Value source, Value column, Value end);
@@ -98,7 +108,7 @@ private:
 
   VectorBuilder &v;
   const InterleavedLayout &layout;
-  Value codes, codeBytes, scales, sums;
+  Value codes, scales, sums;
 };
 
 } // namespace qopt::cpu

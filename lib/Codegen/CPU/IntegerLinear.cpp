@@ -4,17 +4,20 @@
 //
 //===----------------------------------------------------------------------===//
 //
+// One row of x, which has been quantized:
+//
+// for every block of 16 rows of W
+//   for every segment, chunk and step          (codes stay in registers)
+//     acc += codes * broadcast(four columns of xq)
+//
+// Many rows (IntegerRows.cpp):
+//
 // for every tile of rows of x                  (quantized into scratch, once)
-//   if it is one row
-//     for every block of 16 rows of W
-//       for every segment, chunk and step      (codes stay in registers)
-//         acc += codes * broadcast(four columns of xq)
-//   else
-//     for every two blocks of 16 rows of W
-//       for every span of up to 256 columns
-//         unpack its codes into scratch        (8 KiB: first-level cache)
-//         for every some rows
-//           the same with codes from scratch
+//   for every two blocks of 16 rows of W
+//     for every span of up to 256 columns
+//       unpack its codes into scratch          (8 KiB: first-level cache)
+//       for every some rows
+//         the same with codes from scratch
 //
 // Sums within a group are exact integers, and what follows is the same sequence
 // of f32 operations in both, so a row of y does not depend on the rows beside.
@@ -44,52 +47,25 @@ IntegerLinear::IntegerLinear(ImplicitLocOpBuilder &builder,
       h(spec.layout.hierarchy), arguments(arguments),
       parameters(v, layout, this->arguments),
       tile(unit.registerTile(h.minimum == Minimum::Level ? 3 : 2)),
-      tileRows(rowsPerTile(layout, tile.rows)),
-      activations(v, layout, tileRows), plan(activations.plan),
+      tileRows(arguments.prepared ? 1 : rowsPerTile(layout, tile.rows)),
+      activations(v, layout, tileRows, arguments.prepared),
+      plan(activations.plan),
       segmentsPerSpan(std::max<int64_t>(1, SegmentPlan::maxChunks /
                                                plan.chunksPerSegment)) {
-  auto allocate = [&](int64_t count, Type element) -> Value {
-    return memref::AllocaOp::create(
-        v.b, MemRefType::get({count * tile.blocks, lanes}, element),
-        v.b.getI64IntegerAttr(64));
-  };
-  const int64_t groups = segmentsPerSpan * plan.groupsPerSegment;
-  Type f32 = v.b.getF32Type(), i32 = v.b.getI32Type();
-  if (tileRows > 1) {
-    const int64_t steps = segmentsPerSpan * plan.chunksPerSegment * 8;
-    spanCodes = allocate(steps, i32);
-    spanScales = allocate(groups, f32);
-    if (h.minimum != Minimum::None)
-      spanMinima = allocate(groups, h.minimum == Minimum::Half ? f32 : i32);
-    if (h.hasLevels())
-      spanSuper = allocate(2 * segmentsPerSpan, f32);
-    results = allocate(tileRows, f32);
-  }
+  if (!arguments.prepared)
+    allocateSpan();
 }
 
 void IntegerLinear::emit() {
+  if (arguments.prepared)
+    return v.loop(arguments.firstBlock, arguments.endBlock, 1,
+                  [&](Value block) { emitRow(block, v.index(0)); });
   v.loop(v.index(0), arguments.inputRows, tileRows, [&](Value firstRow) {
     Value count =
         v.smaller(v.sub(arguments.inputRows, firstRow), v.index(tileRows));
     activations.quantize(arguments.input, firstRow, count);
-    auto forBlocks = [&](int step, llvm::function_ref<void(Value)> body) {
-      v.loop(arguments.firstBlock, arguments.endBlock, step, body);
-    };
-    if (tileRows == 1)
-      return forBlocks(1, [&](Value block) { emitRow(block, firstRow); });
-    Value single =
-        arith::CmpIOp::create(v.b, arith::CmpIPredicate::eq, count, v.index(1));
-    scf::IfOp::create(
-        v.b, single,
-        [&](OpBuilder &, Location) {
-          forBlocks(1, [&](Value block) { emitRow(block, firstRow); });
-          scf::YieldOp::create(v.b);
-        },
-        [&](OpBuilder &, Location) {
-          forBlocks(tile.blocks,
-                    [&](Value block) { emitRows(block, firstRow, count); });
-          scf::YieldOp::create(v.b);
-        });
+    v.loop(arguments.firstBlock, arguments.endBlock, tile.blocks,
+           [&](Value block) { emitRows(block, firstRow, count); });
   });
 }
 

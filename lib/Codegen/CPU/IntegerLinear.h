@@ -13,8 +13,9 @@
 
 namespace qopt::cpu {
 
-/// Emits the body of a kernel with byte activations: rows of x in tiles, each
-/// quantized once and then multiplied by every block of rows of W.
+/// Emits the bodies of kernels with byte activations: for one row of x that has
+/// been quantized before, and for rows in tiles, each quantized once and then
+/// multiplied by every block of rows of W.
 class IntegerLinear {
 public:
   using Value = mlir::Value;
@@ -23,6 +24,7 @@ public:
   IntegerLinear(mlir::ImplicitLocOpBuilder &builder,
                 const LinearKernelSpec &spec, const CpuTarget &target,
                 const KernelArguments &arguments);
+  /// arguments.prepared, if there is one, or the rows of x.
   void emit();
 
 private:
@@ -53,6 +55,7 @@ private:
 
   // Many rows of x: a span of codes of some blocks is unpacked once, then every
   // row uses it. Scratch holds the blocks' vectors side by side.
+  void allocateSpan();
   void emitRows(Value firstBlock, Value outputRow, Value count);
   void unpackSpan(Value block, Value side, Value first, Value end);
   void multiplySpan(Value first, Value end, Value count);

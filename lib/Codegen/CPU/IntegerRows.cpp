@@ -14,6 +14,24 @@ using namespace qopt;
 using namespace qopt::cpu;
 using Minimum = AffineHierarchy::Minimum;
 
+void IntegerLinear::allocateSpan() {
+  auto allocate = [&](int64_t count, Type element) -> Value {
+    return memref::AllocaOp::create(
+        v.b, MemRefType::get({count * tile.blocks, lanes}, element),
+        v.b.getI64IntegerAttr(64));
+  };
+  const int64_t groups = segmentsPerSpan * plan.groupsPerSegment;
+  const int64_t steps = segmentsPerSpan * plan.chunksPerSegment * 8;
+  Type f32 = v.b.getF32Type(), i32 = v.b.getI32Type();
+  spanCodes = allocate(steps, i32);
+  spanScales = allocate(groups, f32);
+  if (h.minimum != Minimum::None)
+    spanMinima = allocate(groups, h.minimum == Minimum::Half ? f32 : i32);
+  if (h.hasLevels())
+    spanSuper = allocate(2 * segmentsPerSpan, f32);
+  results = allocate(tileRows, f32);
+}
+
 void IntegerLinear::emitRows(Value firstBlock, Value outputRow, Value count) {
   const Value zero = v.index(0);
   // Where no other block is left, the last one is computed twice.

@@ -12,7 +12,8 @@
 namespace qopt::cpu {
 
 struct KernelArguments {
-  mlir::Value input;                         // x [M, K]
+  mlir::Value input;    // x [M, K]
+  mlir::Value prepared; // or one row of x in bytes, as Activations stores it
   llvm::SmallVector<mlir::Value> components; // as the layout lists them
   mlir::Value output;                        // y [M, N]
   mlir::Value inputRows;                     // M

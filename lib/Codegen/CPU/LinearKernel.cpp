@@ -45,6 +45,20 @@ SmallVector<Type> qopt::cpu::kernelBufferTypes(MLIRContext *context,
   return types;
 }
 
+int64_t LinearKernelSpec::preparedBytes() const {
+  return exact ? 0 : Activations::bytes(layout, 1);
+}
+
+std::string LinearKernelSpec::preparation() const {
+  const AffineHierarchy &h = layout.hierarchy;
+  return exact ? ""
+               : str(layout.columns, "_", h.groupSize, "_", h.superSize, "_",
+                     int(h.minimum), "_",
+                     h.minimum == AffineHierarchy::Minimum::None
+                         ? SegmentPlan(layout).zero
+                         : 0);
+}
+
 /// The whole matrix [rows, columns] whose first row `firstRow` is.
 static Value matrixFromRow(ImplicitLocOpBuilder &b, Value firstRow,
                            Value rows) {
@@ -59,25 +73,14 @@ static Value matrixFromRow(ImplicitLocOpBuilder &b, Value firstRow,
                                            ArrayRef<OpFoldResult>{width, one});
 }
 
-/// The arguments of the function that computes a range of blocks.
-static KernelArguments kernelArguments(ImplicitLocOpBuilder &b,
-                                       ValueRange arguments) {
-  KernelArguments result;
-  result.endBlock = arguments.back();
-  result.firstBlock = arguments.drop_back(1).back();
-  result.inputRows = arguments.drop_back(2).back();
-  result.input = matrixFromRow(b, arguments.front(), result.inputRows);
-  result.output =
-      matrixFromRow(b, arguments.drop_back(3).back(), result.inputRows);
-  llvm::append_range(result.components, arguments.drop_front().drop_back(4));
-  return result;
+static Type preparedType(OpBuilder &builder, const LinearKernelSpec &spec) {
+  return MemRefType::get({spec.preparedBytes()}, builder.getI8Type());
 }
 
-/// Declares a function of the kernel's buffers and `counts` index parameters.
+/// Declares a function with parameters of these types and `counts` indices.
 static func::FuncOp createFunction(OpBuilder &builder, Location location,
-                                   StringRef name, const LinearKernelSpec &spec,
+                                   StringRef name, SmallVector<Type> inputs,
                                    int counts) {
-  SmallVector<Type> inputs = kernelBufferTypes(builder.getContext(), spec);
   const unsigned buffers = inputs.size();
   inputs.append(counts, builder.getIndexType());
   auto function = func::FuncOp::create(builder, location, name,
@@ -89,16 +92,89 @@ static func::FuncOp createFunction(OpBuilder &builder, Location location,
   return function;
 }
 
-/// Fills a function with what Body emits: FloatLinear, IntegerLinear or
-/// TileLinear.
+/// (x, components, y, M[, first block, end block])
+static func::FuncOp createKernel(OpBuilder &builder, Location location,
+                                 StringRef name, const LinearKernelSpec &spec,
+                                 int counts) {
+  return createFunction(builder, location, name,
+                        kernelBufferTypes(builder.getContext(), spec), counts);
+}
+
+static void makePart(func::FuncOp function) {
+  MLIRContext *context = function.getContext();
+  function->setAttr("llvm.linkage",
+                    LLVM::LinkageAttr::get(context, LLVM::Linkage::Internal));
+  function->setAttr("passthrough",
+                    Builder(context).getStrArrayAttr({"noinline"}));
+}
+
+static ImplicitLocOpBuilder bodyBuilder(func::FuncOp function) {
+  ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
+  b.setInsertionPointToStart(&function.getBody().front());
+  return b;
+}
+
+/// Fills a function (x, components, y, M, first block, end block) with what
+/// Body emits: FloatLinear, IntegerLinear or TileLinear.
 template <typename Body>
 static void emitBody(func::FuncOp function, const LinearKernelSpec &spec,
                      const CpuTarget &target) {
-  ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
-  b.setInsertionPointToStart(&function.getBody().front());
-  KernelArguments arguments = kernelArguments(b, function.getArguments());
+  ImplicitLocOpBuilder b = bodyBuilder(function);
+  ValueRange values = function.getArguments();
+  KernelArguments arguments;
+  arguments.endBlock = values.back();
+  arguments.firstBlock = values.drop_back(1).back();
+  arguments.inputRows = values.drop_back(2).back();
+  arguments.input = matrixFromRow(b, values.front(), arguments.inputRows);
+  arguments.output =
+      matrixFromRow(b, values.drop_back(3).back(), arguments.inputRows);
+  llvm::append_range(arguments.components, values.drop_front().drop_back(4));
   Body(b, spec, target, arguments).emit();
   func::ReturnOp::create(b);
+}
+
+/// <symbol>_prepare(x, prepared)
+static func::FuncOp emitPreparation(OpBuilder &builder, Location location,
+                                    const LinearKernelSpec &spec,
+                                    const CpuTarget &target, StringRef suffix) {
+  Type x = kernelBufferTypes(builder.getContext(), spec).front();
+  func::FuncOp function = createFunction(
+      builder, location, spec.symbol() + "_prepare" + suffix.str(),
+      {x, preparedType(builder, spec)}, /*counts=*/0);
+  makePart(function);
+  ImplicitLocOpBuilder b = bodyBuilder(function);
+  VectorBuilder v(b, target);
+  Value one = v.index(1);
+  Activations(v, spec.layout, 1, function.getArgument(1))
+      .quantize(matrixFromRow(b, function.getArgument(0), one), v.index(0),
+                one);
+  func::ReturnOp::create(b);
+  return function;
+}
+
+/// <symbol>_row(prepared, components, y, first block, end block)
+static func::FuncOp emitPreparedRow(OpBuilder &builder, Location location,
+                                    const LinearKernelSpec &spec,
+                                    const CpuTarget &target, StringRef suffix) {
+  SmallVector<Type> buffers = kernelBufferTypes(builder.getContext(), spec);
+  buffers.front() = preparedType(builder, spec);
+  func::FuncOp function =
+      createFunction(builder, location, spec.symbol() + "_row" + suffix.str(),
+                     buffers, /*counts=*/2);
+  makePart(function);
+  ImplicitLocOpBuilder b = bodyBuilder(function);
+  ValueRange values = function.getArguments();
+  KernelArguments arguments;
+  arguments.prepared = values.front();
+  arguments.endBlock = values.back();
+  arguments.firstBlock = values.drop_back(1).back();
+  arguments.inputRows = arith::ConstantIndexOp::create(b, 1);
+  arguments.output =
+      matrixFromRow(b, values.drop_back(2).back(), arguments.inputRows);
+  llvm::append_range(arguments.components, values.drop_front().drop_back(3));
+  IntegerLinear(b, spec, target, arguments).emit();
+  func::ReturnOp::create(b);
+  return function;
 }
 
 /// Whether Linux lets this process use the tiles of AMX, which it must be asked
@@ -123,47 +199,74 @@ static Value emitTilePermission(ImplicitLocOpBuilder &b) {
                                constant(0));
 }
 
-/// The body of `blocks` where there is AMX: many rows go to a function that has
-/// tiles in its prologue, and that must not be entered without permission.
-static void emitChoiceOfTiles(OpBuilder &builder, func::FuncOp blocks,
-                              const LinearKernelSpec &spec,
-                              const CpuTarget &target) {
-  auto part = [&](StringRef suffix) {
-    func::FuncOp function = createFunction(
-        builder, blocks.getLoc(), (blocks.getSymName() + suffix).str(), spec,
-        /*counts=*/3);
-    function->setAttr(
-        "llvm.linkage",
-        LLVM::LinkageAttr::get(builder.getContext(), LLVM::Linkage::Internal));
-    function->setAttr("passthrough", builder.getStrArrayAttr({"noinline"}));
+/// Chooses by M, which is at least 1: one row is prepared and multiplied; many
+/// go to tiles of AMX where there are any. The function for those has tiles in
+/// its prologue, and must not be entered without permission.
+static void emitChoice(OpBuilder &builder, func::FuncOp blocks,
+                       const LinearKernelSpec &spec, const CpuTarget &target,
+                       StringRef suffix) {
+  Location location = blocks.getLoc();
+  func::FuncOp prepare =
+      emitPreparation(builder, location, spec, target, suffix);
+  func::FuncOp row = emitPreparedRow(builder, location, spec, target, suffix);
+  auto part = [&](StringRef name) {
+    func::FuncOp function =
+        createKernel(builder, location, (blocks.getSymName() + name).str(),
+                     spec, /*counts=*/3);
+    makePart(function);
     return function;
   };
-  func::FuncOp rows = part("_rows"), tiles = part("_tiles");
+  func::FuncOp rows = part("_rows"), tiles;
   emitBody<IntegerLinear>(rows, spec, target);
-  emitBody<TileLinear>(tiles, spec, target);
+  if (TileLinear::isAvailable(spec, target)) {
+    tiles = part("_tiles");
+    emitBody<TileLinear>(tiles, spec, target);
+  }
 
-  ImplicitLocOpBuilder b(blocks.getLoc(), blocks.getContext());
-  b.setInsertionPointToStart(&blocks.getBody().front());
-  Value many = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::sge, blocks.getArguments().drop_back(2).back(),
-      arith::ConstantIndexOp::create(b, TileLinear::leastRows));
-  auto choose = scf::IfOp::create(
-      b, many,
-      [&](OpBuilder &, Location) {
-        scf::YieldOp::create(b, emitTilePermission(b));
-      },
-      [&](OpBuilder &, Location) {
-        Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
-        scf::YieldOp::create(b, no);
-      });
-  auto callAndYield = [&](func::FuncOp function) {
-    return [&b, blocks, function](OpBuilder &, Location) mutable {
-      func::CallOp::create(b, function, blocks.getArguments());
+  ImplicitLocOpBuilder b = bodyBuilder(blocks);
+  ValueRange arguments = blocks.getArguments();
+  Value count = arguments.drop_back(2).back();
+  auto compare = [&](arith::CmpIPredicate predicate, int64_t rows) -> Value {
+    return arith::CmpIOp::create(b, predicate, count,
+                                 arith::ConstantIndexOp::create(b, rows));
+  };
+  auto yielding = [&](llvm::function_ref<void()> body) {
+    return [&b, body](OpBuilder &, Location) {
+      body();
       scf::YieldOp::create(b);
     };
   };
-  scf::IfOp::create(b, choose.getResult(0), callAndYield(tiles),
-                    callAndYield(rows));
+  auto manyRows = [&] {
+    if (!tiles) {
+      func::CallOp::create(b, rows, arguments);
+      return;
+    }
+    Value many = compare(arith::CmpIPredicate::sge, TileLinear::leastRows);
+    auto allowed = scf::IfOp::create(
+        b, many,
+        [&](OpBuilder &, Location) {
+          scf::YieldOp::create(b, emitTilePermission(b));
+        },
+        [&](OpBuilder &, Location) {
+          Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
+          scf::YieldOp::create(b, no);
+        });
+    auto callTiles = [&] { func::CallOp::create(b, tiles, arguments); };
+    auto callRows = [&] { func::CallOp::create(b, rows, arguments); };
+    scf::IfOp::create(b, allowed.getResult(0), yielding(callTiles),
+                      yielding(callRows));
+  };
+  auto oneRow = [&] {
+    Value prepared = memref::AllocaOp::create(
+        b, cast<MemRefType>(preparedType(b, spec)), b.getI64IntegerAttr(64));
+    func::CallOp::create(b, prepare, ValueRange{arguments.front(), prepared});
+    SmallVector<Value> operands = {prepared};
+    llvm::append_range(operands, arguments.drop_front().drop_back(3));
+    llvm::append_range(operands, arguments.take_back(2));
+    func::CallOp::create(b, row, operands);
+  };
+  scf::IfOp::create(b, compare(arith::CmpIPredicate::eq, 1), yielding(oneRow),
+                    yielding(manyRows));
   func::ReturnOp::create(b);
 }
 
@@ -171,19 +274,16 @@ void qopt::cpu::emitLinearKernel(OpBuilder &builder, Location location,
                                  const LinearKernelSpec &spec,
                                  const CpuTarget &target, StringRef suffix) {
   func::FuncOp blocks =
-      createFunction(builder, location, spec.blocksSymbol() + suffix.str(),
-                     spec, /*counts=*/3);
-  func::FuncOp whole = createFunction(
+      createKernel(builder, location, spec.blocksSymbol() + suffix.str(), spec,
+                   /*counts=*/3);
+  func::FuncOp whole = createKernel(
       builder, location, spec.symbol() + suffix.str(), spec, /*counts=*/1);
   if (spec.exact)
     emitBody<FloatLinear>(blocks, spec, target);
-  else if (TileLinear::isAvailable(spec, target))
-    emitChoiceOfTiles(builder, blocks, spec, target);
   else
-    emitBody<IntegerLinear>(blocks, spec, target);
+    emitChoice(builder, blocks, spec, target, suffix);
 
-  ImplicitLocOpBuilder b(location, builder.getContext());
-  b.setInsertionPointToStart(&whole.getBody().front());
+  ImplicitLocOpBuilder b = bodyBuilder(whole);
   SmallVector<Value> operands(whole.getArguments());
   operands.push_back(arith::ConstantIndexOp::create(b, 0));
   operands.push_back(arith::ConstantIndexOp::create(b, spec.layout.blocks()));

@@ -38,6 +38,7 @@ using AttendFunction = void (*)(const AttentionTask &task, float *scratch);
 /// For each type of cache, f16 and f32.
 struct AttentionKernels {
   AttendFunction half, single;
+  void (*narrow)(const float *source, uint16_t *target, int64_t count);
 };
 extern const AttentionKernels attentionBaseline, attentionAvx2, attentionAvx512;
 /// The best that this processor executes.

@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------===//
 #include "KvCache.h"
 
-#include "qopt/Formats/Half.h"
-
+#include <algorithm>
 #include <sys/mman.h>
+#include <vector>
 
 using namespace qopt;
 using namespace qopt::runtime;
@@ -33,24 +33,31 @@ bool KvCache::allocate(const CacheShape &shape, CacheType type,
   return true;
 }
 
-template <typename T, typename Convert>
-void KvCache::storeAs(int64_t position, const float *key, const float *value,
-                      Convert convert) {
-  for (int64_t head = 0; head < layout.kvHeads; ++head) {
-    T *keysTo = reinterpret_cast<T *>(const_cast<void *>(keys(head))) +
-                position / lanes * lanes * layout.headDim + position % lanes;
-    T *valuesTo = reinterpret_cast<T *>(const_cast<void *>(values(head))) +
-                  position * stride;
-    for (int64_t i = 0; i < layout.headDim; ++i) {
-      keysTo[i * lanes] = convert(key[head * layout.headDim + i]);
-      valuesTo[i] = convert(value[head * layout.headDim + i]);
-    }
-  }
+template <typename T>
+void KvCache::storeAs(int64_t head, int64_t position, const T *key,
+                      const T *value) {
+  T *keysTo = reinterpret_cast<T *>(const_cast<void *>(keys(head))) +
+              position / lanes * lanes * layout.headDim + position % lanes;
+  for (int64_t i = 0; i < layout.headDim; ++i)
+    keysTo[i * lanes] = key[i];
+  std::copy_n(value, layout.headDim,
+              reinterpret_cast<T *>(const_cast<void *>(values(head))) +
+                  position * stride);
 }
 
-void KvCache::store(int64_t position, const float *key, const float *value) {
-  if (elements == CacheType::F16)
-    storeAs<uint16_t>(position, key, value, f32ToF16);
-  else
-    storeAs<float>(position, key, value, [](float x) { return x; });
+void KvCache::store(int64_t head, int64_t position, const float *key,
+                    const float *value, Narrow narrow) {
+  if (elements == CacheType::F32)
+    return storeAs(head, position, key, value);
+  constexpr int64_t most = 256;
+  if (layout.headDim > most) {
+    std::vector<uint16_t> halves(2 * layout.headDim);
+    narrow(key, halves.data(), layout.headDim);
+    narrow(value, &halves[layout.headDim], layout.headDim);
+    return storeAs(head, position, halves.data(), &halves[layout.headDim]);
+  }
+  uint16_t halves[2 * most];
+  narrow(key, halves, layout.headDim);
+  narrow(value, halves + most, layout.headDim);
+  storeAs<uint16_t>(head, position, halves, halves + most);
 }

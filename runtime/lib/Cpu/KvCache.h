@@ -40,9 +40,12 @@ public:
   /// Room for `positions`. False if there is no memory.
   bool allocate(const CacheShape &shape, CacheType type, int64_t positions);
 
-  /// Stores the keys and values [kvHeads * headDim] of one position. Different
-  /// positions may be stored by different threads.
-  void store(int64_t position, const float *key, const float *value);
+  /// f32 to f16.
+  using Narrow = void (*)(const float *source, uint16_t *target, int64_t count);
+  /// Stores key and value [headDim] of a head and position. Threads may store
+  /// different ones at the same time.
+  void store(int64_t head, int64_t position, const float *key,
+             const float *value, Narrow narrow);
 
   const void *keys(int64_t head) const { return at(head * headKeys); }
   const void *values(int64_t head) const {
@@ -60,9 +63,8 @@ private:
   const void *at(int64_t element) const {
     return memory.get() + element * elementBytes();
   }
-  template <typename T, typename Convert>
-  void storeAs(int64_t position, const float *key, const float *value,
-               Convert convert);
+  template <typename T>
+  void storeAs(int64_t head, int64_t position, const T *key, const T *value);
 
   struct Unmap {
     int64_t bytes;

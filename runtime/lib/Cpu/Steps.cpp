@@ -56,8 +56,8 @@ void qopt_rt_embedding(const QoptRtCall *call, int64_t thread,
 
 /// How many of the blocks that are left a thread takes: half of its share, so
 /// that one which was held up does not keep the others waiting, down to a
-/// sixteenth, because each piece costs a preparation of x and the start of a
-/// stream; down to a half for many rows, whose preparation takes longer.
+/// sixteenth, because each piece costs the start of a stream; down to a half
+/// for many rows, whose preparation takes longer.
 static int64_t pieceOf(int64_t left, int64_t blocks, int64_t threads,
                        int64_t rows) {
   if (threads == 1)
@@ -82,6 +82,22 @@ void qopt_rt_linear(const QoptRtCall *call, int64_t thread, QoptRtKernel kernel,
     kernel(components, x, y, rows, first, end);
     first = next.load(std::memory_order_relaxed);
   }
+}
+
+void qopt_rt_linear_prepared(const QoptRtCall *call, int64_t thread,
+                             QoptRtKernel kernel, const void *const *components,
+                             const float *x, float *y, int64_t rows,
+                             int64_t blocks, int64_t counter,
+                             QoptRtPrepare prepare, QoptRtKernel row,
+                             void *prepared) {
+  if (rows != 1)
+    return qopt_rt_linear(call, thread, kernel, components, x, y, rows, blocks,
+                          counter);
+  if (prepare)
+    prepare(x, prepared);
+  qopt_rt_linear(call, thread, row, components,
+                 static_cast<const float *>(prepared), y, rows, blocks,
+                 counter);
 }
 
 void qopt_rt_rope(const QoptRtCall *call, int64_t thread, int64_t rope,
@@ -115,13 +131,15 @@ void qopt_rt_attention(const QoptRtCall *call, int64_t thread, int64_t cache,
   KvCache &kept = call->state->caches[cache];
   const CacheShape &shape = kept.shape();
   const int64_t past = call->state->past, rows = call->rows;
-  const int64_t kvColumns = shape.kvHeads * shape.headDim;
-  const Share stored(call, thread, rows);
-  for (int64_t row = stored.begin; row < stored.end; ++row)
-    kept.store(past + row, key + row * kvColumns, value + row * kvColumns);
+  const AttentionKernels &kernels = attentionKernels();
+  // In units of heads, so that one token keeps all threads busy.
+  const Share stored(call, thread, rows * shape.kvHeads);
+  for (int64_t unit = stored.begin; unit < stored.end; ++unit)
+    kept.store(unit % shape.kvHeads, past + unit / shape.kvHeads,
+               key + unit * shape.headDim, value + unit * shape.headDim,
+               kernels.narrow);
   call->state->team.barrier();
 
-  const AttentionKernels &kernels = attentionKernels();
   const AttendFunction attend =
       kept.type() == CacheType::F16 ? kernels.half : kernels.single;
   const int64_t group = heads / shape.kvHeads;

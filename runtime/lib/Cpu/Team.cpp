@@ -26,10 +26,10 @@ static void relax() {
 }
 
 /// Returns once `value` is not `old`. A pause takes up to 140 cycles: the loop
-/// lasts some ten microseconds, longer than any step of a team that runs
-/// undisturbed is out of balance.
+/// lasts some hundred microseconds, longer than any step of a team that runs
+/// undisturbed is out of balance, and than a caller needs to sample a token.
 static void awaitChange(std::atomic<uint32_t> &value, uint32_t old) {
-  for (int i = 0; i < 1024; ++i) {
+  for (int i = 0; i < 8192; ++i) {
     if (value.load(std::memory_order_acquire) != old)
       return;
     relax();

@@ -24,6 +24,7 @@ static std::vector<std::pair<llvm::StringRef, void *>> runtimeSymbols() {
           symbol("qopt_rt_mark", qopt_rt_mark),
           symbol("qopt_rt_embedding", qopt_rt_embedding),
           symbol("qopt_rt_linear", qopt_rt_linear),
+          symbol("qopt_rt_linear_prepared", qopt_rt_linear_prepared),
           symbol("qopt_rt_rope", qopt_rt_rope),
           symbol("qopt_rt_attention", qopt_rt_attention),
           symbol("qopt_rt_route", qopt_rt_route),

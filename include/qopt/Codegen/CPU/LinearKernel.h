@@ -19,6 +19,15 @@
 // The second computes the outputs of some blocks of rows, and is what threads
 // share the work by; any cut gives the same bits.
 //
+// Beside them, for a module that calls the kernel itself, one row of x in two
+// steps, of which the first can be shared by linears of the same x:
+//
+//     void qopt_linear_<scheme>_n<N>_k<K>_prepare(const float *x,
+//                                                 uint8_t *prepared);
+//     void qopt_linear_<scheme>_n<N>_k<K>_row(
+//         const uint8_t *prepared, components..., float *y,
+//         int64_t firstBlock, int64_t endBlock);
+//
 // Unless the spec says `exact`, rows of x become signed bytes with a scale for
 // each 32 to 256 columns (a group, or a super-block) on the way, and products
 // are summed as integers. With AMX, 16 rows and more are multiplied in bf16
@@ -45,6 +54,13 @@ struct LinearKernelSpec {
 
   std::string symbol() const;
   std::string blocksSymbol() const { return symbol() + "_blocks"; }
+
+  std::string prepareSymbol() const { return symbol() + "_prepare"; }
+  std::string rowSymbol() const { return symbol() + "_row"; }
+  /// Bytes of a prepared row, 64-byte aligned; 0 if x is not prepared.
+  int64_t preparedBytes() const;
+  /// Specs with the same text prepare the same row alike.
+  std::string preparation() const;
 
   /// Why no kernel covers the matrix; empty if one does.
   std::string unsupported() const;

@@ -66,7 +66,7 @@ private:
   void callKernel(StringRef name, ValueRange arguments) {
     LLVM::CallOp::create(b, TypeRange{}, name, arguments);
   }
-  LLVM::LLVMFuncOp adaptor(const LinearKernel &kernel);
+  LLVM::LLVMFuncOp adaptor(const LinearKernel &kernel, bool row);
 
   Value addressOf(int value);
   /// The rows of an input that a step reads.
@@ -97,12 +97,17 @@ private:
   void emitDispatch(const ModelStep &step, llm::DispatchOp op);
   void emitCombine(const ModelStep &step);
 
+  /// What a prepared row is: of which value, and how.
+  using Preparation = std::tuple<int, bool, std::string>;
+
   ModuleOp module;
   const ModelProgram &program;
   ImplicitLocOpBuilder b;
   LLVM::LLVMPointerType pointer;
   Type i64, f32;
   Value call, thread, weights, arena, logits, rows, outputRows, threads;
+  Value preparedRow; // memory of the thread
+  Preparation prepared = {-1, false, ""};
   ::llvm::DenseMap<int, Value> dispatched; // value of a dispatch → its rows
 };
 } // namespace
@@ -116,9 +121,11 @@ void Emitter::declare(StringRef name, ValueRange arguments, Type result) {
   LLVM::LLVMFuncOp::create(b, name, LLVM::LLVMFunctionType::get(result, types));
 }
 
-/// QoptRtKernel: loads the addresses of the components and calls the kernel.
-LLVM::LLVMFuncOp Emitter::adaptor(const LinearKernel &kernel) {
-  std::string name = kernel.symbol + "_call";
+/// QoptRtKernel: loads the addresses of the components and calls the kernel, or
+/// the one of a prepared row, which does not ask for the number of rows.
+LLVM::LLVMFuncOp Emitter::adaptor(const LinearKernel &kernel, bool row) {
+  const std::string &symbol = row ? kernel.row : kernel.symbol;
+  std::string name = symbol + "_call";
   if (auto existing = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
     return existing;
   OpBuilder::InsertionGuard guard(b);
@@ -133,9 +140,10 @@ LLVM::LLVMFuncOp Emitter::adaptor(const LinearKernel &kernel) {
   for (int i = 0; i < kernel.components; ++i)
     arguments.push_back(LLVM::LoadOp::create(
         b, pointer, offset(function.getArgument(0), constant(8 * int64_t(i)))));
-  for (int i = 2; i < 6; ++i)
+  arguments.push_back(function.getArgument(2));
+  for (int i = row ? 4 : 3; i < 6; ++i)
     arguments.push_back(function.getArgument(i));
-  callKernel(kernel.symbol, arguments);
+  callKernel(symbol, arguments);
   LLVM::ReturnOp::create(b, ValueRange{});
   return function;
 }
@@ -194,12 +202,30 @@ void Emitter::emitElementwise(const PlannedStep &planned) {
 void Emitter::emitLinear(const PlannedStep &planned) {
   const ModelStep &step = *planned.step;
   const LinearKernel &kernel = planned.linear;
-  Value function = LLVM::AddressOfOp::create(b, adaptor(kernel));
+  Value function = LLVM::AddressOfOp::create(b, adaptor(kernel, false));
   Value components =
       offset(weights, constant(8 * planned.weights[0].firstTensor));
-  runtime("qopt_rt_linear",
-          {call, thread, function, components, input(step, 0), output(step),
-           rowsOf(step), constant(kernel.blocks), constant(planned.number)});
+  SmallVector<Value> arguments = {call,
+                                  thread,
+                                  function,
+                                  components,
+                                  input(step, 0),
+                                  output(step),
+                                  rowsOf(step),
+                                  constant(kernel.blocks),
+                                  constant(planned.number)};
+  if (kernel.row.empty())
+    return runtime("qopt_rt_linear", arguments);
+  // Linears of the same x share what is prepared, each thread for itself.
+  Preparation wanted = {step.inputs[0], step.trimmed, kernel.preparation};
+  Value prepare = LLVM::ZeroOp::create(b, pointer);
+  if (wanted != prepared)
+    prepare = LLVM::AddressOfOp::create(
+        b, module.lookupSymbol<LLVM::LLVMFuncOp>(kernel.prepare));
+  prepared = wanted;
+  Value row = LLVM::AddressOfOp::create(b, adaptor(kernel, true));
+  arguments.append({prepare, row, preparedRow});
+  runtime("qopt_rt_linear_prepared", arguments);
 }
 
 void Emitter::emitDispatch(const ModelStep &step, llm::DispatchOp op) {
@@ -292,6 +318,13 @@ void Emitter::emit(StringRef name, ArrayRef<PlannedStep> steps, bool profile) {
   rows = field(Rows, i64);
   outputRows = field(OutputRows, i64);
   threads = field(Threads, i64);
+  int64_t preparedBytes = 0;
+  for (const PlannedStep &planned : steps)
+    preparedBytes = std::max(preparedBytes, planned.linear.preparedBytes);
+  if (preparedBytes > 0)
+    preparedRow = LLVM::AllocaOp::create(b, pointer, b.getI8Type(),
+                                         constant(preparedBytes),
+                                         /*alignment=*/64);
   for (auto [index, planned] : llvm::enumerate(steps)) {
     b.setLoc(planned.step->op->getLoc());
     if (planned.step->barrierBefore && !profile)

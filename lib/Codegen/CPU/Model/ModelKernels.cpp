@@ -24,8 +24,15 @@ LinearKernel ModelKernels::linear(Location location,
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
     emitLinearKernel(builder, location, spec, target);
   }
-  return {spec.blocksSymbol(), int(spec.layout.components().size()),
-          spec.layout.blocks()};
+  LinearKernel kernel{spec.blocksSymbol(), int(spec.layout.components().size()),
+                      spec.layout.blocks()};
+  if (!spec.exact) {
+    kernel.prepare = spec.prepareSymbol();
+    kernel.row = spec.rowSymbol();
+    kernel.preparedBytes = spec.preparedBytes();
+    kernel.preparation = spec.preparation();
+  }
+  return kernel;
 }
 
 std::string ModelKernels::rmsNorm(Location location, int64_t columns,

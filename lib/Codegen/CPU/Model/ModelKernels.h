@@ -28,6 +28,10 @@ struct LinearKernel {
   std::string symbol; // of the function with block numbers
   int components = 0; // weights that it takes
   int64_t blocks = 0; // of rows of the weight
+  /// The two steps of a single row of x; empty if there is only one way.
+  std::string prepare = {}, row = {};
+  int64_t preparedBytes = 0;
+  std::string preparation = {}; // equal texts: equally prepared
 };
 
 class ModelKernels {
