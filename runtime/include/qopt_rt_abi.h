@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { QOPT_RT_ABI = 1 };
+enum { QOPT_RT_ABI = 2 };
 
 /* One run of the model over `rows` tokens. The order of the fields up to
  * `threads` is known to compiled code; all are 8 bytes. */

@@ -56,13 +56,13 @@ void qopt_rt_embedding(const QoptRtCall *call, int64_t thread,
 
 /// How many of the blocks that are left a thread takes: half of its share, so
 /// that one which was held up does not keep the others waiting, down to a
-/// sixteenth, because each piece costs the start of a stream; down to a half
-/// for many rows, whose preparation takes longer.
+/// quarter, because each piece costs the start of a stream; down to a half for
+/// many rows, which each piece prepares once more.
 static int64_t pieceOf(int64_t left, int64_t blocks, int64_t threads,
                        int64_t rows) {
   if (threads == 1)
     return left;
-  const int64_t cuts = rows > 8 ? 2 : 16;
+  const int64_t cuts = rows > 8 ? 2 : 4;
   const int64_t least = std::max<int64_t>(1, blocks / (cuts * threads));
   return std::min(left, std::max(least, left / (2 * threads)));
 }

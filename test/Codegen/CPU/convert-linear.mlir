@@ -62,10 +62,19 @@ func.func @uncovered(%x: tensor<?x64xf32>, %f: tensor<40x64xf16>,
 // works on vectors of 16 rows.
 // CHECK: module @qopt_cpu_kernels attributes {llvm.target_triple
 // CHECK: func.func @qopt_linear_int4_g32_n40_k64_blocks({{.*}}llvm.noalias{{.*}}target_cpu = "x86-64-v4"
+// CHECK: call @qopt_linear_int4_g32_n40_k64_prepare
+// CHECK: call @qopt_linear_int4_g32_n40_k64_row
+// CHECK: call @qopt_linear_int4_g32_n40_k64_blocks_rows
+// CHECK: func.func @qopt_linear_int4_g32_n40_k64(
+// CHECK: func.func @qopt_linear_int4_g32_n40_k64_prepare(
+// CHECK: func.func @qopt_linear_int4_g32_n40_k64_row(
 // CHECK: vector.load {{.*}} : memref<3x8x64xi8>, vector<64xi8>
 // CHECK: vector.fma {{.*}} : vector<16xf32>
 // CHECK: vector.maskedstore
-// CHECK: func.func @qopt_linear_int4_g32_n40_k64(
+// CHECK: func.func @qopt_linear_int4_g32_n40_k64_blocks_rows(
 // CHECK: func.func @qopt_linear_int4_g32_sym_n40_k64_blocks(
 // CHECK: func.func @qopt_linear_int4_g32_sym_n40_k64(
+// CHECK: func.func @qopt_linear_int4_g32_sym_n40_k64_prepare(
+// CHECK: func.func @qopt_linear_int4_g32_sym_n40_k64_row(
+// CHECK: func.func @qopt_linear_int4_g32_sym_n40_k64_blocks_rows(
 // CHECK-NOT: func.func

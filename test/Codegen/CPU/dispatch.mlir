@@ -20,10 +20,10 @@
 // ASM-NOT: {{%[yz]mm}}
 // ASM: xgetbv
 // ASM: <qopt_linear_q4_k_n16_k256_blocks.v0_tiles>:
-// ASM: tdpbsud
-// ASM: <qopt_linear_q4_k_n16_k256_blocks.v1>:
+// ASM: tdpbf16ps
+// ASM: <qopt_linear_q4_k_n16_k256_row.v1>:
 // ASM: vpdpbusd {{.*}}%zmm
-// ASM: <qopt_linear_q4_k_n16_k256_blocks.v2>:
+// ASM: <qopt_linear_q4_k_n16_k256_row.v2>:
 // ASM-NOT: {{%zmm|vpdpbusd}}
 // ASM: vpmaddubsw {{.*}}%ymm
 
