@@ -4,20 +4,19 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Bench/Measure.h"
+#include "Bench/Report.h"
 #include "Bench/Synthetic.h"
 #include "Engine/Engine.h"
 #include "Engine/FileModel.h"
 #include "Engine/JitModel.h"
 #include "Verbs.h"
 
-#include "qopt/IO/Json.h"
 #include "qopt/IO/MappedFile.h"
 #include "qopt/Numerics/Random.h"
 
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <unistd.h>
 
 using namespace qopt;
@@ -32,38 +31,6 @@ struct BenchOptions {
   bool exact = false, json = false, overwrite = false;
   double seconds = 20;
   MachineOptions machine;
-};
-
-/// What the description of a model says about its work.
-struct Work {
-  double bytesPerToken = 0, operationsPerToken = 0;
-  std::vector<std::string> steps;
-  std::vector<double> stepBytes;
-};
-
-struct KernelTime {
-  std::string name;
-  int64_t calls = 0;
-  double seconds = 0, bytes = 0;
-};
-
-/// One line of results.
-struct Speed {
-  std::string name; // "decode", "prefill 256"
-  double tokensPerSecond = 0;
-  int kept = 0, taken = 0;
-  bool quiet = true;
-  std::vector<KernelTime> kernels;
-};
-
-struct Report {
-  std::string model;
-  int64_t threads = 0;
-  double weightBytes = 0, compileSeconds = 0, loadSeconds = 0;
-  Work work;
-  double bandwidth = 0, peakFlops = 0, peakByteOps = 0;
-  std::vector<Speed> speeds;
-  double peakMemory = 0;
 };
 
 /// A model under test, compiled in memory or from a file.
@@ -96,29 +63,6 @@ static double peakMemory() {
     std::fclose(file);
   }
   return kilobytes * 1024;
-}
-
-static Result<Work> readWork(const std::string &description) {
-  Work work;
-  QOPT_ASSIGN(JsonDocument document,
-              JsonDocument::parse(description, "description"));
-  auto number = [&](std::string_view key, double &target) -> Status {
-    if (auto value = document.root().find(key)) {
-      QOPT_ASSIGN(target, value->asDouble());
-    }
-    return {};
-  };
-  QOPT_CHECK(number("bytes_per_token", work.bytesPerToken));
-  QOPT_CHECK(number("operations_per_token", work.operationsPerToken));
-  auto steps = document.root().find("steps");
-  auto bytes = document.root().find("step_bytes");
-  for (size_t i = 0; steps && bytes && i < steps->size(); ++i) {
-    QOPT_ASSIGN(std::string_view name, (*steps)[i].asString());
-    QOPT_ASSIGN(double each, (*bytes)[i].asDouble());
-    work.steps.emplace_back(name);
-    work.stepBytes.push_back(each);
-  }
-  return work;
 }
 
 static Result<Subject> openSubject(const std::string &path,
@@ -164,27 +108,6 @@ static std::vector<int32_t> randomTokens(int64_t count, int64_t vocabulary) {
   for (int32_t &token : tokens)
     token = int32_t(random.next() % uint64_t(vocabulary));
   return tokens;
-}
-
-/// Sums up the times of the steps of one kernel.
-static std::vector<KernelTime> kernelTimes(const Work &work,
-                                           const std::vector<double> &seconds) {
-  std::map<std::string, KernelTime> byName;
-  for (size_t i = 0; i < seconds.size() && i < work.steps.size(); ++i) {
-    KernelTime &each = byName[work.steps[i]];
-    each.name = work.steps[i];
-    each.calls += 1;
-    each.seconds += seconds[i];
-    each.bytes += work.stepBytes[i];
-  }
-  std::vector<KernelTime> result;
-  for (auto &[name, each] : byName)
-    result.push_back(std::move(each));
-  std::sort(result.begin(), result.end(),
-            [](const KernelTime &a, const KernelTime &b) {
-              return a.seconds > b.seconds;
-            });
-  return result;
 }
 
 namespace {
@@ -249,7 +172,7 @@ Status Bench::measure(const std::string &name, int64_t tokens,
     if (name == "decode")
       for (double &each : seconds)
         each /= double(tokens);
-    speed.kernels = kernelTimes(report.work, seconds);
+    speed.kernels = report.work.kernelTimes(seconds);
   }
   report.speeds.push_back(std::move(speed));
   return {};
@@ -286,99 +209,6 @@ Status Bench::run(std::span<const int64_t> prompts) {
   report.peakFlops = sampler.peak();
   subject.language->restart();
   return {};
-}
-
-static double bandwidthOf(const Report &report, const Speed &speed) {
-  return speed.tokensPerSecond * report.work.bytesPerToken;
-}
-static double operationsOf(const Report &report, const Speed &speed) {
-  return speed.tokensPerSecond * report.work.operationsPerToken;
-}
-
-static void printText(const Report &report) {
-  std::printf("%s: %.1f MB of weights, %lld threads, compiled in %.2f s, "
-              "weights ready in %.2f s, peak memory %.2f GB\n",
-              report.model.c_str(), report.weightBytes * 1e-6,
-              (long long)report.threads, report.compileSeconds,
-              report.loadSeconds, report.peakMemory * 1e-9);
-  std::printf("this machine: read %.1f GB/s, f32 %.0f GFLOP/s, bytes %.0f "
-              "Gop/s\n\n",
-              report.bandwidth * 1e-9, report.peakFlops * 1e-9,
-              report.peakByteOps * 1e-9);
-  std::printf("%-13s %9s %8s %7s %8s %7s %7s  %s\n", "", "tokens/s", "GB/s",
-              "of read", "Gop/s", "of f32", "of byte", "samples");
-  for (const Speed &speed : report.speeds) {
-    const double bytes = bandwidthOf(report, speed);
-    const double operations = operationsOf(report, speed);
-    std::printf("%-13s %9.1f ", speed.name.c_str(), speed.tokensPerSecond);
-    if (speed.name == "decode")
-      std::printf("%8.1f %6.0f%% ", bytes * 1e-9,
-                  100 * bytes / report.bandwidth);
-    else
-      std::printf("%8s %7s ", "", "");
-    std::printf("%8.0f %6.0f%% ", operations * 1e-9,
-                100 * operations / report.peakFlops);
-    if (report.peakByteOps > 0)
-      std::printf("%6.0f%%  ", 100 * operations / report.peakByteOps);
-    else
-      std::printf("%7s  ", "");
-    std::printf("%d of %d%s\n", speed.kept, speed.taken,
-                speed.quiet ? "" : ", ALL NOISY: others use this machine");
-  }
-  for (const Speed &speed : report.speeds) {
-    if (speed.kernels.empty())
-      continue;
-    double total = 0;
-    for (const KernelTime &each : speed.kernels)
-      total += each.seconds;
-    std::printf("\n%-46s %6s %9s %6s %8s\n",
-                (speed.name + ", by kernel").c_str(), "calls", "ms", "share",
-                speed.name == "decode" ? "GB/s" : "");
-    for (const KernelTime &each : speed.kernels) {
-      std::printf("%-46s %6lld %9.3f %5.1f%%", each.name.c_str(),
-                  (long long)each.calls, each.seconds * 1e3,
-                  100 * each.seconds / total);
-      if (each.bytes > 0 && speed.name == "decode")
-        std::printf(" %8.1f", each.bytes / each.seconds * 1e-9);
-      std::printf("\n");
-    }
-  }
-}
-
-static void printJson(const Report &report) {
-  JsonWriter json;
-  json.beginObject()
-      .member("model", report.model)
-      .member("threads", report.threads)
-      .member("weight_bytes", report.weightBytes)
-      .member("bytes_per_token", report.work.bytesPerToken)
-      .member("operations_per_token", report.work.operationsPerToken)
-      .member("compile_seconds", report.compileSeconds)
-      .member("load_seconds", report.loadSeconds)
-      .member("peak_memory", report.peakMemory)
-      .member("read_bandwidth", report.bandwidth)
-      .member("peak_flops", report.peakFlops)
-      .member("peak_byte_ops", report.peakByteOps);
-  json.key("speeds").beginArray();
-  for (const Speed &speed : report.speeds) {
-    json.beginObject()
-        .member("name", speed.name)
-        .member("tokens_per_second", speed.tokensPerSecond)
-        .member("kept", speed.kept)
-        .member("taken", speed.taken)
-        .member("quiet", speed.quiet);
-    json.key("kernels").beginArray();
-    for (const KernelTime &each : speed.kernels)
-      json.beginObject()
-          .member("name", each.name)
-          .member("calls", each.calls)
-          .member("seconds", each.seconds)
-          .member("bytes", each.bytes)
-          .endObject();
-    json.endArray().endObject();
-  }
-  json.endArray().endObject();
-  std::puts(json.text().c_str());
 }
 
 /// "256" and "256,512" are understood.
@@ -476,7 +306,7 @@ Status qopt::runBench(std::span<char *> words) {
     report.compileSeconds = subject->jit->compileSeconds;
     report.loadSeconds = subject->jit->loadSeconds;
   }
-  QOPT_ASSIGN(report.work, readWork(subject->description));
+  QOPT_ASSIGN(report.work, Work::read(subject->description));
   const int64_t context = subject->language->contextLength();
   if (prompts.empty())
     for (int64_t usual : {256, 512})
@@ -490,8 +320,8 @@ Status qopt::runBench(std::span<char *> words) {
   QOPT_CHECK(Bench(options, *subject, report, pool).run(prompts));
   report.peakMemory = peakMemory();
   if (options.json)
-    printJson(report);
+    report.printJson();
   else
-    printText(report);
+    report.printText();
   return {};
 }
