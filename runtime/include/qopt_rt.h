@@ -34,8 +34,9 @@ extern "C" {
 
 typedef struct QoptRt QoptRt;
 
-/* In what keys and values of past tokens are kept. */
-enum { QOPT_RT_CACHE_F16 = 0, QOPT_RT_CACHE_F32 = 1 };
+/* In what keys and values of past tokens are kept. Bytes have a scale for each
+ * token, head, and of key and value. */
+enum { QOPT_RT_CACHE_F16 = 0, QOPT_RT_CACHE_F32 = 1, QOPT_RT_CACHE_I8 = 2 };
 
 /* All zero, or a null pointer, are the defaults. */
 typedef struct QoptRtOptions {
@@ -55,8 +56,7 @@ void qopt_rt_close(QoptRt *model);
  * last of them. */
 int qopt_rt_prefill(QoptRt *model, const int32_t *tokens, int64_t count,
                     char *error, size_t errorSize);
-int qopt_rt_decode(QoptRt *model, int32_t token, char *error,
-                   size_t errorSize);
+int qopt_rt_decode(QoptRt *model, int32_t token, char *error, size_t errorSize);
 /* The same as prefill, with the logits after every token: [count, vocabulary].
  */
 int qopt_rt_evaluate(QoptRt *model, const int32_t *tokens, int64_t count,

@@ -25,6 +25,8 @@ struct AttentionTask {
   int64_t valueStride;
   int64_t window; // 0: all
   float scale, softcap;
+  /// Of keys and values in bytes.
+  const float *keyScales = nullptr, *valueScales = nullptr;
 };
 
 /// Floats that a task needs as scratch.
@@ -37,8 +39,11 @@ using AttendFunction = void (*)(const AttentionTask &task, float *scratch);
 
 /// For each type of cache, f16 and f32.
 struct AttentionKernels {
-  AttendFunction half, single;
+  AttendFunction half, single, bytes;
+  /// f32 to f16.
   void (*narrow)(const float *source, uint16_t *target, int64_t count);
+  /// To multiples of max |x| / 127, which is returned.
+  float (*quantize)(const float *source, int8_t *target, int64_t count);
 };
 extern const AttentionKernels attentionBaseline, attentionAvx2, attentionAvx512;
 /// The best that this processor executes.

@@ -4,10 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "KvCache.h"
+#include "Attention.h"
 
 #include <algorithm>
 #include <sys/mman.h>
-#include <vector>
 
 using namespace qopt;
 using namespace qopt::runtime;
@@ -22,6 +22,7 @@ bool KvCache::allocate(const CacheShape &shape, CacheType type,
   elements = type;
   positions = (positions + tile - 1) / tile * tile;
   stride = (shape.headDim + lanes - 1) / lanes * lanes;
+  capacity = positions;
   headKeys = positions * shape.headDim;
   headValues = positions * stride;
   // Zeros from the system: pages that are never written cost no memory.
@@ -46,18 +47,29 @@ void KvCache::storeAs(int64_t head, int64_t position, const T *key,
 }
 
 void KvCache::store(int64_t head, int64_t position, const float *key,
-                    const float *value, Narrow narrow) {
+                    const float *value, const AttentionKernels &kernels) {
   if (elements == CacheType::F32)
     return storeAs(head, position, key, value);
-  constexpr int64_t most = 256;
-  if (layout.headDim > most) {
-    std::vector<uint16_t> halves(2 * layout.headDim);
-    narrow(key, halves.data(), layout.headDim);
-    narrow(value, &halves[layout.headDim], layout.headDim);
-    return storeAs(head, position, halves.data(), &halves[layout.headDim]);
+  const int64_t dim = layout.headDim;
+  constexpr int64_t usual = 256;
+  uint16_t onStack[2 * usual];
+  std::unique_ptr<uint16_t[]> onHeap;
+  uint16_t *first = onStack;
+  if (dim > usual) {
+    onHeap.reset(new uint16_t[2 * dim]);
+    first = onHeap.get();
   }
-  uint16_t halves[2 * most];
-  narrow(key, halves, layout.headDim);
-  narrow(value, halves + most, layout.headDim);
-  storeAs<uint16_t>(head, position, halves, halves + most);
+  uint16_t *second = first + dim;
+  if (elements == CacheType::F16) {
+    kernels.narrow(key, first, dim);
+    kernels.narrow(value, second, dim);
+    return storeAs(head, position, first, second);
+  }
+  int8_t *keyBytes = reinterpret_cast<int8_t *>(first);
+  int8_t *valueBytes = reinterpret_cast<int8_t *>(second);
+  const_cast<float *>(keyScales(head))[position] =
+      kernels.quantize(key, keyBytes, dim);
+  const_cast<float *>(valueScales(head))[position] =
+      kernels.quantize(value, valueBytes, dim);
+  storeAs(head, position, keyBytes, valueBytes);
 }

@@ -32,8 +32,11 @@ int qopt::runtime::openSession(QoptRtForward forward, const char *description,
   if (options) {
     wanted.threads = options->threads;
     wanted.context = options->context;
-    wanted.cache =
-        options->cache == QOPT_RT_CACHE_F32 ? CacheType::F32 : CacheType::F16;
+    if (options->cache < QOPT_RT_CACHE_F16 || options->cache > QOPT_RT_CACHE_I8)
+      return fail("there is no type " + std::to_string(options->cache) +
+                      " of caches",
+                  error, errorSize);
+    wanted.cache = CacheType(options->cache);
   }
   result->description = description;
   result->model = CpuModel::open(

@@ -137,11 +137,12 @@ void qopt_rt_attention(const QoptRtCall *call, int64_t thread, int64_t cache,
   for (int64_t unit = stored.begin; unit < stored.end; ++unit)
     kept.store(unit % shape.kvHeads, past + unit / shape.kvHeads,
                key + unit * shape.headDim, value + unit * shape.headDim,
-               kernels.narrow);
+               kernels);
   call->state->team.barrier();
 
-  const AttendFunction attend =
-      kept.type() == CacheType::F16 ? kernels.half : kernels.single;
+  const AttendFunction attend = kept.type() == CacheType::F16  ? kernels.half
+                                : kept.type() == CacheType::I8 ? kernels.bytes
+                                                               : kernels.single;
   const int64_t group = heads / shape.kvHeads;
   const int64_t queries = rows * group; // of each key/value head
   const int64_t pieces =
@@ -162,6 +163,8 @@ void qopt_rt_attention(const QoptRtCall *call, int64_t thread, int64_t cache,
     task.past = past;
     task.keys = kept.keys(head);
     task.values = kept.values(head);
+    task.keyScales = kept.keyScales(head);
+    task.valueScales = kept.valueScales(head);
     task.valueStride = kept.valueStride();
     task.window = shape.window;
     task.scale = scale;

@@ -162,7 +162,8 @@ const Shape shapes[] = {{6, 3, 16, 0, 0},   {6, 1, 16, 0, 0},  {4, 4, 24, 0, 0},
 TEST_F(CpuModelTest, PrefillAndDecodeAgreeWithTheReference) {
   for (const Shape &each : shapes)
     for (auto [type, tolerance] :
-         {std::pair(CacheType::F32, 2e-5f), std::pair(CacheType::F16, 1e-2f)})
+         {std::pair(CacheType::F32, 2e-5f), std::pair(CacheType::F16, 1e-2f),
+          std::pair(CacheType::I8, 3e-1f)})
       for (int64_t threads : {1, 3}) {
         use(each);
         auto model = open({threads, 0, type});

@@ -15,6 +15,18 @@
 using namespace qopt;
 namespace fs = std::filesystem;
 
+void CacheOption::declare(Arguments &arguments) {
+  arguments.choice("--kv-cache", {"f16", "int8"},
+                   "compiled: keys and values in f16 (default) or in bytes",
+                   kind);
+}
+
+int32_t CacheOption::runtimeType(bool exact) const {
+  if (exact)
+    return QOPT_RT_CACHE_F32;
+  return kind == 1 ? QOPT_RT_CACHE_I8 : QOPT_RT_CACHE_F16;
+}
+
 void EngineOptions::declare(Arguments &arguments, Kind usual) {
   kind = usual;
   arguments.choice("--engine", {"auto", "compiled", "interpreter"},
@@ -28,6 +40,7 @@ void EngineOptions::declare(Arguments &arguments, Kind usual) {
   arguments.flag("--exact",
                  "compiled: f32 activations and cache of keys and values",
                  exact);
+  cache.declare(arguments);
   arguments.option("--cpu", "NAME",
                    "compiled: for this CPU, as LLVM names it; default: host",
                    cpu);
@@ -49,7 +62,7 @@ static Result<OpenedModel> openFile(const std::string &path,
                                     const EngineOptions &engine) {
   QoptRtOptions options = {};
   options.threads = int32_t(machine.threads);
-  options.cache = engine.exact ? QOPT_RT_CACHE_F32 : QOPT_RT_CACHE_F16;
+  options.cache = engine.cache.runtimeType(engine.exact);
   OpenedModel result;
   result.model.path = path;
   QOPT_ASSIGN(auto file, FileModel::open(path, options));
@@ -85,6 +98,7 @@ Result<OpenedModel> qopt::openForUse(const std::string &path,
     JitModel::Options options;
     options.cpu = engine.cpu;
     options.exact = engine.exact;
+    options.cache = engine.cache.runtimeType(engine.exact);
     options.threads = machine.threads;
     auto compiled = JitModel::create(*result.model.module,
                                      *result.model.services, options, progress);

@@ -12,6 +12,15 @@
 
 namespace qopt {
 
+/// In what a compiled model keeps keys and values: --kv-cache.
+struct CacheOption {
+  size_t kind = 0; // f16, int8
+
+  void declare(Arguments &arguments);
+  /// QOPT_RT_CACHE_*.
+  int32_t runtimeType(bool exact) const;
+};
+
 /// How a verb computes: --engine, --exact, --cpu.
 struct EngineOptions {
   enum Kind : size_t {
@@ -22,6 +31,7 @@ struct EngineOptions {
   size_t kind = Auto;
   /// f32 activations and cache.
   bool exact = false;
+  CacheOption cache;
   std::string cpu = "host";
 
   void declare(Arguments &arguments, Kind usual);

@@ -67,7 +67,8 @@ JitModel::create(mlir::ModuleOp module, QuantizationContext &services,
       model->usual, compiled.description,
       [&](const std::string &name) { return byName[name]; },
       {options.threads, options.context,
-       options.exact ? runtime::CacheType::F32 : runtime::CacheType::F16},
+       options.exact ? runtime::CacheType::F32
+                     : runtime::CacheType(options.cache)},
       error);
   if (!model->runtime)
     return badInput(error);

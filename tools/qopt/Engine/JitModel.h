@@ -19,6 +19,7 @@ public:
   struct Options {
     std::string cpu = "host";
     bool exact = false, profile = false;
+    int32_t cache = 0;                // QOPT_RT_CACHE_*
     int64_t threads = 0, context = 0; // as in runtime::CpuModel
   };
   /// BadInput if an op is not covered. Module and services must outlive it.

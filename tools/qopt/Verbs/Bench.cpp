@@ -28,6 +28,7 @@ struct BenchOptions {
   std::string model, synthetic, type = "q4_k_m", save, cpu = "host";
   std::vector<std::string> prompts;
   int64_t generate = 32, samples = 5;
+  CacheOption cache;
   bool exact = false, json = false, overwrite = false;
   double seconds = 20;
   MachineOptions machine;
@@ -72,7 +73,7 @@ static Result<Subject> openSubject(const std::string &path,
   if (isCompiledFile(path)) {
     QoptRtOptions runtime = {};
     runtime.threads = int32_t(options.machine.threads);
-    runtime.cache = options.exact ? QOPT_RT_CACHE_F32 : QOPT_RT_CACHE_F16;
+    runtime.cache = options.cache.runtimeType(options.exact);
     QOPT_ASSIGN(auto file, FileModel::open(path, runtime));
     subject.description = file->description();
     subject.owned = std::move(file);
@@ -85,6 +86,7 @@ static Result<Subject> openSubject(const std::string &path,
     JitModel::Options jit;
     jit.cpu = options.cpu;
     jit.exact = options.exact;
+    jit.cache = options.cache.runtimeType(options.exact);
     jit.profile = true;
     jit.threads = options.machine.threads;
     QOPT_ASSIGN(auto compiled,
@@ -260,6 +262,7 @@ Status qopt::runBench(std::span<char *> words) {
                    options.seconds);
   arguments.flag("--exact", "f32 activations and cache of keys and values",
                  options.exact);
+  options.cache.declare(arguments);
   arguments.option("--cpu", "NAME", "compile for this CPU; default: host",
                    options.cpu);
   arguments.flag("--json", "print one JSON object", options.json);
