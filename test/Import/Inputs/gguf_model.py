@@ -1,6 +1,6 @@
 """Writes a random tiny GGUF file and what it computes: gguf_model.py FAMILY TYPE OUT.gguf.
 
-FAMILY is a key of tiny_model.FAMILIES, TYPE the type of all matrices or "mixed".
+FAMILY is a key of tiny_families.FAMILIES, TYPE the type of all matrices or "mixed".
 Beside OUT.gguf, OUT.json becomes the logits of OUT.tokens, computed by tiny_model
 from the decoded weights in the order of Hugging Face. Standard library only.
 """
