@@ -37,8 +37,8 @@ typedef enum QoptStatus {
 QOPT_EXPORT const char *qoptVersion(void);
 QOPT_EXPORT void qoptFree(void *memory);
 
-/** Called during long work; false stops it, and every other quantization of
- *  the process. `phase` is what is going on. */
+/** Called during long work; false stops the call that it was given to, and no
+ *  other. `phase` is what is going on. */
 typedef bool (*QoptProgress)(const char *phase, int64_t done, int64_t total,
                              void *data);
 

@@ -72,7 +72,7 @@ Status writeShard(const CheckpointPlan &plan, const Shard &shard,
               SafetensorsWriter::create(directory.member(shard.name),
                                         declarations, {{"format", "pt"}}));
   for (size_t i = shard.first; i < shard.end; ++i) {
-    if (interrupted())
+    if (services.progress().stopped())
       return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
     const CheckpointWeight &weight = plan.weights[i];
     QOPT_ASSIGN(WeightBytes bytes, checkpointBytes(weight, services.files()));

@@ -138,11 +138,10 @@ qopt::detail::writeWeights(const std::vector<GgufWeight> &weights,
     ahead.pop_front();
     ++number;
     QOPT_CHECK(waitingForReading.measure([&] { return reader.wait(number); }));
-    if (interrupted())
+    if (services.progress().stopped())
       return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
     QOPT_ASSIGN(GgufBytes encoded, encoding.measure([&] {
-      return piece.part->bytes(piece.first, piece.count,
-                               services.compute().pool);
+      return piece.part->bytes(piece.first, piece.count, services);
     }));
     piece.part->release(piece.first, piece.count);
     largestError = std::max(largestError, encoded.largestError);

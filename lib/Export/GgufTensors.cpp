@@ -261,7 +261,7 @@ Status GgufPart::load(int64_t first, int64_t count) const {
 }
 
 Result<GgufBytes> GgufPart::natural(int64_t first, int64_t count,
-                                    ThreadPool &pool) const {
+                                    QuantizationContext &services) const {
   if (keepsBytes()) {
     ByteSpan all = source.schemeComponents().front();
     size_t rowBytes = all.size() / rows();
@@ -278,6 +278,8 @@ Result<GgufBytes> GgufPart::natural(int64_t first, int64_t count,
               encodeBlocks(
                   *findFormat(weight->declaration.type), count, columns(),
                   [&](int64_t row, MutableMatrix target) -> Status {
+                    if (services.progress().stopped())
+                      return makeError(ErrorKind::Interrupted, "stopped");
                     QOPT_CHECK(source.readRows(row, target));
                     if (offset != 0)
                       for (int64_t r = 0; r < target.rows; ++r)
@@ -285,13 +287,13 @@ Result<GgufBytes> GgufPart::natural(int64_t first, int64_t count,
                           target(r, i) += offset;
                     return {};
                   },
-                  pool, importance, first));
+                  services.compute().pool, importance, first));
   return GgufBytes{std::move(bytes)};
 }
 
 Result<GgufBytes> GgufPart::bytes(int64_t first, int64_t count,
-                                  ThreadPool &pool) const {
-  auto result = natural(first, count, pool);
+                                  QuantizationContext &services) const {
+  auto result = natural(first, count, services);
   if (!result)
     return at(global, result.error());
   if (weight->headDim > 0) // a bias has one channel per row

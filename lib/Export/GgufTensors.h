@@ -11,7 +11,7 @@
 
 #include "qopt/IO/Gguf.h"
 #include "qopt/IO/ImportanceMatrix.h"
-#include "qopt/Support/ThreadPool.h"
+#include "qopt/Weights/QuantizationContext.h"
 #include "qopt/Weights/WeightSource.h"
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -71,7 +71,8 @@ public:
     source.release(first, count);
   }
   /// The bytes of rows [first, first + count).
-  Result<GgufBytes> bytes(int64_t first, int64_t count, ThreadPool &pool) const;
+  Result<GgufBytes> bytes(int64_t first, int64_t count,
+                          QuantizationContext &services) const;
 
 private:
   GgufPart(const GgufWeight &weight, mlir::ml_program::GlobalOp global,
@@ -80,7 +81,7 @@ private:
   bool keepsBytes() const;
   bool isWhole() const;
   Result<GgufBytes> natural(int64_t first, int64_t count,
-                            ThreadPool &pool) const;
+                            QuantizationContext &services) const;
 
   const GgufWeight *weight;
   mlir::ml_program::GlobalOp global;

@@ -98,7 +98,7 @@ Result<Tensor> ModelParts::call(const Program *program,
 
 Result<Tensor> ModelParts::block(int64_t index, const Tensor &hidden,
                                  const RunOptions &options) const {
-  if (interrupted())
+  if (interpreter->services().progress().stopped())
     return makeError(ErrorKind::Interrupted, "stopped");
   QOPT_ASSIGN(const Program *program,
               interpreter->prepare(structure.blocks[index]));

@@ -70,7 +70,7 @@ Result<EvaluationResult> qopt::evaluate(TokenModel &model,
   int64_t batch = std::max<int64_t>(1, model.rowsPerBatch() / context);
   progress.begin("evaluating windows", windows.size());
   for (int64_t start = 0; start < int64_t(windows.size()); start += batch) {
-    if (interrupted())
+    if (progress.stopped())
       return makeError(ErrorKind::Interrupted, "stopped after ", start, " of ",
                        windows.size(), " windows");
     auto part = std::span(windows).subspan(

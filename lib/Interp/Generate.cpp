@@ -47,7 +47,7 @@ qopt::sampleWindows(LanguageModel &model, int32_t bos, int64_t count,
   ThreadPool &pool = model.interpreter().services().compute().pool;
   progress.begin("sampling calibration text", length - 1);
   for (int64_t position = 1; position < length; ++position) {
-    if (interrupted())
+    if (progress.stopped())
       return makeError(ErrorKind::Interrupted,
                        "stopped while sampling calibration text");
     QOPT_ASSIGN(Tensor logits,

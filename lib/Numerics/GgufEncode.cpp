@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/GgufEncode.h"
 #include "Finite.h"
-#include "qopt/Support/Progress.h"
 
 #include <algorithm>
 #include <cmath>
@@ -50,8 +49,6 @@ static Status encodeTask(const FormatRow &format, int64_t first,
                          int64_t firstRow, MutableMatrix weights,
                          const RowsReader &read,
                          const RowImportance &importance, uint8_t *target) {
-  if (interrupted())
-    return makeError(ErrorKind::Interrupted, "stopped");
   QOPT_CHECK(read(firstRow + first, weights));
   for (int64_t row = 0; row < weights.rows; ++row) {
     for (int64_t column =

@@ -4,7 +4,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Support/Progress.h"
-#include "qopt/Support/Interrupt.h"
 
 #include <chrono>
 #include <csignal>
@@ -82,6 +81,6 @@ void qopt::catchInterrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-void qopt::setInterrupted(bool value) { interruptCount = value; }
-
 bool qopt::interrupted() { return interruptCount > 0; }
+
+bool Progress::stopped() const { return interrupted(); }

@@ -101,7 +101,7 @@ Status AwqScaleFoldPass::searchBlock(const PlannedBlock &planned,
         << refused.reason;
   std::vector<std::pair<const ScaleFold *, AwqChoice>> chosen;
   for (const ScaleFold &fold : found.folds) {
-    if (interrupted())
+    if (interpreter.services().progress().stopped())
       return makeError(ErrorKind::Interrupted, "stopped");
     QOPT_ASSIGN(std::optional<AwqChoice> choice,
                 awq.choose(fold, {int(grid), duo}));

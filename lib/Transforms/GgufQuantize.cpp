@@ -54,7 +54,9 @@ private:
       QOPT_ASSIGN(
           std::vector<float> columnWeights,
           matrixWeights(importance, tensorPlace(global), source.columns()));
-      auto read = [&](int64_t first, MutableMatrix target) {
+      auto read = [&](int64_t first, MutableMatrix target) -> Status {
+        if (services->progress().stopped())
+          return makeError(ErrorKind::Interrupted, "stopped");
         return source.readRows(first, target);
       };
       QOPT_ASSIGN(std::vector<uint8_t> blocks,

@@ -189,7 +189,7 @@ Status GptqQuantizePass::quantizeTables(ArrayRef<SchemedWeight> tables,
                                         WeightSink &sink) {
   for (auto [weight, scheme] : tables) {
     ml_program::GlobalOp global = weight;
-    if (interrupted())
+    if (services.progress().stopped())
       return makeError(ErrorKind::Interrupted, "stopped");
     QOPT_ASSIGN(WeightSource source,
                 WeightSource::open(global, services.files()));
@@ -284,7 +284,7 @@ Status GptqQuantizePass::measureAndQuantize(const PlannedBlock &planned,
   for (const WeightGroup &weights : planned.groups) {
     // A block that is going to be kept is worth finishing.
     bool kept = services.runState() && &weights != &planned.groups.front();
-    if (interrupted() && !kept)
+    if (services.progress().stopped() && !kept)
       return makeError(ErrorKind::Interrupted, "stopped");
     QOPT_ASSIGN(HessianStatistics statistics, measuring.measure([&] {
       return provider.statistics(planned, weights);

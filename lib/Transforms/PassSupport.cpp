@@ -93,7 +93,7 @@ Status qopt::quantizeEachWeight(
   services.progress().begin("quantizing weights", weights.size());
   for (auto [weight, scheme] : weights) {
     ml_program::GlobalOp global = weight;
-    if (interrupted())
+    if (services.progress().stopped())
       return makeError(ErrorKind::Interrupted, "stopped");
     QOPT_ASSIGN(WeightSource source,
                 WeightSource::open(global, services.files()));

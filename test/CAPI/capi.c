@@ -42,12 +42,11 @@ static void runPasses(void) {
           "  return %y : tensor<?x2xf32>\n"
           "}\n"));
   char *error = NULL;
-  check(qoptModuleRun(module, "rtn-quantize{bits=4 group=4}", NULL, NULL,
-                      &error),
-        error);
+  check(
+      qoptModuleRun(module, "rtn-quantize{bits=4 group=4}", NULL, NULL, &error),
+      error);
   mlirOperationPrint(mlirModuleGetOperation(module), print, NULL);
-  QoptStatus status =
-      qoptModuleRun(module, "rtn-quantise", NULL, NULL, &error);
+  QoptStatus status = qoptModuleRun(module, "rtn-quantise", NULL, NULL, &error);
   printf("unknown pass: %d %s\n", (int)status, error);
   qoptFree(error);
   mlirModuleDestroy(module);
@@ -66,6 +65,23 @@ static bool stopAtOnce(const char *phase, int64_t done, int64_t total,
                        void *data) {
   (void)phase, (void)done, (void)total, (void)data;
   return false;
+}
+
+/* Starts another quantization, which is stopped, inside of this one. */
+static bool stopAnother(const char *phase, int64_t done, int64_t total,
+                        void *data) {
+  (void)phase, (void)done, (void)total;
+  const char **paths = data;
+  if (paths[0]) {
+    QoptQuantizeOptions options;
+    qoptQuantizeOptionsInit(&options);
+    options.method = "rtn";
+    options.progress = stopAtOnce;
+    printf("another: %d\n",
+           (int)qoptQuantize(paths[0], paths[1], &options, NULL, NULL));
+    paths[0] = NULL;
+  }
+  return true;
 }
 
 static bool append(const char *text, size_t bytes, void *data) {
@@ -88,12 +104,19 @@ int main(int argc, char **argv) {
   options.progress = stopAtOnce;
   printf("stopped: %d\n",
          (int)qoptQuantize(argv[1], argv[2], &options, NULL, NULL));
+  const char *paths[] = {argv[1], argv[2]};
+  options.overwrite = true;
+  options.progress = stopAnother;
+  options.progressData = paths;
+  printf("not stopped: %d\n",
+         (int)qoptQuantize(argv[1], argv[2], &options, NULL, NULL));
   options.progress = countSteps;
   options.progressData = &steps;
   QoptQuantizeResult quantized;
   check(qoptQuantize(argv[1], argv[2], &options, &quantized, &error), error);
   printf("quantized: %d, smaller: %d\n", steps > 0,
          quantized.bytes < quantized.bytesBefore);
+  options.overwrite = false;
   QoptStatus again = qoptQuantize(argv[1], argv[2], &options, NULL, &error);
   printf("again: %d %s\n", (int)again, error);
   qoptFree(error);
@@ -109,11 +132,10 @@ int main(int argc, char **argv) {
                           "hills as the old man came down to the harbour.",
                           reference, 16, 0, &result, &error),
         error);
-  printf("evaluated: %d\n",
-         result.tokens > 5 && result.hasDivergence && result.klMean > 0 &&
-             result.klMean < 0.2 &&
-             fabs(exp(result.nll) - result.perplexity) <
-                 1e-6 * result.perplexity);
+  printf("evaluated: %d\n", result.tokens > 5 && result.hasDivergence &&
+                                result.klMean > 0 && result.klMean < 0.2 &&
+                                fabs(exp(result.nll) - result.perplexity) <
+                                    1e-6 * result.perplexity);
   char text[512] = "";
   int64_t generated;
   check(qoptModelGenerate(model, "It was a dark", 5, NULL, append, text,

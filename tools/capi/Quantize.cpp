@@ -6,8 +6,9 @@
 #include "Support.h"
 
 #include "Quantize/Summary.h"
-#include "qopt/Support/Interrupt.h"
 #include "qopt/Support/Stopwatch.h"
+
+#include <atomic>
 
 using namespace qopt;
 
@@ -29,16 +30,20 @@ public:
     tell();
   }
 
+  /// The callback's answer concerns this call alone.
+  bool stopped() const override { return refused || Progress::stopped(); }
+
 private:
   void tell() {
     if (function && !function(phase.c_str(), done, total, data))
-      setInterrupted(true);
+      refused = true;
   }
 
   QoptProgress function;
   void *data;
   std::string phase;
   int64_t done = 0, total = 0;
+  std::atomic<bool> refused = false;
 };
 } // namespace
 
@@ -93,8 +98,6 @@ static Result<QoptQuantizeResult> run(const char *model, const char *output,
   Stopwatch watch;
   Result<QuantizeSummary> summary =
       watch.measure([&] { return quantizeModel(parsed, progress); });
-  // What this call was told does not concern the next.
-  setInterrupted(false);
   if (!summary)
     return tl::unexpected(summary.error());
   return QoptQuantizeResult{summary->after.bytes, summary->before.bytes,

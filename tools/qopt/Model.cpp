@@ -148,7 +148,7 @@ Status qopt::runPasses(Model &model, mlir::PassManager &manager) {
       });
   if (succeeded(manager.run(*model.module)))
     return {};
-  if (interrupted())
+  if (model.services->progress().stopped())
     return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
   return badInput(message);
 }

@@ -28,7 +28,7 @@ using RowsReader = std::function<Status(int64_t first, MutableMatrix target)>;
 /// stack of matrices whose rows are the rows in turn; empty for none. `read`
 /// and errors count rows from `firstRow`. BadInput if the columns are not whole
 /// blocks, or naming row, column and value of the first weight that is NaN or
-/// infinite, or in F16 would become it; Interrupted when the user asks for it.
+/// infinite, or in F16 would become it. Errors of `read` are passed on.
 Result<std::vector<uint8_t>>
 encodeBlocks(const FormatRow &format, int64_t rows, int64_t columns,
              const RowsReader &read, ThreadPool &pool,

@@ -25,6 +25,9 @@ public:
   virtual void end() {}
   /// One line for the user, whatever the phase.
   virtual void note(std::string_view message) {}
+  /// Whether the work should end, which it asks between steps. Asked from any
+  /// thread.
+  virtual bool stopped() const;
 };
 
 /// Writes to stderr: one line redrawn in place on a terminal; elsewhere one
@@ -46,7 +49,8 @@ private:
 };
 
 /// From now on the first SIGINT or SIGTERM only sets a flag, which long work
-/// polls through interrupted() between steps; the second ends the process.
+/// polls through Progress::stopped() or interrupted() between steps; the second
+/// ends the process.
 void catchInterrupts();
 bool interrupted();
 

@@ -141,7 +141,7 @@ Status qopt::writeSynthetic(const std::string &shape, const std::string &type,
       normalNumbers(poolSize, 0.7f / std::sqrt(float(config.hiddenSize)));
   progress.begin("writing random weights", plans.size());
   for (const Plan &plan : plans) {
-    if (interrupted())
+    if (progress.stopped())
       return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
     const std::string name = plan.id.gguf();
     if (plan.shape.size() == 1) {

@@ -61,7 +61,7 @@ private:
 Status Verifier::check(const std::vector<Subject> &subjects) {
   progress.begin("checking tensors", subjects.size());
   for (const Subject &subject : subjects) {
-    if (interrupted())
+    if (progress.stopped())
       return makeError(ErrorKind::Interrupted, "stopped");
     auto largest =
         largestMagnitude(subject.rows, subject.columns, subject.read, pool);
