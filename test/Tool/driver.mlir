@@ -1,8 +1,13 @@
 // What the pass driver offers beside mlir-opt's flags, and of them.
 
-// Remarks can be left out.
+// Remarks can be left out, or chosen by what they say.
 // RUN: qopt %s --pack-weights="target=nvptx" --split-input-file 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: qopt %s --pack-weights="target=nvptx" --no-remarks 2>&1 | FileCheck %s --check-prefix=QUIET
+// RUN: qopt %s --pack-weights="target=nvptx" --no-remarks --remarks 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: qopt %s --pack-weights="target=nvptx" --remarks='not (un)?packed' 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: qopt %s --pack-weights="target=nvptx" --remarks=raised 2>&1 | FileCheck %s --check-prefix=QUIET
+// RUN: not qopt %s --remarks='(' 2>&1 | FileCheck %s --check-prefix=REGEX
+// REGEX: --remarks: parentheses not balanced
 // REMARK: remark: not packed
 // QUIET-NOT: remark
 // QUIET: @blocks

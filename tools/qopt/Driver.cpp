@@ -19,6 +19,7 @@
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Regex.h"
 
 #include <filesystem>
 
@@ -46,7 +47,30 @@ struct DriverFlags {
       "isa", llvm::cl::desc("Instruction set of dense kernels"),
       llvm::cl::init("auto")};
   llvm::cl::opt<bool> quiet{"quiet", llvm::cl::desc("No progress on stderr")};
+  llvm::cl::opt<std::string> remarks{
+      "remarks", llvm::cl::ValueOptional,
+      llvm::cl::desc("Print remarks (default), or only those that match"),
+      llvm::cl::value_desc("regex")};
+  llvm::cl::opt<bool> noRemarks{"no-remarks",
+                                llvm::cl::desc("Print no remarks")};
+
+  /// Of the two flags the last counts.
+  bool hidesRemarks() const {
+    return noRemarks && noRemarks.getPosition() > remarks.getPosition();
+  }
 };
+
+/// Keeps from later handlers the remarks that the flags leave out.
+void filterRemarks(const DriverFlags &flags, DiagnosticEngine &diagnostics) {
+  if (!flags.hidesRemarks() && flags.remarks.empty())
+    return;
+  diagnostics.registerHandler(
+      [hide = flags.hidesRemarks(),
+       wanted = llvm::Regex(flags.remarks)](Diagnostic &diagnostic) {
+        bool isRemark = diagnostic.getSeverity() == DiagnosticSeverity::Remark;
+        return success(isRemark && (hide || !wanted.match(diagnostic.str())));
+      });
+}
 
 /// The last pass: paths in the module become relative to where it is written,
 /// which must not be one of the files that it refers to.
@@ -128,6 +152,9 @@ Status drive(const DriverFlags &flags, const std::string &input,
              const std::string &output, DialectRegistry &registry) {
   const Product *product = nullptr;
   MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
+  std::string badRegex;
+  if (!flags.remarks.empty() && !llvm::Regex(flags.remarks).isValid(badRegex))
+    return usageError("--remarks: ", badRegex);
   if (flags.emit == "mlirbc") {
     config.emitBytecode(true);
   } else if (flags.emit != "mlir") {
@@ -147,6 +174,7 @@ Status drive(const DriverFlags &flags, const std::string &input,
 
   std::optional<std::string> emitted;
   config.setPassPipelineSetupFn([&, passes = config](PassManager &manager) {
+    filterRemarks(flags, manager.getContext()->getDiagEngine());
     if (failed(passes.setupPassPipeline(manager)))
       return failure();
     if (product)
@@ -165,14 +193,7 @@ Status drive(const DriverFlags &flags, const std::string &input,
 
 } // namespace
 
-/// `--no-remarks` for what MLIR spells at greater length.
-static char *translateFlag(char *word) {
-  static char verbosity[] = "--mlir-diagnostic-verbosity-level=warnings";
-  return std::string_view(word) == "--no-remarks" ? verbosity : word;
-}
-
 int qopt::runDriver(int argc, char **argv) {
-  std::transform(argv, argv + argc, argv, translateFlag);
   DialectRegistry registry;
   registerDialects(registry);
   mlir::registerAllPasses();
