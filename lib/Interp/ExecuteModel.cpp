@@ -28,7 +28,8 @@ static Result<Tensor> gatherTokens(Frame &frame, const Step &step) {
 
 static Result<RuntimeValue> runEmbedding(Frame &frame, const Step &step) {
   QOPT_ASSIGN(Tensor output, gatherTokens(frame, step));
-  if (std::optional<APFloat> factor = cast<llm::EmbeddingOp>(step.op).getScale())
+  if (std::optional<APFloat> factor =
+          cast<llm::EmbeddingOp>(step.op).getScale())
     scale(frame.compute(), factor->convertToFloat(), output.mutableValues());
   return output;
 }
@@ -41,6 +42,21 @@ static Result<RuntimeValue> runRmsNorm(Frame &frame, const Step &step) {
   float offset = op.getOffset() ? op.getOffset()->convertToFloat() : 0;
   rmsNorm(frame.compute(), input.values(), weight.values(),
           op.getEps().convertToFloat(), output.mutableValues(), offset);
+  return output;
+}
+
+static Result<RuntimeValue> runLayerNorm(Frame &frame, const Step &step) {
+  auto op = cast<llm::LayerNormOp>(step.op);
+  QOPT_ASSIGN(Tensor input, tensorOperand(frame, step, 0));
+  QOPT_ASSIGN(Tensor weight, tensorOperand(frame, step, 1));
+  Tensor bias;
+  if (op.getBias()) {
+    QOPT_ASSIGN(bias, tensorOperand(frame, step, 2));
+  }
+  Tensor output = resultLike(frame, step, 0, input);
+  layerNorm(frame.compute(), input.values(), weight.values(),
+            op.getBias() ? bias.values() : std::span<const float>(),
+            op.getEps().convertToFloat(), output.mutableValues());
   return output;
 }
 
@@ -81,8 +97,9 @@ static Result<RuntimeValue> runRope(Frame &frame, const Step &step) {
   for (size_t begin = 0; begin < positions->size();) {
     size_t end = endOfSequence(*positions, begin);
     rotate(begin, end,
-           (*positions)[end - 1] >= scaling.originalContext ? RopeLength::Long
-                                                            : RopeLength::Short);
+           (*positions)[end - 1] >= scaling.originalContext
+               ? RopeLength::Long
+               : RopeLength::Short);
     begin = end;
   }
   return output;
@@ -224,6 +241,7 @@ Kernel qopt::findModelKernel(Operation *op) {
   return llvm::TypeSwitch<Operation *, Kernel>(op)
       .Case([](llm::EmbeddingOp) { return &runEmbedding; })
       .Case([](llm::RmsNormOp) { return &runRmsNorm; })
+      .Case([](llm::LayerNormOp) { return &runLayerNorm; })
       .Case([](llm::RopeOp) { return &runRope; })
       .Case([](llm::AttentionOp) { return &runAttention; })
       .Case([](llm::GatedOp) { return &runGated; })

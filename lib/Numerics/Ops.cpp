@@ -48,6 +48,32 @@ void qopt::rmsNorm(const ComputeContext &context, std::span<const float> x,
           });
 }
 
+void qopt::layerNorm(const ComputeContext &context, std::span<const float> x,
+                     std::span<const float> weight, std::span<const float> bias,
+                     float epsilon, std::span<float> y) {
+  const int64_t length = weight.size();
+  assert(x.size() == y.size() && x.size() % weight.size() == 0 &&
+         (bias.empty() || bias.size() == weight.size()));
+  inTasks(context, x.size() / length, rowsPerTask(length),
+          [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; ++row) {
+              const float *source = x.data() + row * length;
+              float *target = y.data() + row * length;
+              double sum = 0, squares = 0;
+              for (int64_t i = 0; i < length; ++i)
+                sum += source[i];
+              const double mean = sum / double(length);
+              for (int64_t i = 0; i < length; ++i)
+                squares += (source[i] - mean) * (source[i] - mean);
+              const double factor =
+                  1 / std::sqrt(squares / double(length) + epsilon);
+              for (int64_t i = 0; i < length; ++i)
+                target[i] = float((source[i] - mean) * factor) * weight[i] +
+                            (bias.empty() ? 0 : bias[i]);
+            }
+          });
+}
+
 void qopt::rope(const ComputeContext &context, MutableMatrix x, int64_t headDim,
                 std::span<const int32_t> positions,
                 std::span<const float> frequencies, bool interleaved,

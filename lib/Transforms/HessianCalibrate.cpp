@@ -67,6 +67,7 @@ private:
         plan, *provider, services->progress(),
         [&](const WeightGroup &group, const HessianStatistics &statistics) {
           record(group, statistics, importance);
+          ++measuredInputs;
           tokens = std::max(tokens, statistics.samples); // experts see fewer
           return stats.empty() ? Status() : writer.add(group, statistics);
         }));

@@ -29,6 +29,8 @@ class PrintScaleFoldsPass
         emitRemark(LinearOp(refused.linear).getLoc(),
                    "its input cannot be scaled: ")
             << refused.reason;
+      folds += found.folds.size();
+      refusals += found.refused.size();
     }
   }
 };

@@ -65,3 +65,38 @@ func.func @argument(%x: tensor<?x32xf32>, %w: !qopt.quant<1x32xf16, #qopt.gguf<q
   %y = qopt.linear %x, %w : tensor<?x32xf32>, !qopt.quant<1x32xf16, #qopt.gguf<q4_0>> -> tensor<?x1xf32>
   return %y : tensor<?x1xf32>
 }
+
+// -----
+
+// A cache becomes two buffers in every function that passes it on.
+// CHECK-LABEL: func.func @block(
+// CHECK-SAME: %{{.*}}: tensor<?x8xf32>, %[[NUMBERS:.*]]: memref<?x2x?x?xf32>, %[[LENGTHS:.*]]: memref<?xi64>) -> tensor<?x8xf32>
+// CHECK: %[[PAST:.*]] = memref.load %[[LENGTHS]]
+// CHECK: cf.assert
+// CHECK: memref.store
+// CHECK: memref.subview %[[NUMBERS]][%{{.*}}, 0, %{{.*}}, 0]
+// CHECK: memref.subview %[[NUMBERS]][%{{.*}}, 1, %{{.*}}, 0]
+// CHECK-LABEL: func.func @entry(
+// CHECK-SAME: %[[X:.*]]: tensor<?x8xf32>, %[[NUMBERS:.*]]: memref<?x2x?x?xf32>, %[[LENGTHS:.*]]: memref<?xi64>)
+// CHECK: call @block(%[[X]], %[[NUMBERS]], %[[LENGTHS]])
+func.func @block(%x: tensor<?x8xf32>, %kv: !llm.kv_cache) -> tensor<?x8xf32> attributes {llm.block = 0 : i64} {
+  %a = llm.attention %x, %x, %x, %kv {layer = 0 : i64, heads = 2 : i64, kv_heads = 2 : i64, scale = 0.5 : f32} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x8xf32>
+  return %a : tensor<?x8xf32>
+}
+func.func @entry(%x: tensor<?x8xf32>, %kv: !llm.kv_cache) -> tensor<?x8xf32> {
+  %y = call @block(%x, %kv) : (tensor<?x8xf32>, !llm.kv_cache) -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+// A cache that is anything else keeps its attention.
+// CHECK-LABEL: func.func @stored
+// CHECK: llm.attention
+func.func @stored(%x: tensor<?x8xf32>, %kv: !llm.kv_cache) -> tensor<?x8xf32> {
+  cf.br ^next(%kv : !llm.kv_cache)
+^next(%same: !llm.kv_cache):
+  // expected-remark @below {{stays, because 'cf.br' uses a cache}}
+  %a = llm.attention %x, %x, %x, %same {layer = 0 : i64, heads = 2 : i64, kv_heads = 2 : i64, scale = 0.5 : f32} : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x8xf32>
+  return %a : tensor<?x8xf32>
+}

@@ -58,7 +58,8 @@ module {
     } -> tensor<?x8x8xf32>
     %z8 = linalg.fill ins(%zero : f32) outs(%e8 : tensor<?x4x8xf32>) -> tensor<?x4x8xf32>
     %q0 = linalg.batch_matmul ins(%h, %wqb : tensor<?x4x8xf32>, tensor<?x8x8xf32>) outs(%z8 : tensor<?x4x8xf32>) -> tensor<?x4x8xf32>
-    // CHECK: %[[H:.*]] = linalg.generic {{.*}}"parallel", "parallel", "parallel"]
+    // CHECK: %[[R:.*]] = llm.rms_norm %{{.*}}, %{{.*}} {eps = 9.99999974E-6 : f32} : tensor<?x8xf32>, tensor<8xf32>
+    // CHECK: %[[H:.*]] = tensor.expand_shape %[[R]]
     // CHECK: %[[WQ:.*]] = ml_program.global_load_const @[[Q]]
     // CHECK: %[[BQ:.*]] = arith.constant dense<2.500000e-01> : tensor<8xf32>
     // CHECK: %[[YQ:.*]] = qopt.linear %[[H]], %[[WQ]], %[[BQ]] : tensor<?x4x8xf32>, tensor<8x8xf32>, tensor<8xf32> -> tensor<?x4x8xf32>

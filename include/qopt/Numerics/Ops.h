@@ -25,6 +25,12 @@ void rmsNorm(const ComputeContext &context, std::span<const float> x,
              std::span<const float> weight, float epsilon, std::span<float> y,
              float offset = 0);
 
+/// y = (x − mean(x)) / sqrt(variance(x) + eps) · weight + bias over consecutive
+/// runs of weight.size() elements; an empty bias is none. y may be x.
+void layerNorm(const ComputeContext &context, std::span<const float> x,
+               std::span<const float> weight, std::span<const float> bias,
+               float epsilon, std::span<float> y);
+
 /// Rotates each head of x [T, heads · headDim] in place: element i with element
 /// i + R/2 for i < R/2 (`interleaved`: element 2i with 2i + 1), by positions[t]
 /// · frequencies[i] (see RopeScaling.h), R = 2 · frequencies.size(); the other

@@ -104,6 +104,14 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     they leave, and `rounds` of descent on that error follow. Other weights with
     such an assignment (tables of embeddings) come first, with H = I, and
     everything else is measured behind them.
+
+    ```mlir
+    // qopt model.mlir --gptq-quantize="bits=4 group=64 text=text.txt" -o q.mlir
+    ml_program.global private @l0.ffn_up(#qopt.extern<ckpt, "…">) : tensor<768x256xf16>
+    // becomes
+    ml_program.global private @l0.ffn_up(#qopt.extern<archive, "l0.ffn_up">)
+        : !qopt.quant<768x256xf16, #qopt.grouped<bits = 4, group = 64>>
+    ```
   }];
   let options = !listconcat(schemeOptions, calibrationOptions, [
     Option<"stats", "stats", "std::string", "\"\"", "Statistics saved by hessian-calibrate, instead of a text">,
@@ -169,12 +177,19 @@ def HessianCalibrate : QOpt_Pass<"hessian-calibrate">, QOpt_CalibrationOptions {
     linears that read the same value, H = 2/n Σ x xᵀ, mean |x|, Σ x² and
     max |x|. With `imatrix`, also what llama.cpp calls an importance matrix: Σ x²
     for each weight, under the name of its GGUF tensor. The module is not changed.
+
+    ```mlir
+    // qopt model.mlir --hessian-calibrate="text=text.txt stats=stats.safetensors" -o /dev/null
+    // then, as often as wanted
+    // qopt model.mlir --gptq-quantize="stats=stats.safetensors bits=3" -o q3.mlir
+    ```
   }];
   let options = !listconcat(calibrationOptions, [
     Option<"stats", "stats", "std::string", "\"\"", "The safetensors file to write">,
     Option<"imatrix", "imatrix", "std::string", "\"\"", "The importance matrix to write, a GGUF file; alone, it needs no H">,
     Option<"head", "head", "bool", "false", "Also measure the linears outside of the blocks">,
   ]);
+  let statistics = [Statistic<"measuredInputs", "inputs", "Inputs of linears measured">];
 }
 
 def PrintScaleFolds : QOpt_Pass<"print-scale-folds"> {
@@ -183,7 +198,17 @@ def PrintScaleFolds : QOpt_Pass<"print-scale-folds"> {
     A remark at every linear that is the first to read some value: which weights
     would be divided and multiplied if the channels of that value were scaled
     (as awq-scale-fold does), or why that cannot be.
+
+    ```mlir
+    %h = llm.rms_norm %x, %norm {eps = 1.0e-05 : f32} : tensor<?x4xf32>, tensor<4xf16>
+    %q = qopt.linear %h, %wq : tensor<?x4xf32>, tensor<4x4xf16> -> tensor<?x4xf32>
+    // remark: 4 scales divide @norm; multiply columns of @q
+    ```
   }];
+  let statistics = [
+    Statistic<"folds", "folds", "Inputs whose scales fold away">,
+    Statistic<"refusals", "refusals", "Inputs whose scales do not">,
+  ];
 }
 
 def TestInjectOutliers : QOpt_Pass<"test-inject-outliers"> {
@@ -193,6 +218,13 @@ def TestInjectOutliers : QOpt_Pass<"test-inject-outliers"> {
     of linears in the blocks that can be scaled (see print-scale-folds), a few
     channels become 10 to 50 times as large, and the columns of the weights that
     read them as much smaller.
+
+    ```mlir
+    // qopt model.mlir --test-inject-outliers="channels=4 largest=30" -o outliers.mlir
+    ml_program.global private @norm(dense<[1.0, 1.0, 1.0, 1.0]> : tensor<4xf32>) : tensor<4xf32>
+    // becomes, and columns of what reads the norm become views with the inverse
+    ml_program.global private @norm(dense<[1.0, 23.4, 1.0, 1.0]> : tensor<4xf32>) : tensor<4xf32>
+    ```
   }];
   let options = [
     Option<"channels", "channels", "int64_t", "8", "How many channels of each input">,
@@ -287,9 +319,11 @@ def RaiseToQOpt : QOpt_Pass<"raise-to-qopt"> {
     repetition along a batch, and conversions to wider floats; together they
     become a `#qopt.view`. A vector added to every row becomes the bias.
 
-    An RMS norm or a product with a SiLU that a linear reads, spelled out in
-    elementwise ops on matrices, becomes `llm.rms_norm` or `llm.gated`, through
-    which scales of channels can be folded.
+    An RMS norm, a layer norm, or a product with a SiLU or GELU that a linear
+    reads, spelled out in elementwise ops, becomes `llm.rms_norm`,
+    `llm.layer_norm` or `llm.gated`, through which scales of channels can be
+    folded. How it is spelled does not matter: its formula is compared with the
+    definition at numbers.
 
     Sums are then formed in f32, whatever type the contraction had. What is not
     raised stays as it is, with a remark that says why.
@@ -311,13 +345,20 @@ def RaiseToQOpt : QOpt_Pass<"raise-to-qopt"> {
 }
 
 def LowerQOptToLinalg : QOpt_Pass<"lower-qopt-to-linalg"> {
-  let summary = "Lower qopt ops to linalg, arith and tensor";
+  let summary = "Lower qopt and llm ops to linalg and other upstream dialects";
   let description = [{
     A reference lowering for compilers without the kernels of qopt: nothing of
-    the `qopt` dialect is left where weights are constants of the module. A
-    linear becomes one `linalg.generic` that dequantizes as it reads, for every
-    scheme and layout (a layout is undone first). Weights become
+    the `qopt` and `llm` dialects is left where weights are constants of the
+    module. A linear becomes one `linalg.generic` that dequantizes as it reads,
+    for every scheme and layout (a layout is undone first). Weights become
     `arith.constant`s; those in files become resources over the mapped file.
+    Ops of `llm` become linalg, math, tensor and scf.
+
+    An argument of type `!llm.kv_cache` becomes two, for one sequence: the
+    numbers `memref<layers x 2 x capacity x channels>`, keys and then values of
+    each layer, and the `memref<layers>` of how many positions are in there,
+    zeros at first. Attention appends to them; it asserts that the capacity
+    suffices. Tokens must be within the vocabulary.
 
     ```mlir
     %y = qopt.linear %x, %w : tensor<?x64xf32>, !qopt.quant<32x64xf16, #qopt.grouped<bits = 4, group = 32>> -> tensor<?x32xf32>
@@ -332,10 +373,16 @@ def LowerQOptToLinalg : QOpt_Pass<"lower-qopt-to-linalg"> {
   let options = [
     Option<"quantTypes", "quant-types", "bool", "false", "Use the types of the quant dialect where they can say it">,
   ];
+  let statistics = [
+    Statistic<"loweredOps", "lowered", "Ops lowered">,
+    Statistic<"keptOps", "kept", "Ops that stay, with a remark">,
+  ];
   let dependentDialects = [
     "::qopt::QOptDialect", "::mlir::arith::ArithDialect",
-    "::mlir::bufferization::BufferizationDialect", "::mlir::linalg::LinalgDialect",
-    "::mlir::quant::QuantDialect", "::mlir::tensor::TensorDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::quant::QuantDialect",
+    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
   ];
 }
 

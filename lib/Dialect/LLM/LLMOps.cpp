@@ -22,8 +22,8 @@ static int64_t tokens(Value value) {
 /// What an expert makes of the rows that it is sent: as many as there are.
 static RankedTensorType expertType(Type output) {
   auto type = cast<RankedTensorType>(output);
-  return RankedTensorType::get(
-      {ShapedType::kDynamic, type.getShape().back()}, type.getElementType());
+  return RankedTensorType::get({ShapedType::kDynamic, type.getShape().back()},
+                               type.getElementType());
 }
 
 /// The types of the outputs of experts, which follow from the result's.
@@ -66,6 +66,17 @@ LogicalResult RmsNormOp::verify() {
     return emitOpError() << "a weight of " << length
                          << " entries does not divide " << channels(getInput())
                          << " channels";
+  if (!(getEps().convertToFloat() >= 0))
+    return emitOpError("eps must not be negative");
+  return success();
+}
+
+LogicalResult LayerNormOp::verify() {
+  for (Value vector : getOperands().drop_front())
+    if (channels(vector) != channels(getInput()))
+      return emitOpError() << "a vector of " << channels(vector)
+                           << " entries does not fit " << channels(getInput())
+                           << " channels";
   if (!(getEps().convertToFloat() >= 0))
     return emitOpError("eps must not be negative");
   return success();

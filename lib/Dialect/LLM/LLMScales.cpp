@@ -25,6 +25,16 @@ SmallVector<ScaleWay> RmsNormOp::getScaleWays() {
                         ScaleAxis::Columns, channelCount(getWeight()))}};
 }
 
+/// Weight and bias are scaled together.
+SmallVector<ScaleWay> LayerNormOp::getScaleWays() {
+  ScaleWay way{sameChannels(getWeightMutable(), channelCount(getOutput()),
+                            ScaleAxis::Columns)};
+  for (OpOperand &bias : getBiasMutable())
+    way.push_back(
+        sameChannels(bias, channelCount(getOutput()), ScaleAxis::Columns));
+  return {way};
+}
+
 /// The output is a mean of values, so each of its heads takes the scale of the
 /// values that it reads; heads that share them share the scale.
 SmallVector<ScaleWay> AttentionOp::getScaleWays() {

@@ -7,6 +7,7 @@
 #include "qopt/Dialect/QOpt/QOptOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -75,9 +76,35 @@ struct ElementwiseScale
   }
 };
 
+/// A reshape that leaves the channels together: it has as many before and
+/// after.
+template <typename OpTy>
+struct ReshapeScale
+    : ChannelScaleInterface::ExternalModel<ReshapeScale<OpTy>, OpTy> {
+  SmallVector<ScaleWay> getScaleWays(Operation *op) const {
+    OpOperand &source = op->getOpOperand(0);
+    for (Value value : {source.get(), Value(op->getResult(0))}) {
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      if (!type || type.getRank() == 0 ||
+          ShapedType::isDynamic(channelCount(value)))
+        return {};
+    }
+    const int64_t channels = channelCount(op->getResult(0));
+    if (channelCount(source.get()) != channels)
+      return {};
+    return {{sameChannels(source, channels)}};
+  }
+};
+
 } // namespace
 
 void qopt::attachElementwiseScales(MLIRContext &context) {
+  context.loadDialect<tensor::TensorDialect>();
+  tensor::CastOp::attachInterface<ReshapeScale<tensor::CastOp>>(context);
+  tensor::CollapseShapeOp::attachInterface<
+      ReshapeScale<tensor::CollapseShapeOp>>(context);
+  tensor::ExpandShapeOp::attachInterface<ReshapeScale<tensor::ExpandShapeOp>>(
+      context);
   arith::AddFOp::attachInterface<
       ElementwiseScale<arith::AddFOp, Operands::All>>(context);
   arith::SubFOp::attachInterface<

@@ -14,18 +14,22 @@
 //          over (m, n, k): y[m, n] += x[m, k] · s[n, k / group] · (q[n, k] - z)
 //
 //===----------------------------------------------------------------------===//
+#include "ModelOps.h"
 #include "QuantTypes.h"
 #include "WeightConstants.h"
 #include "WeightElement.h"
 
-#include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
 #include "qopt/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Quant/IR/Quant.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace qopt {
@@ -47,17 +51,21 @@ public:
         quantTypes(quantTypes) {}
 
   Status lowerAll();
+  int64_t lowered = 0, kept = 0;
 
 private:
   Result<Value> lower(LinearOp linear);
   Result<Value> lower(DequantizeOp dequantize);
   Result<Value> lower(ComponentOp component);
+  Result<Value> lowerModelOp(Operation *op);
   Result<WeightElement> element(ImplicitLocOpBuilder &b, Value weight);
   Status replaceFloatLoads();
   void eraseUnusedWeights();
+  void eraseAttributes();
 
   ModuleOp module;
   WeightConstants constants;
+  Result<CacheArguments> caches = CacheArguments();
   bool quantTypes;
 };
 
@@ -188,6 +196,39 @@ Result<Value> Lowering::lower(ComponentOp op) {
   return internalError("the verifier knows every component");
 }
 
+/// An op of the `llm` dialect.
+Result<Value> Lowering::lowerModelOp(Operation *op) {
+  for (Type type : op->getOperandTypes())
+    if (auto tensor = dyn_cast<RankedTensorType>(type);
+        tensor && tensor.getRank() == 2 && tensor.isDynamicDim(1))
+      return badInput("its number of channels is not known");
+  ImplicitLocOpBuilder b(op->getLoc(), op);
+  using Lowered = Result<Value>;
+  return llvm::TypeSwitch<Operation *, Lowered>(op)
+      .Case([&](llm::EmbeddingOp embedding) -> Lowered {
+        QOPT_ASSIGN(WeightElement table, element(b, embedding.getTable()));
+        return lowerEmbedding(b, embedding, table);
+      })
+      .Case([&](llm::AttentionOp attention) -> Lowered {
+        if (!caches)
+          return tl::unexpected(caches.error());
+        return lowerAttention(b, attention, caches->at(attention.getCache()));
+      })
+      .Case([&](llm::RmsNormOp norm) { return lowerRmsNorm(b, norm); })
+      .Case([&](llm::LayerNormOp norm) { return lowerLayerNorm(b, norm); })
+      .Case([&](llm::RopeOp rope) { return lowerRope(b, rope); })
+      .Case([&](llm::GatedOp gated) { return lowerGated(b, gated); })
+      .Case([&](llm::SoftcapOp softcap) { return lowerSoftcap(b, softcap); })
+      .Case([&](llm::SliceOp slice) { return lowerSlice(b, slice); })
+      .Case([&](llm::RouteOp route) { return lowerRoute(b, route); })
+      .Case(
+          [&](llm::DispatchOp dispatch) { return lowerDispatch(b, dispatch); })
+      .Case([&](llm::CombineOp combine) { return lowerCombine(b, combine); })
+      .Default([](Operation *) -> Lowered {
+        return badInput("there is no lowering of it");
+      });
+}
+
 /// Upstream has no lowering of ml_program.global: floats become constants.
 Status Lowering::replaceFloatLoads() {
   SymbolTable symbols(module);
@@ -234,25 +275,58 @@ void Lowering::eraseUnusedWeights() {
     module->removeAttr(QOptDialect::kSources);
 }
 
+static bool isOurs(Dialect *dialect) {
+  return isa_and_nonnull<QOptDialect, llm::LLMDialect>(dialect);
+}
+
+/// What a compiler that does not know our dialects could not read, if nothing
+/// else of them is left.
+void Lowering::eraseAttributes() {
+  bool left = false;
+  auto isOurType = [](Type type) { return isOurs(&type.getDialect()); };
+  module.walk([&](Operation *op) {
+    left |= isOurs(op->getDialect()) ||
+            llvm::any_of(op->getResultTypes(), isOurType);
+    if (auto function = dyn_cast<FunctionOpInterface>(op))
+      left |= llvm::any_of(function.getArgumentTypes(), isOurType);
+    if (auto global = dyn_cast<ml_program::GlobalOp>(op))
+      left |= isOurType(global.getType());
+  });
+  if (left)
+    return;
+  module.walk([](Operation *op) {
+    for (NamedAttribute attribute : llvm::to_vector(op->getDiscardableAttrs()))
+      if (isOurs(attribute.getNameDialect()))
+        op->removeDiscardableAttr(attribute.getName());
+  });
+}
+
 Status Lowering::lowerAll() {
   QOPT_CHECK(replaceFloatLoads());
+  caches = addCacheArguments(module);
   SmallVector<Operation *> ops;
   module.walk([&](Operation *op) {
-    if (isa<LinearOp, DequantizeOp, ComponentOp>(op))
+    if (isOurs(op->getDialect()) && op->getNumResults() == 1)
       ops.push_back(op);
   });
   for (Operation *op : ops) {
-    Result<Value> lowered = llvm::TypeSwitch<Operation *, Result<Value>>(op)
-                                .Case<LinearOp, DequantizeOp, ComponentOp>(
-                                    [&](auto typed) { return lower(typed); });
-    if (!lowered) {
-      emitRemark(op->getLoc(), "stays, because ") << lowered.error().message;
+    Result<Value> result =
+        llvm::TypeSwitch<Operation *, Result<Value>>(op)
+            .Case<LinearOp, DequantizeOp, ComponentOp>(
+                [&](auto typed) { return lower(typed); })
+            .Default([&](Operation *other) { return lowerModelOp(other); });
+    if (!result) {
+      ++kept;
+      emitRemark(op->getLoc(), "stays, because ") << result.error().message;
       continue;
     }
-    op->getResult(0).replaceAllUsesWith(*lowered);
+    ++lowered;
+    op->getResult(0).replaceAllUsesWith(*result);
     op->erase();
   }
+  eraseCacheArguments(module);
   eraseUnusedWeights();
+  eraseAttributes();
   return {};
 }
 
@@ -261,7 +335,10 @@ struct LowerQOptToLinalgPass
   using LowerQOptToLinalgBase::LowerQOptToLinalgBase;
 
   void runOnOperation() override {
-    Status status = Lowering(getOperation(), quantTypes).lowerAll();
+    Lowering lowering(getOperation(), quantTypes);
+    Status status = lowering.lowerAll();
+    loweredOps += lowering.lowered;
+    keptOps += lowering.kept;
     if (!status) {
       getOperation().emitError(status.error().message);
       signalPassFailure();

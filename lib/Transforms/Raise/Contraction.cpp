@@ -7,7 +7,6 @@
 #include "ElementwiseBody.h"
 
 #include "mlir/Dialect/Tosa/IR/TosaOps.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -16,12 +15,6 @@ static bool isFloatTensor(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   return type &&
          isa<Float16Type, BFloat16Type, Float32Type>(type.getElementType());
-}
-
-static bool isZero(Value value) {
-  if (auto fill = value.getDefiningOp<linalg::FillOp>())
-    return matchPattern(fill.getInputs()[0], m_AnyZeroFloat());
-  return matchPattern(value, m_AnyZeroFloat());
 }
 
 /// Whether the body is `out + a · b`, of its arguments.

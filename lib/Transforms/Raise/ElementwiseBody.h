@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/Matchers.h"
 
 namespace qopt {
 
@@ -25,6 +26,13 @@ inline mlir::Value beforeWidening(mlir::Value value) {
   return value;
 }
 
+/// Whether a tensor holds zeros, filled or constant.
+inline bool isZero(mlir::Value value) {
+  if (auto fill = value.getDefiningOp<mlir::linalg::FillOp>())
+    value = fill.getInputs()[0];
+  return mlir::matchPattern(value, mlir::m_AnyZeroFloat());
+}
+
 /// Whether the body yields its only input, as it is or as a wider float.
 inline bool isCopyOrWidening(mlir::linalg::LinalgOp op) {
   if (!op.hasPureTensorSemantics() || op.getNumDpsInputs() != 1 ||
@@ -33,6 +41,21 @@ inline bool isCopyOrWidening(mlir::linalg::LinalgOp op) {
     return false;
   mlir::Value yielded = yieldedValue(op);
   return yielded && beforeWidening(yielded) == op.getBlock()->getArgument(0);
+}
+
+/// The map of an operand with the loop in place of a constant 0 where the
+/// result, whose shape and map are given, has one element along it: front ends
+/// write either.
+inline mlir::AffineMap withoutUnitConstants(mlir::AffineMap map,
+                                            mlir::AffineMap result,
+                                            llvm::ArrayRef<int64_t> shape) {
+  if (map.getNumResults() != result.getNumResults())
+    return map;
+  llvm::SmallVector<mlir::AffineExpr> at(map.getResults());
+  for (unsigned i = 0; i < at.size(); ++i)
+    if (shape[i] == 1 && mlir::isa<mlir::AffineConstantExpr>(at[i]))
+      at[i] = result.getResult(i);
+  return mlir::AffineMap::get(map.getNumDims(), 0, at, map.getContext());
 }
 
 /// Operands of the op `Op` if `value` is its result.

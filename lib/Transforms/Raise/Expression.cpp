@@ -65,8 +65,9 @@ private:
   ExpressionRef scalar(Value value);
   ExpressionRef ofOp(Operation *op, llvm::function_ref<ExpressionRef(Value)>);
   ExpressionRef generic(linalg::LinalgOp op, Access access);
+  static bool repeatsRows(Value value);
   static std::optional<Access> accessOf(AffineMap input, AffineMap output,
-                                        Access access);
+                                        ArrayRef<int64_t> shape, Access access);
 
   Value root;
   int64_t left = 400; // steps, against formulas that explode
@@ -76,9 +77,13 @@ private:
 
 } // namespace
 
-/// The access of an operand, from the maps of it and of the result.
-std::optional<Access>
-FormulaBuilder::accessOf(AffineMap input, AffineMap output, Access access) {
+/// The access of an operand, from the maps of it and of the result, which has
+/// this shape.
+std::optional<Access> FormulaBuilder::accessOf(AffineMap input,
+                                               AffineMap output,
+                                               ArrayRef<int64_t> shape,
+                                               Access access) {
+  input = withoutUnitConstants(input, output, shape);
   if (input == output)
     return access;
   ArrayRef<AffineExpr> in = input.getResults(), out = output.getResults();
@@ -93,6 +98,17 @@ FormulaBuilder::accessOf(AffineMap input, AffineMap output, Access access) {
   if (in == out.drop_back())
     return Access::Row;
   return {};
+}
+
+/// Whether a value is one number per row, repeated along it: a mean, say.
+bool FormulaBuilder::repeatsRows(Value value) {
+  auto copy = value.getDefiningOp<linalg::LinalgOp>();
+  if (!copy || !isCopyOrWidening(copy))
+    return false;
+  SmallVector<AffineMap> maps = copy.getIndexingMapsArray();
+  return accessOf(maps[0], maps[1],
+                  cast<ShapedType>(value.getType()).getShape(),
+                  Access::Full) == Access::Row;
 }
 
 /// One op of arith or math, on scalars or elementwise on tensors.
@@ -125,15 +141,21 @@ FormulaBuilder::ofOp(Operation *op,
       .Case<math::RsqrtOp>([&](auto) { return unary(Kind::Rsqrt); })
       .Case<math::SqrtOp>([&](auto) { return unary(Kind::Sqrt); })
       .Case<math::ExpOp>([&](auto) { return unary(Kind::Exp); })
+      .Case<math::ErfOp>([&](auto) { return unary(Kind::Erf); })
+      .Case<math::TanhOp>([&](auto) { return unary(Kind::Tanh); })
       .Case<math::PowFOp, math::FPowIOp>([&](auto power) -> ExpressionRef {
         APFloat f(0.0f);
         APInt i;
-        bool square =
-            (matchPattern(power.getRhs(), m_ConstantFloat(&f)) &&
-             f.convertToDouble() == 2) ||
-            (matchPattern(power.getRhs(), m_ConstantInt(&i)) && i == 2);
+        double exponent = 0;
+        if (matchPattern(power.getRhs(), m_ConstantFloat(&f)))
+          exponent = f.convertToDouble();
+        else if (matchPattern(power.getRhs(), m_ConstantInt(&i)))
+          exponent = double(i.getSExtValue());
         ExpressionRef base = operand(power.getLhs());
-        return square ? product(base, base) : ExpressionRef();
+        if (exponent == 2)
+          return product(base, base);
+        return exponent == 3 ? product(base, product(base, base))
+                             : ExpressionRef();
       })
       .Case<arith::ExtFOp>([&](auto cast) { return operand(cast.getIn()); })
       .Default(ExpressionRef());
@@ -173,10 +195,8 @@ ExpressionRef FormulaBuilder::generic(linalg::LinalgOp op, Access access) {
     if (!sum)
       return {};
     Value accumulator = body->getArguments().back();
-    Value initial = op.getDpsInits()[0];
-    auto fill = initial.getDefiningOp<linalg::FillOp>();
-    if ((sum->first != accumulator && sum->second != accumulator) || !fill ||
-        !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+    if ((sum->first != accumulator && sum->second != accumulator) ||
+        !isZero(op.getDpsInits()[0]))
       return {};
     yielded = sum->first == accumulator ? sum->second : sum->first;
   } else if (op.getNumReductionLoops() != 0) {
@@ -186,7 +206,11 @@ ExpressionRef FormulaBuilder::generic(linalg::LinalgOp op, Access access) {
   llvm::DenseMap<Value, ExpressionRef> inner;
   for (unsigned i = 0; i < op.getNumDpsInputs(); ++i) {
     auto operandAccess =
-        sums ? std::optional(Access::Full) : accessOf(maps[i], output, access);
+        sums ? std::optional(Access::Full)
+             : accessOf(
+                   maps[i], output,
+                   cast<ShapedType>(op.getDpsInits()[0].getType()).getShape(),
+                   access);
     Value input = op.getDpsInputs()[i];
     ExpressionRef operand;
     arguments.clear();
@@ -213,7 +237,8 @@ ExpressionRef FormulaBuilder::build(Value value, Access access) {
   if (access == Access::Channel)
     return type.getRank() == 1 ? leaf(Kind::Channel, value) : ExpressionRef();
   // What is read twice is where a formula begins: the hidden states of a norm.
-  if (access == Access::Full && value != root && !value.hasOneUse())
+  if (access == Access::Full && value != root && !value.hasOneUse() &&
+      !repeatsRows(value))
     return leaf(Kind::Element, value);
   Operation *op = value.getDefiningOp();
   ExpressionRef result;
@@ -233,101 +258,4 @@ ExpressionRef FormulaBuilder::build(Value value, Access access) {
 
 ExpressionRef qopt::expressionOf(Value tensor) {
   return FormulaBuilder(tensor).build(tensor, Access::Full);
-}
-
-//===----------------------------------------------------------------------===//
-// Formulas
-//===----------------------------------------------------------------------===//
-
-/// Σ x² / K where x is the element of `input` and K its channels.
-static bool isMeanSquare(const Expression &expression, Value input) {
-  if (!expression.is(Kind::Product))
-    return false;
-  double scale = 1;
-  int sums = 0;
-  for (const ExpressionRef &factor : expression.operands) {
-    if (factor->is(Kind::Constant)) {
-      scale *= factor->constant;
-    } else if (factor->is(Kind::Reciprocal) &&
-               factor->operands[0]->is(Kind::Constant)) {
-      scale /= factor->operands[0]->constant;
-    } else if (factor->is(Kind::RowSum)) {
-      const Expression &square = *factor->operands[0];
-      if (!square.is(Kind::Product) || square.operands.size() != 2)
-        return false;
-      for (const ExpressionRef &x : square.operands)
-        if (!x->is(Kind::Element) || x->leaf != input)
-          return false;
-      ++sums;
-    } else {
-      return false;
-    }
-  }
-  double channels = cast<ShapedType>(input.getType()).getShape().back();
-  return sums == 1 && std::abs(scale * channels - 1) < 1e-6;
-}
-
-std::optional<RmsNormFormula> qopt::matchRmsNorm(Value tensor) {
-  ExpressionRef formula = expressionOf(tensor);
-  if (!formula || !formula->is(Kind::Product) || formula->operands.size() != 3)
-    return {};
-  RmsNormFormula norm{};
-  const Expression *root = nullptr;
-  for (const ExpressionRef &factor : formula->operands) {
-    if (factor->is(Kind::Element))
-      norm.input = factor->leaf;
-    else if (factor->is(Kind::Channel))
-      norm.weight = factor->leaf;
-    else if (factor->is(Kind::Rsqrt))
-      root = factor->operands[0].get();
-    else if (factor->is(Kind::Reciprocal) &&
-             factor->operands[0]->is(Kind::Sqrt))
-      root = factor->operands[0]->operands[0].get();
-  }
-  if (!norm.input || !norm.weight || !root || !root->is(Kind::Sum))
-    return {};
-  auto [a, b] = std::pair(root->operands[0], root->operands[1]);
-  if (a->is(Kind::Constant))
-    std::swap(a, b);
-  if (!b->is(Kind::Constant) || !isMeanSquare(*a, norm.input))
-    return {};
-  norm.eps = b->constant;
-  return norm;
-}
-
-/// 1 / (1 + exp(-gate)).
-static bool isSigmoid(const Expression &expression, Value gate) {
-  if (!expression.is(Kind::Reciprocal) ||
-      !expression.operands[0]->is(Kind::Sum))
-    return false;
-  auto [one, power] = std::pair(expression.operands[0]->operands[0],
-                                expression.operands[0]->operands[1]);
-  if (!one->is(Kind::Constant))
-    std::swap(one, power);
-  return one->is(Kind::Constant) && one->constant == 1 &&
-         power->is(Kind::Exp) && power->operands[0]->is(Kind::Negative) &&
-         power->operands[0]->operands[0]->is(Kind::Element) &&
-         power->operands[0]->operands[0]->leaf == gate;
-}
-
-std::optional<GatedFormula> qopt::matchGated(Value tensor) {
-  ExpressionRef formula = expressionOf(tensor);
-  if (!formula || !formula->is(Kind::Product))
-    return {};
-  SmallVector<Value> elements;
-  const Expression *sigmoid = nullptr;
-  for (const ExpressionRef &factor : formula->operands) {
-    if (factor->is(Kind::Element))
-      elements.push_back(factor->leaf);
-    else if (factor->is(Kind::Reciprocal) && !sigmoid)
-      sigmoid = factor.get();
-    else if (!factor->is(Kind::Constant) || factor->constant != 1)
-      return {};
-  }
-  if (elements.size() != 2 || !sigmoid)
-    return {};
-  for (unsigned gate : {0, 1})
-    if (isSigmoid(*sigmoid, elements[gate]))
-      return GatedFormula{elements[gate], elements[1 - gate]};
-  return {};
 }

@@ -12,6 +12,8 @@
 #define QOPT_LIB_TRANSFORMS_RAISE_EXPRESSION_H
 
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
 
 #include <memory>
 #include <vector>
@@ -34,6 +36,8 @@ struct Expression {
     Rsqrt,
     Sqrt,
     Exp,
+    Erf,
+    Tanh,
     Negative,
   };
   Kind kind;
@@ -47,18 +51,16 @@ struct Expression {
 /// The formula of the elements of a float tensor [rows…, channels].
 ExpressionRef expressionOf(mlir::Value tensor);
 
-/// x / sqrt(mean(x²) + eps) · weight.
-struct RmsNormFormula {
-  mlir::Value input, weight;
-  double eps;
-};
-std::optional<RmsNormFormula> matchRmsNorm(mlir::Value tensor);
+/// What the elements of one row are, if those of every leaf are these. Vectors
+/// have as many elements as the row; a leaf that is not listed is zero.
+using LeafValues = llvm::DenseMap<mlir::Value, std::vector<double>>;
+std::vector<double> evaluateRow(const Expression &expression, size_t channels,
+                                const LeafValues &leaves);
 
-/// silu(gate) · up.
-struct GatedFormula {
-  mlir::Value gate, up;
-};
-std::optional<GatedFormula> matchGated(mlir::Value tensor);
+/// The leaves of one kind, and whether a kind occurs.
+llvm::SetVector<mlir::Value> leavesOf(const Expression &expression,
+                                      Expression::Kind kind);
+bool contains(const Expression &expression, Expression::Kind kind);
 
 } // namespace qopt
 

@@ -69,7 +69,9 @@ static Value addedVector(Operation *op, Value rows) {
   unsigned rowsOperand = generic.getDpsInputs()[0] == rows ? 0 : 1;
   SmallVector<AffineMap> maps = generic.getIndexingMapsArray();
   AffineMap output = maps[2], vectorMap = maps[1 - rowsOperand];
-  if (!adds || maps[rowsOperand] != output || !output.isPermutation())
+  AffineMap rowsMap = withoutUnitConstants(
+      maps[rowsOperand], output, cast<ShapedType>(rows.getType()).getShape());
+  if (!adds || rowsMap != output || !output.isPermutation())
     return {};
   Value vector = generic.getDpsInputs()[1 - rowsOperand];
   if (vectorMap == output)

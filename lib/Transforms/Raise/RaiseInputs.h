@@ -10,13 +10,19 @@
 
 #include "qopt/Dialect/QOpt/QOptOps.h"
 
+#include "llvm/ADT/SetVector.h"
+
 namespace qopt {
 
-/// If the input [rows, K] of a linear is an RMS norm with a constant weight, or
-/// a product with a SiLU, spelled out in elementwise ops, it becomes an
-/// `llm.rms_norm` or `llm.gated`: ops that say how scales of channels pass
-/// them. Inputs of other ranks stay, because those ops have two dimensions.
-void raiseInput(LinearOp linear, WeightGlobals &globals);
+/// What linears read, before reshapes that keep the rows; each once.
+llvm::SetVector<mlir::Value> inputsOf(llvm::ArrayRef<LinearOp> linears);
+
+/// If what linears read, [rows…, K], is an RMS norm or layer norm with a
+/// constant weight, or a product with a SiLU or GELU, spelled out in
+/// elementwise ops, it becomes an `llm.rms_norm`, `llm.layer_norm` or
+/// `llm.gated`: ops that say how scales of channels pass them. What only looks
+/// like one stays, with a remark.
+void raiseInput(mlir::Value input, WeightGlobals &globals);
 
 } // namespace qopt
 

@@ -53,10 +53,10 @@ struct RaiseToQOptPass : qopt::impl::RaiseToQOptBase<RaiseToQOptPass> {
       else
         emitRemark(location, "not raised: ") << linear.error().message;
     }
-    for (LinearOp linear : linears) {
+    for (LinearOp linear : linears)
       foldBias(linear);
-      raiseInput(linear, globals);
-    }
+    for (Value input : inputsOf(linears))
+      raiseInput(input, globals);
     raisedLinears += linears.size();
   }
 };

@@ -40,6 +40,22 @@ func.func @f(%x: tensor<?x8xf32>, %g: tensor<8xf16>) -> tensor<?x8xf32> {
 
 // -----
 
+func.func @f(%x: tensor<?x8xf32>, %g: tensor<8xf16>, %b: tensor<4xf32>) -> tensor<?x8xf32> {
+  // expected-error @+1 {{a vector of 4 entries does not fit 8 channels}}
+  %n = llm.layer_norm %x, %g, %b {eps = 1.0e-05 : f32} : tensor<?x8xf32>, tensor<8xf16>, tensor<4xf32>
+  return %n : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x8xf32>, %g: tensor<8xf16>) -> tensor<?x8xf32> {
+  // expected-error @+1 {{eps must not be negative}}
+  %n = llm.layer_norm %x, %g {eps = -1.0e-05 : f32} : tensor<?x8xf32>, tensor<8xf16>
+  return %n : tensor<?x8xf32>
+}
+
+// -----
+
 func.func @f(%x: tensor<?x8xf32>, %pos: tensor<?xi32>) -> tensor<?x8xf32> {
   // expected-error @+1 {{head_dim must be even and divide 8 channels, but is 3}}
   %r = llm.rope %x, %pos {head_dim = 3 : i64, theta = 1.0e4 : f64} : tensor<?x8xf32>, tensor<?xi32>

@@ -23,6 +23,15 @@ func.func @ops(%tokens: tensor<?xi32>, %pos: tensor<?xi32>, %table: tensor<16x8x
   return %h : tensor<?x8xf32>
 }
 
+// CHECK-LABEL: @layer_norm
+func.func @layer_norm(%x: tensor<?x8xf32>, %g: tensor<8xf16>, %b: tensor<8xf32>) -> tensor<?x8xf32> {
+  // CHECK: llm.layer_norm %{{.*}}, %{{.*}}, %{{.*}} {eps = 9.99999974E-6 : f32} : tensor<?x8xf32>, tensor<8xf16>, tensor<8xf32>
+  %n = llm.layer_norm %x, %g, %b {eps = 1.0e-05 : f32} : tensor<?x8xf32>, tensor<8xf16>, tensor<8xf32>
+  // CHECK: llm.layer_norm %{{.*}}, %{{.*}} {eps = 9.99999974E-6 : f32} : tensor<?x8xf32>, tensor<8xf16>
+  %m = llm.layer_norm %n, %g {eps = 1.0e-05 : f32} : tensor<?x8xf32>, tensor<8xf16>
+  return %m : tensor<?x8xf32>
+}
+
 // CHECK-LABEL: @attributes
 func.func @attributes(%tokens: tensor<?xi32>, %pos: tensor<?xi32>, %table: tensor<16x8xf16>, %g: tensor<8xf16>,
                       %q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %kv: !llm.kv_cache) {

@@ -25,6 +25,29 @@ TEST(Ops, RmsNormOverConsecutiveRuns) {
   }
 }
 
+TEST(Ops, LayerNormOverConsecutiveRuns) {
+  ThreadPool pool(2);
+  auto x = randomValues(3 * 8, 1), weight = randomValues(4, 2),
+       bias = randomValues(4, 3), y = x, plain = x;
+  for (float &value : x)
+    value += 100; // more than the deviation
+  layerNorm(pool, x, weight, bias, 1e-5f, y);
+  layerNorm(pool, x, weight, {}, 1e-5f, plain);
+  for (int run = 0; run < 6; ++run) {
+    double mean = 0, variance = 0;
+    for (int i = 0; i < 4; ++i)
+      mean += x[run * 4 + i] / 4.;
+    for (int i = 0; i < 4; ++i)
+      variance += std::pow(x[run * 4 + i] - mean, 2) / 4;
+    for (int i = 0; i < 4; ++i) {
+      const double expected =
+          (x[run * 4 + i] - mean) / std::sqrt(variance + 1e-5) * weight[i];
+      EXPECT_NEAR(plain[run * 4 + i], expected, 1e-5);
+      EXPECT_NEAR(y[run * 4 + i], expected + bias[i], 1e-5);
+    }
+  }
+}
+
 TEST(Ops, RopeRotatesHalvesAndLeavesTheRest) {
   ThreadPool pool(2);
   const int64_t headDim = 10, heads = 2;

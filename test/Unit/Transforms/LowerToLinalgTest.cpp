@@ -141,3 +141,97 @@ TEST_F(LowerToLinalg, UsesTheQuantDialect) {
         "lower-qopt-to-linalg{quant-types},func.func(lower-quant-ops),"
         "canonicalize");
 }
+
+TEST_F(LowerToLinalg, EqualsTheInterpreterForOpsOfModels) {
+  const std::string type = "tensor<2x16xf32>";
+  const std::string positions =
+      "%pos = arith.constant dense<[3, 900]> : tensor<2xi32>\n";
+  const std::string vectors =
+      "%w = arith.constant " + randomDense(1, 16, 5) +
+      " : tensor<1x16xf32>\n"
+      "%g = arith.constant dense<[0.5, -1.0, 2.0, 0.25]> : tensor<4xf32>\n"
+      "%h = arith.constant dense<0.75> : tensor<16xf32>\n"
+      "%b = arith.constant dense<-0.5> : tensor<16xf32>\n"
+      "%u = arith.constant " +
+      randomDense(2, 16, 6) + " : " + type + "\n";
+  auto rope = [&](const std::string &attributes) {
+    return positions + "%y = llm.rope %x, %pos {" + attributes +
+           ", theta = 100.0 : f64} : " + type + ", tensor<2xi32>\n";
+  };
+  auto gated = [&](const std::string &activation) {
+    return vectors + "%y = llm.gated %x, %u {activation = #llm.activation<" +
+           activation + ">} : " + type + "\n";
+  };
+  const std::string experts =
+      " : tensor<2x16xf32>\n"
+      "%e0 = llm.dispatch %x, %r {expert = 0 : i64} : tensor<2x16xf32>, "
+      "tensor<2x3xf32> -> tensor<?x16xf32>\n"
+      "%e1 = llm.dispatch %x, %r {expert = 1 : i64} : tensor<2x16xf32>, "
+      "tensor<2x3xf32> -> tensor<?x16xf32>\n"
+      "%e2 = llm.dispatch %x, %r {expert = 2 : i64} : tensor<2x16xf32>, "
+      "tensor<2x3xf32> -> tensor<?x16xf32>\n"
+      "%y = llm.combine %r(%e0, %e1, %e2) : tensor<2x3xf32> -> "
+      "tensor<2x16xf32>\n";
+  const std::vector<std::string> bodies = {
+      rope("head_dim = 8 : i64"),
+      rope("head_dim = 8 : i64, interleaved"),
+      rope("head_dim = 8 : i64, rotary_dim = 6 : i64"),
+      rope("head_dim = 8 : i64, rotary_dim = 4 : i64, interleaved, scaling = "
+           "#llm.yarn_rope<factor = 4.0, beta_fast = 32.0, beta_slow = 1.0, "
+           "original_context = 64, magnitude = 1.25>"),
+      vectors +
+          "%y = llm.rms_norm %x, %g {eps = 0.125 : f32, offset = 1.0 : "
+          "f32} : " +
+          type + ", tensor<4xf32>\n",
+      vectors + "%y = llm.layer_norm %x, %h, %b {eps = 0.125 : f32} : " + type +
+          ", tensor<16xf32>, tensor<16xf32>\n",
+      gated("silu"),
+      gated("gelu"),
+      gated("gelu_tanh"),
+      "%y = llm.softcap %x {cap = 0.5 : f32} : " + type + "\n",
+      "%s = llm.slice %x {offset = 8 : i64} : " + type +
+          " -> tensor<2x8xf32>\n"
+          "%t = llm.slice %s {offset = 4 : i64} : tensor<2x8xf32> -> "
+          "tensor<2x4xf32>\n"
+          "%w = arith.constant " +
+          randomDense(16, 4, 7) +
+          " : tensor<16x4xf32>\n"
+          "%y = qopt.linear %t, %w : tensor<2x4xf32>, tensor<16x4xf32> -> " +
+          type + "\n",
+      "%l = llm.slice %x {offset = 0 : i64} : " + type +
+          " -> tensor<2x3xf32>\n"
+          "%r = llm.route %l {normalize, top_k = 2 : i64} : tensor<2x3xf32>\n" +
+          "%y0 = arith.addf %x, %x" + experts,
+      // Equal weights: the first of them.
+      "%l = arith.constant dense<0.5> : tensor<2x3xf32>\n"
+      "%r = llm.route %l {top_k = 1 : i64} : tensor<2x3xf32>\n"
+      "%y0 = arith.addf %x, %x" +
+          experts,
+  };
+  std::string text;
+  for (size_t i = 0; i < bodies.size(); ++i)
+    text += str("func.func @f", i, "(%x: ", type, ") -> ", type, " {\n",
+                bodies[i], "return %y : ", type, "\n}\n");
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  ASSERT_TRUE(module);
+  mlir::OwningOpRef<mlir::ModuleOp> lowered = module->clone();
+  ASSERT_TRUE(runPipeline(*lowered, "lower-qopt-to-linalg"));
+  lowered->walk([&](mlir::Operation *op) {
+    EXPECT_FALSE((
+        mlir::isa_and_nonnull<QOptDialect, llm::LLMDialect>(op->getDialect())));
+  });
+  Interpreter interpreter(*module, std::make_shared<QuantizationContext>(
+                                       QuantizationContext::Options()));
+  LinalgJit jit(*lowered);
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    SCOPED_TRACE(bodies[i]);
+    std::string name = "f" + std::to_string(i);
+    Tensor x = randomTensor(2, 16, 99);
+    auto program =
+        interpreter.prepare(module->lookupSymbol<mlir::func::FuncOp>(name));
+    ASSERT_TRUE(program) << program.error().message;
+    auto expected = interpreter.runToTensor(*program, {x});
+    ASSERT_TRUE(expected) << expected.error().message;
+    expectNear(jit.run(name, x), *expected);
+  }
+}

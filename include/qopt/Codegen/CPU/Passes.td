@@ -16,6 +16,12 @@ def ConvertLinearToCPU : Pass<"convert-linear-to-cpu", "::mlir::ModuleOp"> {
     the nested module `@qopt_cpu_kernels`, one per scheme, N and K, in the func,
     scf, vector, memref and arith dialects, for the CPU that the options name. A
     linear that no kernel covers stays, with a remark that says why.
+
+    ```mlir
+    %y = qopt.linear %x, %w : tensor<?x64xf32>, !qopt.packed<32x64xf16, #qopt.grouped<bits = 4, group = 32>, #qopt.interleaved<rows = 16>> -> tensor<?x32xf32>
+    // becomes, with buffers of x, the components of %w and y
+    call @qopt_linear_int4_g32_…n32_k64(%m, %xp, %packed, %scales, %zeros, %yp) : (i64, !llvm.ptr, …) -> ()
+    ```
   }];
   let options = [
     Option<"cpu", "cpu", "std::string", [{"host"}],
@@ -40,6 +46,12 @@ def LowerCPUKernels : Pass<"lower-cpu-kernels", "::mlir::ModuleOp"> {
   let description = [{
     Lowers the nested module `@qopt_cpu_kernels`, and nothing else, to the LLVM
     dialect with bare pointers. It can then be translated by itself.
+
+    ```mlir
+    module @qopt_cpu_kernels { func.func @qopt_linear_…(%m: index, …) }
+    // becomes
+    module @qopt_cpu_kernels { llvm.func @qopt_linear_…(%m: i64, %x: !llvm.ptr, …) }
+    ```
   }];
 }
 

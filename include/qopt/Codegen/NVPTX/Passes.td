@@ -20,6 +20,12 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
     activation type and y widened to f32, the leading dimensions of x become M,
     and a bias is added in f32. A linear that no kernel covers stays, with a
     remark that says why.
+
+    ```mlir
+    %y = qopt.linear %x, %w : tensor<?x64xf32>, !qopt.packed<32x64xf16, #qopt.grouped<bits = 4, group = 32>, #qopt.mma> -> tensor<?x32xf32>
+    // becomes, for each range of M, x and y narrowed before and widened behind it
+    gpu.launch_func @qopt_kernels::@qopt_linear_int4_g32_n32_k64_tile_any blocks in (…) threads in (…) args(%xh, %packed, %scales, %zeros, %yh, %m)
+    ```
   }];
   let options = [
     Option<"chip", "chip", "std::string", "\"sm_80\"",

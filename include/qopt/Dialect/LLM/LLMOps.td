@@ -177,6 +177,26 @@ def LLM_RmsNormOp : LLM_ScaledOp<"rms_norm", [Pure, AllTypesMatch<["input", "out
   let hasVerifier = 1;
 }
 
+def LLM_LayerNormOp : LLM_ScaledOp<"layer_norm", [Pure, AllTypesMatch<["input", "output"]>]> {
+  let summary = "(x − mean(x)) / sqrt(variance(x) + eps) · weight + bias";
+  let description = [{
+    Mean and variance (of all channels, not of a sample) of each row. Imported
+    models have none; `--raise-to-qopt` finds them in the IR of other front ends.
+
+    Example:
+    ```mlir
+    %n = llm.layer_norm %x, %weight, %bias {eps = 1.000000e-05 : f32} : tensor<?x256xf32>, tensor<256xf32>, tensor<256xf32>
+    ```
+  }];
+  let arguments = (ins LLM_Hidden:$input, 1DTensorOf<[F16, BF16, F32]>:$weight,
+                       Optional<1DTensorOf<[F16, BF16, F32]>>:$bias, F32Attr:$eps);
+  let results = (outs LLM_Hidden:$output);
+  let assemblyFormat = [{
+    $input `,` $weight (`,` $bias^)? attr-dict `:` type($input) `,` type($weight) (`,` type($bias)^)?
+  }];
+  let hasVerifier = 1;
+}
+
 def LLM_RopeOp : LLM_Op<"rope", [Pure, AllTypesMatch<["input", "output"]>]> {
   let summary = "rotary position embedding: pairs of channels are turned";
   let description = [{

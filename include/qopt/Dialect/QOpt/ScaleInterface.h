@@ -43,7 +43,7 @@ ScaledOperand sameChannels(mlir::OpOperand &operand, int64_t count,
 #include "qopt/Dialect/QOpt/ScaleInterface.h.inc"
 
 namespace qopt {
-/// Implements the interface for elementwise ops of arith on tensors.
+/// Implements the interface for elementwise ops of arith, reshapes and casts.
 void attachElementwiseScales(mlir::MLIRContext &context);
 } // namespace qopt
 
