@@ -9,6 +9,7 @@
 
 #include "mlir/Pass/PassRegistry.h"
 
+#include <algorithm>
 #include <cstdio>
 
 using namespace qopt;
@@ -67,8 +68,12 @@ bool qopt::printPass(std::string_view name) {
     std::printf("--%.*s\n", int(name.size()), name.data());
     std::fwrite(pass.text.data(), 1, pass.text.size(), stdout);
     std::fflush(stdout);
-    if (pass.text.empty())
-      mlir::PassPipelineInfo::lookup(name)->printHelpStr(2, 24);
+    if (pass.text.empty()) {
+      const mlir::PassPipelineInfo &info =
+          *mlir::PassPipelineInfo::lookup(name);
+      // LLVM pads option names to this width and does not survive longer ones.
+      info.printHelpStr(2, std::max<size_t>(24, info.getOptionWidth() + 6));
+    }
     return true;
   }
   return false;
