@@ -43,17 +43,49 @@ __global__ static void fillCodes(uint32_t *words, int64_t count,
   FOR_EACH(i, count) words[i] = random(i, seed);
 }
 
-__global__ static void fillParameters(WeightFormat format,
-                                      WeightPointers weight, uint32_t seed) {
+__device__ static void putHalf(uint8_t *bytes, int64_t index, float value) {
+  reinterpret_cast<__half *>(bytes)[index] = __float2half(value);
+}
+
+/// Scales and zero points or minima of a group, or its levels.
+__global__ static void fillGroups(WeightFormat format, WeightPointers weight,
+                                  uint32_t seed) {
   FOR_EACH(i, format.paddedRows() * format.groups()) {
-    int64_t row, group;
-    format.parameterPlace(i, row, group);
+    int64_t row = i / format.groups(), group = i % format.groups();
     bool inside = row < format.n && group * format.groupLength() < format.k;
-    float scale = inside ? 0.005f + 0.01f * uniform(i, seed + 1) : 0.0f;
-    weight.scales[i] = __half_as_ushort(__float2half(scale));
-    if (weight.zeros)
-      weight.zeros[i] =
-          inside ? random(i, seed + 2) & ((1 << format.bits) - 1) : 0;
+    uint32_t bits = inside ? random(i, seed + 1) : 0;
+    int codes = 1 << format.bits;
+    if (format.superScales) {
+      int64_t place = format.levelIndex(row, group);
+      int level = format.nibbles() ? bits & 255
+                  : format.minima  ? bits & 63
+                                   : bits & 255;
+      weight.scales[place] = level;
+      if (format.minima && !format.nibbles())
+        weight.scales[place + 2] = bits >> 8 & 63;
+      continue;
+    }
+    float scale = inside ? 0.16f / codes * (0.5f + uniform(i, seed + 2)) : 0;
+    int64_t place = format.halfIndex(row, group, format.groups());
+    putHalf(weight.scales, place, scale);
+    if (format.minima)
+      putHalf(weight.scales, place + 2,
+              -scale * codes * uniform(i, seed + 3));
+    if (format.zeros)
+      weight.zeros[format.zeroIndex(row, group)] = bits & (codes - 1);
+  }
+}
+
+__global__ static void fillSuperBlocks(WeightFormat format,
+                                       WeightPointers weight, uint32_t seed) {
+  FOR_EACH(i, format.paddedRows() * format.superBlocks()) {
+    int64_t row = i / format.superBlocks(), block = i % format.superBlocks();
+    int64_t place = format.halfIndex(row, block, format.superBlocks());
+    float levels = format.nibbles() ? 15 : format.minima ? 63 : 127;
+    float d = row < format.n ? (0.5f + uniform(i, seed + 4)) / levels : 0;
+    putHalf(weight.superScales, place, 0.16f / (1 << format.bits) * d);
+    if (format.minima)
+      putHalf(weight.superScales, place + 2, 0.08f * d);
   }
 }
 
@@ -62,8 +94,12 @@ void fillWeight(const WeightFormat &format, const WeightPointers &weight,
   int64_t words = format.packedBytes() / 4;
   fillCodes<<<blocksFor(words), threads, 0, stream>>>(
       reinterpret_cast<uint32_t *>(weight.packed), words, seed);
-  fillParameters<<<blocksFor(format.parameters()), threads, 0, stream>>>(
-      format, weight, seed);
+  int64_t groups = format.paddedRows() * format.groups();
+  fillGroups<<<blocksFor(groups), threads, 0, stream>>>(format, weight, seed);
+  int64_t blocks = format.paddedRows() * format.superBlocks();
+  if (blocks > 0)
+    fillSuperBlocks<<<blocksFor(blocks), threads, 0, stream>>>(format, weight,
+                                                               seed);
 }
 
 template <typename T>
@@ -83,13 +119,8 @@ void fillActivations(void *values, int64_t count, Activation type,
 
 __global__ static void decodeAll(WeightFormat format, WeightPointers weight,
                                  float *dense) {
-  FOR_EACH(i, format.n * format.k) {
-    int64_t scale;
-    int difference =
-        differenceAt(format, weight, i / format.k, i % format.k, scale);
-    dense[i] = __half2float(__ushort_as_half(weight.scales[scale])) *
-               float(difference);
-  }
+  FOR_EACH(i, format.n * format.k)
+  dense[i] = weightAt(format, weight, i / format.k, i % format.k);
 }
 
 void decodeWeight(const WeightFormat &format, const WeightPointers &weight,

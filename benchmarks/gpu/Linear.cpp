@@ -17,25 +17,25 @@ static constexpr int poison = 0xff;
 static int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
 Linear::Linear(const KernelRow &row, Timer &timer, Blas &blas)
-    : format{row.n, row.k, row.bits, row.group, row.zeros},
+    : format{row.n,    row.k,     row.bits,   row.group,
+             row.zero, row.zeros, row.minima, row.superScales},
       type(row.activations == "bf16" ? Activation::BF16 : Activation::F16),
       timer(timer), blas(blas) {
-  if (format.bits != 4)
-    throw std::runtime_error("the harness has no reference for scheme " +
-                             row.scheme);
-  weights.emplace_back(aligned(format.packedBytes()) +
-                       aligned(2 * format.parameters()) +
-                       aligned(format.parameters()));
+  weights.emplace_back(
+      aligned(format.packedBytes()) + aligned(format.scaleBytes()) +
+      aligned(format.zeroBytes()) + aligned(format.superBytes()));
   fillWeight(format, pointers(0), 1, timer.stream());
   finish(timer.stream(), "filling the weight");
 }
 
 WeightPointers Linear::pointers(int copy) const {
   int64_t scales = aligned(format.packedBytes());
-  int64_t zeros = scales + aligned(2 * format.parameters());
+  int64_t zeros = scales + aligned(format.scaleBytes());
+  int64_t superScales = zeros + aligned(format.zeroBytes());
   const Buffer &buffer = weights[copy];
-  return {buffer.get(), buffer.get<uint16_t>(scales),
-          format.zeros ? buffer.get(zeros) : nullptr};
+  return {buffer.get(), buffer.get(scales),
+          format.zeros ? buffer.get(zeros) : nullptr,
+          format.superScales ? buffer.get(superScales) : nullptr};
 }
 
 void Linear::launch(QoptCudaModule &module, const std::string &name, int64_t m,
@@ -44,13 +44,13 @@ void Linear::launch(QoptCudaModule &module, const std::string &name, int64_t m,
   auto address = [](const void *pointer) {
     return reinterpret_cast<QoptCudaPointer>(pointer);
   };
-  QoptCudaCall call = {
-      &module,
-      name.c_str(),
-      address(x.get()),
-      {address(weight.packed), address(weight.scales), address(weight.zeros)},
-      address(y.get(guard)),
-      int32_t(m)};
+  QoptCudaCall call = {&module,
+                       name.c_str(),
+                       address(x.get()),
+                       {address(weight.packed), address(weight.scales),
+                        address(weight.zeros), address(weight.superScales)},
+                       address(y.get(guard)),
+                       int32_t(m)};
   char error[8192];
   if (qopt_cuda_launch(&call, timer.stream(), error, sizeof(error)) != 0)
     throw std::runtime_error(error);

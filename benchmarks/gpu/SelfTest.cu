@@ -17,7 +17,8 @@ static constexpr int n = 72, k = 136;
 
 #define ROW(entry)                                                             \
   "{\"linear\":\"self\",\"scheme\":\"int4_g128_sym\",\"bits\":4,"              \
-  "\"group\":128,\"zeros\":false,\"n\":72,\"k\":136,\"activations\":\"f16\","  \
+  "\"group\":128,\"zero\":8,\"zeros\":false,\"n\":72,\"k\":136,"              \
+  "\"activations\":\"f16\","                                                    \
   "\"entry\":\"" entry "\",\"max_m\":0,\"block\":96,\"shared\":0,"             \
   "\"shared_per_row\":0,\"n_tiles\":1,\"m_tile\":1,\"persistent\":false,"      \
   "\"cluster\":1}"
@@ -35,29 +36,26 @@ extern "C" __device__ char qopt_dispatch[] =
 
 /// One row of y, thread by thread.
 static __device__ void multiply(const __half *x, const uint8_t *packed,
-                                const uint16_t *scales, __half *y, int m,
+                                const uint8_t *scales, __half *y, int m,
                                 float factor = 1) {
-  WeightFormat format = {n, k, 4, 128, false};
+  WeightFormat format = {n, k, 4, 128, 8};
   WeightPointers weight = {const_cast<uint8_t *>(packed),
-                           const_cast<uint16_t *>(scales), nullptr};
+                           const_cast<uint8_t *>(scales), nullptr, nullptr};
   int column = threadIdx.x;
   if (column >= n)
     return;
   for (int row = blockIdx.y; row < m; row += gridDim.y) {
     float sum = 0;
-    for (int i = 0; i < k; ++i) {
-      int64_t scale;
-      int difference = differenceAt(format, weight, column, i, scale);
-      sum += __half2float(x[row * k + i]) * float(difference) *
-             __half2float(__ushort_as_half(scales[scale]));
-    }
+    for (int i = 0; i < k; ++i)
+      sum += __half2float(x[row * k + i]) *
+             weightAt(format, weight, column, i);
     y[row * n + column] = __float2half(factor * sum);
   }
 }
 
 #define KERNEL(name)                                                           \
   extern "C" __global__ void name(const __half *x, const uint8_t *packed,      \
-                                  const uint16_t *scales, __half *y, int m)
+                                  const uint8_t *scales, __half *y, int m)
 
 KERNEL(right) { multiply(x, packed, scales, y, m); }
 

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Formats/Interleaved.h"
-#include "qopt/Formats/BlockFields.h"
+#include "SchemeRows.h"
 
 #include <cstring>
 
@@ -211,42 +211,6 @@ private:
   std::vector<uint8_t> padded;
   int scales, minima, superScales, superMinima;
 };
-
-/// The rows of a matrix as its scheme stores them.
-class SchemeRows {
-public:
-  explicit SchemeRows(const InterleavedLayout &layout)
-      : layout(layout), groups(layout.groups()),
-        codeBytes((layout.columns * layout.hierarchy.bits + 7) / 8),
-        blockBytes(layout.fields ? layout.columns / layout.fields->elements *
-                                       layout.fields->bytes
-                                 : 0) {}
-
-  void read(ConstBuffers source, int64_t index, HierarchyRow &row) const {
-    if (layout.fields)
-      return layout.fields->read(source[0].data() + index * blockBytes, row);
-    unpackCodes(source[0].data() + index * codeBytes, layout.hierarchy.bits,
-                row.codes);
-    std::memcpy(row.scales.data(), &source[1][2 * index * groups], 2 * groups);
-    for (size_t group = 0; group < row.minima.size(); ++group)
-      row.minima[group] = source[2][index * groups + group];
-  }
-
-  void write(const HierarchyRow &row, int64_t index,
-             MutableBuffers target) const {
-    if (layout.fields)
-      return layout.fields->write(row, target[0].data() + index * blockBytes);
-    packCodes(row.codes, layout.hierarchy.bits,
-              target[0].data() + index * codeBytes);
-    std::memcpy(&target[1][2 * index * groups], row.scales.data(), 2 * groups);
-    for (size_t group = 0; group < row.minima.size(); ++group)
-      target[2][index * groups + group] = uint8_t(row.minima[group]);
-  }
-
-private:
-  const InterleavedLayout &layout;
-  int64_t groups, codeBytes, blockBytes;
-};
 } // namespace
 
 void qopt::interleave(const InterleavedLayout &layout, ConstBuffers source,
@@ -254,7 +218,7 @@ void qopt::interleave(const InterleavedLayout &layout, ConstBuffers source,
   for (std::span<uint8_t> buffer : target)
     std::ranges::fill(buffer, 0);
   RowMover mover(layout);
-  SchemeRows rows(layout);
+  SchemeRows rows(layout.hierarchy, layout.columns, layout.fields);
   HierarchyRow row(layout.hierarchy, layout.columns);
   for (int64_t index = 0; index < layout.rows; ++index) {
     rows.read(source, index, row);
@@ -265,7 +229,7 @@ void qopt::interleave(const InterleavedLayout &layout, ConstBuffers source,
 void qopt::deinterleave(const InterleavedLayout &layout, ConstBuffers source,
                         MutableBuffers target) {
   RowMover mover(layout);
-  SchemeRows rows(layout);
+  SchemeRows rows(layout.hierarchy, layout.columns, layout.fields);
   HierarchyRow row(layout.hierarchy, layout.columns);
   for (int64_t index = 0; index < layout.rows; ++index) {
     mover.load(row, index, source);

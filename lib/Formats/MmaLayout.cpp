@@ -1,24 +1,58 @@
-//===- MmaLayout.cpp - 4-bit weights in the order of mma.sync -------------===//
+//===- MmaLayout.cpp - weights in the order of mma.sync -------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Formats/MmaLayout.h"
+#include "SchemeRows.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 
 using namespace qopt;
+using Scale = AffineHierarchy::Scale;
+using Minimum = AffineHierarchy::Minimum;
 
-Status MmaLayout::supports(const GroupedScheme &scheme, int64_t rows,
+/// Pair f mod F = j lowest + r, where `lowest` pairs of the first plane stand
+/// in a byte: r fixes how far the pair is from its place above the first
+/// plane's bits, so that pairs with the same j need the same shift. Half of the
+/// j start in the other byte.
+int MmaPlane::bit(int f) const {
+  int inWord = f % pairs();
+  if (firstBit == 0)
+    return width * inWord;
+  int lowest = 8 / lowestWidth, rounds = pairs() / lowest;
+  int j = inWord / lowest, r = inWord % lowest;
+  return (lowestWidth * r + firstBit + 8 * (j / (rounds / 2)) +
+          width * (j % (rounds / 2))) %
+         16;
+}
+
+std::vector<MmaPlane> MmaLayout::planes() const {
+  std::vector<MmaPlane> planes;
+  int firstBit = 0;
+  for (int width = 8; width > 0; width /= 2)
+    if (hierarchy.bits & width) {
+      int lowest = planes.empty() ? width : planes.front().width;
+      planes.push_back({width, firstBit, lowest, 128 * firstBit});
+      firstBit += width;
+    }
+  return planes;
+}
+
+Status MmaLayout::supports(const AffineHierarchy &hierarchy, int64_t rows,
                            int64_t columns) {
-  if (scheme.bits != 4)
-    return badInput("the mma layout holds 4-bit codes, not ", scheme.bits,
-                    "-bit ones");
-  int64_t group = scheme.groupSize;
-  if (group != -1 && group != 32 && group != 64 && group % chunkColumns != 0)
-    return badInput("the mma layout takes groups of 32, 64, a multiple of 128 "
-                    "or a whole row, not ",
+  if (hierarchy.bits == 7)
+    return badInput("the mma layout holds no 7-bit codes; 8-bit ones are as "
+                    "fast");
+  if (hierarchy.values || hierarchy.scale == Scale::Exponent)
+    return badInput("the mma layout holds no codes that stand for values of a "
+                    "table");
+  int64_t group = hierarchy.groupSize;
+  if (group != -1 && group != 16 && group != 32 && group != 64 &&
+      group % chunkColumns != 0)
+    return badInput("the mma layout takes groups of 16, 32, 64, a multiple of "
+                    "128 or a whole row, not ",
                     group);
   if (rows % 8 != 0 || columns % 8 != 0)
     return badInput("the mma layout needs rows and columns that are multiples "
@@ -29,64 +63,180 @@ Status MmaLayout::supports(const GroupedScheme &scheme, int64_t rows,
 
 std::vector<Component> MmaLayout::components() const {
   std::vector<Component> result = {
-      {"packed", DType::U8, {tilesOfRows(), tilesOfColumns(), tileBytes}},
-      {"scales", DType::F16, {tilesOfRows(), paddedGroups(), tileRows}}};
-  if (!scheme.symmetric)
+      {"packed", DType::U8, {tilesOfRows(), tilesOfColumns(), tileBytes()}}};
+  if (hierarchy.hasLevels())
+    result.push_back(
+        {"scales", DType::U8, {tilesOfRows(), chunks(), scaleRecord()}});
+  else
+    result.push_back({"scales",
+                      DType::F16,
+                      {tilesOfRows(), paddedGroups(), scaleRecord() / 2}});
+  if (hasZeros())
     result.push_back(
         {"zeros", DType::U8, {tilesOfRows(), paddedGroups(), tileRows}});
+  if (hierarchy.hasLevels())
+    result.push_back({"super_scales",
+                      DType::F16,
+                      {tilesOfRows(), superBlocks(), superRecord() / 2}});
   return result;
 }
 
-MmaLayout::Place MmaLayout::codePlace(int64_t row, int64_t column) const {
+MmaLayout::Place MmaLayout::codePlace(const MmaPlane &plane, int64_t row,
+                                      int64_t column) const {
   int64_t tile = row / tileRows * tilesOfColumns() + column / tileColumns;
-  int64_t g = row % 8, h = row % tileRows / 8;
-  int64_t s = column % tileColumns / 16, u = column % 16 / 8;
-  int64_t t = column % 8 / 2, e = column % 2;
-  int64_t bit = 4 * (h + 2 * u) + 16 * e;
-  return {tile * tileBytes + (4 * g + t) * 16 + 4 * s + bit / 8, int(bit % 8)};
+  int g = row % 8, h = row % tileRows / 8;
+  int s = column % tileColumns / 16, u = column % 16 / 8;
+  int t = column % 8 / 2, e = column % 2;
+  int f = 4 * s + h + 2 * u;
+  int bit = plane.bit(f) + 16 * e;
+  return {tile * tileBytes() + plane.byte(4 * g + t, plane.word(f)) + bit / 8,
+          bit % 8};
+}
+
+/// Where the numbers of row 8 h + g begin in a record: 2 g + h of pairs, or
+/// 4 g + h where minima follow.
+static int64_t inRecord(const MmaLayout &layout, int64_t row) {
+  int64_t g = row % 8, h = row % MmaLayout::tileRows / 8;
+  return (layout.hasHalfMinima() ? 4 : 2) * g + h;
 }
 
 int64_t MmaLayout::parameterIndex(int64_t row, int64_t group) const {
-  return (row / tileRows * paddedGroups() + group) * tileRows + 2 * (row % 8) +
-         row % tileRows / 8;
+  int64_t tile = row / tileRows;
+  if (!hierarchy.hasLevels())
+    return (tile * paddedGroups() + group) * (scaleRecord() / 2) +
+           inRecord(*this, row);
+  int64_t ofChunk = chunkColumns / hierarchy.groupSize;
+  int64_t g = row % 8, h = row % tileRows / 8;
+  return (tile * chunks() + group / ofChunk) * scaleRecord() + 16 * g +
+         16 / ofChunk * (group % ofChunk) + h;
 }
+
+int64_t MmaLayout::superIndex(int64_t row, int64_t superBlock) const {
+  return (row / tileRows * superBlocks() + superBlock) * (superRecord() / 2) +
+         inRecord(*this, row);
+}
+
+//===----------------------------------------------------------------------===//
+// Packing
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Moves rows between the components of a layout and a HierarchyRow.
+class RowMover {
+public:
+  explicit RowMover(const MmaLayout &layout)
+      : layout(layout), h(layout.hierarchy), planes(layout.planes()) {}
+
+  void store(const HierarchyRow &row, int64_t index, MutableBuffers target) {
+    forEachCode(index, [&](int64_t column, int64_t byte, int shift,
+                           const MmaPlane &plane) {
+      int mask = (1 << plane.width) - 1;
+      target[0][byte] |= (row.codes[column] >> plane.firstBit & mask) << shift;
+    });
+    for (int64_t group = 0; group < int64_t(row.scales.size()); ++group) {
+      int64_t place = layout.parameterIndex(index, group);
+      if (h.hasLevels()) {
+        target[1][place] = row.scales[group];
+        if (h.nibbleLevels)
+          target[1][place] |= row.minima[group] << 4;
+        else if (!row.minima.empty())
+          target[1][place + 2] = row.minima[group];
+        continue;
+      }
+      putHalf(target[1], place, row.scales[group]);
+      if (layout.hasZeros())
+        target[2][place] = row.minima[group];
+      else if (!row.minima.empty())
+        putHalf(target[1], place + 2, row.minima[group]);
+    }
+    for (size_t block = 0; block < row.superScales.size(); ++block) {
+      int64_t place = layout.superIndex(index, block);
+      putHalf(target[2], place, row.superScales[block]);
+      if (!row.superMinima.empty())
+        putHalf(target[2], place + 2, row.superMinima[block]);
+    }
+  }
+
+  void load(HierarchyRow &row, int64_t index, ConstBuffers source) {
+    std::ranges::fill(row.codes, 0);
+    forEachCode(index, [&](int64_t column, int64_t byte, int shift,
+                           const MmaPlane &plane) {
+      int mask = (1 << plane.width) - 1;
+      row.codes[column] |= (source[0][byte] >> shift & mask) << plane.firstBit;
+    });
+    for (int64_t group = 0; group < int64_t(row.scales.size()); ++group) {
+      int64_t place = layout.parameterIndex(index, group);
+      if (h.hasLevels()) {
+        uint8_t level = source[1][place];
+        row.scales[group] = h.nibbleLevels ? level & 15 : level;
+        if (!row.minima.empty())
+          row.minima[group] =
+              h.nibbleLevels ? level >> 4 : source[1][place + 2];
+        continue;
+      }
+      row.scales[group] = getHalf(source[1], place);
+      if (layout.hasZeros())
+        row.minima[group] = source[2][place];
+      else if (!row.minima.empty())
+        row.minima[group] = getHalf(source[1], place + 2);
+    }
+    for (size_t block = 0; block < row.superScales.size(); ++block) {
+      int64_t place = layout.superIndex(index, block);
+      row.superScales[block] = getHalf(source[2], place);
+      if (!row.superMinima.empty())
+        row.superMinima[block] = getHalf(source[2], place + 2);
+    }
+  }
+
+private:
+  static void putHalf(std::span<uint8_t> bytes, int64_t index, uint16_t bits) {
+    std::memcpy(&bytes[2 * index], &bits, sizeof bits);
+  }
+  static uint16_t getHalf(std::span<const uint8_t> bytes, int64_t index) {
+    uint16_t bits;
+    std::memcpy(&bits, &bytes[2 * index], sizeof bits);
+    return bits;
+  }
+
+  /// Calls visit(column, byte, shift, plane) for all bits of a row's codes.
+  template <typename Visit> void forEachCode(int64_t index, Visit visit) {
+    constexpr int64_t tileColumns = MmaLayout::tileColumns;
+    for (const MmaPlane &plane : planes) {
+      std::array<MmaLayout::Place, tileColumns> places; // of the first tile
+      for (int64_t column = 0; column < tileColumns; ++column)
+        places[column] = layout.codePlace(plane, index, column);
+      for (int64_t column = 0; column < layout.columns; ++column) {
+        const MmaLayout::Place &place = places[column % tileColumns];
+        visit(column, place.byte + column / tileColumns * layout.tileBytes(),
+              place.shift, plane);
+      }
+    }
+  }
+
+  const MmaLayout &layout;
+  const AffineHierarchy &h;
+  std::vector<MmaPlane> planes;
+};
+} // namespace
 
 void MmaLayout::pack(ConstBuffers source, MutableBuffers target) const {
   for (std::span<uint8_t> buffer : target)
-    std::fill(buffer.begin(), buffer.end(), 0);
-  int64_t rowBytes = scheme.packedRowBytes(columns);
-  int64_t groups = scheme.groups(columns);
-  std::vector<uint8_t> codes(columns);
-  for (int64_t row = 0; row < rows; ++row) {
-    unpackCodes(source[0].data() + row * rowBytes, 4, codes);
-    for (int64_t column = 0; column < columns; ++column) {
-      Place place = codePlace(row, column);
-      target[0][place.byte] |= codes[column] << place.shift;
-    }
-    for (int64_t group = 0; group < groups; ++group) {
-      std::memcpy(target[1].data() + 2 * parameterIndex(row, group),
-                  source[1].data() + 2 * (row * groups + group), 2);
-      if (!scheme.symmetric)
-        target[2][parameterIndex(row, group)] = source[2][row * groups + group];
-    }
+    std::ranges::fill(buffer, 0);
+  RowMover mover(*this);
+  SchemeRows scheme(hierarchy, columns, fields);
+  HierarchyRow row(hierarchy, columns);
+  for (int64_t index = 0; index < rows; ++index) {
+    scheme.read(source, index, row);
+    mover.store(row, index, target);
   }
 }
 
 void MmaLayout::unpack(ConstBuffers source, MutableBuffers target) const {
-  int64_t rowBytes = scheme.packedRowBytes(columns);
-  int64_t groups = scheme.groups(columns);
-  std::vector<uint8_t> codes(columns);
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t column = 0; column < columns; ++column) {
-      Place place = codePlace(row, column);
-      codes[column] = source[0][place.byte] >> place.shift & 15;
-    }
-    packCodes(codes, 4, target[0].data() + row * rowBytes);
-    for (int64_t group = 0; group < groups; ++group) {
-      std::memcpy(target[1].data() + 2 * (row * groups + group),
-                  source[1].data() + 2 * parameterIndex(row, group), 2);
-      if (!scheme.symmetric)
-        target[2][row * groups + group] = source[2][parameterIndex(row, group)];
-    }
+  RowMover mover(*this);
+  SchemeRows scheme(hierarchy, columns, fields);
+  HierarchyRow row(hierarchy, columns);
+  for (int64_t index = 0; index < rows; ++index) {
+    mover.load(row, index, source);
+    scheme.write(row, index, target);
   }
 }

@@ -59,9 +59,10 @@ int qopt_cuda_load(QoptCudaDevice *device, const void *image, size_t bytes,
  * which linears there are. */
 const char *qopt_cuda_table(const QoptCudaModule *module);
 
-/* The components of a packed weight. `zeros` is 0 for symmetric schemes. */
+/* The components of a packed weight. `zeros` is 0 for schemes without zero
+ * points, `superScales` for those without levels of scales. */
 typedef struct QoptCudaWeight {
-  QoptCudaPointer packed, scales, zeros;
+  QoptCudaPointer packed, scales, zeros, superScales;
 } QoptCudaWeight;
 
 /* y = x · Wᵀ: x is [rows, K], y [rows, N]. */
@@ -106,8 +107,8 @@ int qopt_cuda_synchronize(QoptCudaDevice *device, QoptCudaStream stream,
                           char *error, size_t errorSize);
 
 /* Maps the archive (safetensors) at `path` and copies the components
- * <symbol>.packed, .scales and, if there, .zeros to the device. Free with
- * qopt_cuda_free_weight. */
+ * <symbol>.packed, .scales and, if there, .zeros and .super_scales to the
+ * device. Free with qopt_cuda_free_weight. */
 int qopt_cuda_upload_weight(QoptCudaDevice *device, const char *path,
                             const char *symbol, QoptCudaWeight *weight,
                             char *error, size_t errorSize);

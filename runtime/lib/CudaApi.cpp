@@ -149,15 +149,22 @@ int qopt_cuda_upload_weight(QoptCudaDevice *device, const char *path,
   Archive archive;
   std::string message;
   bool success = archive.open(path, message);
-  const std::pair<const char *, QoptCudaPointer *> components[] = {
-      {".packed", &weight->packed},
-      {".scales", &weight->scales},
-      {".zeros", &weight->zeros}};
-  for (auto [suffix, pointer] : components) {
+  struct Part {
+    const char *suffix;
+    QoptCudaPointer *pointer;
+    bool optional;
+  };
+  const Part components[] = {{".packed", &weight->packed, false},
+                             {".scales", &weight->scales, false},
+                             {".zeros", &weight->zeros, true},
+                             {".super_scales", &weight->superScales, true}};
+  for (auto [suffix, pointer, optional] : components) {
     std::string name = symbol + std::string(suffix);
     std::string_view bytes = archive.find(name);
-    if (!success || (bytes.empty() && pointer == &weight->zeros))
+    if (!success)
       break;
+    if (bytes.empty() && optional)
+      continue;
     if (bytes.empty())
       message = std::string(path) + ": there is no tensor " + name;
     success = !bytes.empty() &&
@@ -171,7 +178,7 @@ int qopt_cuda_upload_weight(QoptCudaDevice *device, const char *path,
 
 void qopt_cuda_free_weight(QoptCudaDevice *device, QoptCudaWeight *weight) {
   for (QoptCudaPointer pointer :
-       {weight->packed, weight->scales, weight->zeros})
+       {weight->packed, weight->scales, weight->zeros, weight->superScales})
     qopt_cuda_free(device, pointer);
   *weight = {};
 }

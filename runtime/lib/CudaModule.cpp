@@ -166,6 +166,8 @@ bool QoptCudaModule::launch(const QoptCudaCall &call, QoptCudaStream stream,
                                     &copy.weight.scales};
   if (row.zeros)
     parameters.push_back(&copy.weight.zeros);
+  if (row.superScales)
+    parameters.push_back(&copy.weight.superScales);
   parameters.push_back(&copy.y);
   parameters.push_back(&copy.rows);
   return device.driver.succeeded(

@@ -71,7 +71,10 @@ static bool readRow(const Json &json, size_t index, KernelRow &row,
   reader.text("scheme", row.scheme);
   reader.number("bits", row.bits, 1, 16);
   reader.number("group", row.group, -1, any);
+  reader.number("zero", row.zero, 0, 255);
   reader.flag("zeros", row.zeros);
+  reader.flag("minima", row.minima, /*optional=*/true);
+  reader.flag("super_scales", row.superScales, /*optional=*/true);
   reader.number("n", row.n, 1, any);
   reader.number("k", row.k, 1, any);
   reader.text("activations", row.activations);

@@ -26,7 +26,10 @@ struct KernelRow {
   std::string linear; // "qopt_linear_int4_g128_n8192_k8192"
   std::string scheme; // "int4_g128"
   int64_t bits = 0, group = 0;
-  bool zeros = false; // takes zero points
+  int64_t zero = 0;         // of all codes, unless there are zero points
+  bool zeros = false;       // takes zero points
+  bool minima = false;      // has minima
+  bool superScales = false; // takes super-scales
   int64_t n = 0, k = 0;
   std::string activations; // "f16" or "bf16"
   std::string entry;

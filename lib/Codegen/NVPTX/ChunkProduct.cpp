@@ -11,38 +11,48 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 
-void ChunkProduct::add(ArrayRef<ChunkWords> tiles,
+std::array<Value, 4> ChunkProduct::ones() {
+  std::array<Value, 4> result;
+  result.fill(weights.decode.splat(1));
+  return result;
+}
+
+void ChunkProduct::add(ArrayRef<Value> tiles,
                        function_ref<SmallVector<InputFragment>(int64_t)> input,
                        Sums &sums) {
   constexpr int64_t steps = MmaLayout::chunkColumns / 16;
+  Parameters &parameters = weights.parameters;
+  bool sumInput = !scaleWeights && parameters.haveMinima();
   int64_t groups = spec.groupsPerChunk();
   int64_t sumsOfTile = sums.size() / tiles.size();
-  SmallVector<std::array<Value, 4>> codes(tiles.size()); // of 64 columns
+  SmallVector<Dequantizer::CodeWords> codes(tiles.size()); // of 64 columns
   for (int64_t group = 0; group < groups; ++group) {
-    SmallVector<Dequantizer::Offset> offsets;
-    SmallVector<std::array<Value, 2>> scales;
-    for (const ChunkWords &tile : tiles) {
-      offsets.push_back(weights.offsetOf(tile, group));
-      Value word = tile.scales[group];
-      scales.push_back(scaleWeights ? weights.decode.scalePairs(word)
-                                    : weights.decode.scales(word));
+    SmallVector<ParameterWords> words;
+    SmallVector<Dequantizer::Offsets> offsets;
+    for (Value tile : tiles) {
+      words.push_back(weights.parametersOf(tile, group));
+      offsets.push_back(parameters.offsets(words.back()));
     }
-    Sums ofGroup;
+    Sums ofGroup, ofInput;
     if (!scaleWeights)
       ofGroup.assign(sums.size(), b.f32(0));
+    if (sumInput)
+      ofInput.assign(sumsOfTile, b.f32(0));
     Sums &products = scaleWeights ? sums : ofGroup;
     for (int64_t step = group * steps / groups;
          step < (group + 1) * steps / groups; ++step) {
       SmallVector<InputFragment> x = input(step);
+      if (sumInput)
+        for (auto [block, fragment] : llvm::enumerate(x))
+          multiply(ones(), fragment,
+                   MutableArrayRef(ofInput).slice(4 * block, 4));
       for (auto [index, tile] : llvm::enumerate(tiles)) {
         if (step % 4 == 0)
-          codes[index] = weights.codesOf(tile, step / 4);
+          codes[index] = weights.codes(tile, step / 4);
         std::array<Value, 4> weight =
-            weights.decode.fragment(codes[index][step % 4], offsets[index]);
+            weights.decode.fragment(codes[index], step % 4, offsets[index]);
         if (scaleWeights)
-          for (int64_t i = 0; i < 4; ++i)
-            weight[i] =
-                arith::MulFOp::create(b, weight[i], scales[index][i % 2]);
+          parameters.scale(words[index], weight);
         for (auto [block, fragment] : llvm::enumerate(x))
           multiply(weight, fragment,
                    MutableArrayRef(products).slice(
@@ -51,12 +61,19 @@ void ChunkProduct::add(ArrayRef<ChunkWords> tiles,
     }
     if (scaleWeights)
       continue;
-    for (size_t index = 0; index < tiles.size(); ++index)
-      for (int64_t i = 0; i < sumsOfTile; ++i) {
-        int64_t place = index * sumsOfTile + i;
-        sums[place] = LLVM::FMAOp::create(b, scales[index][i % 4 / 2],
-                                          products[place], sums[place]);
-      }
+    for (size_t index = 0; index < tiles.size(); ++index) {
+      auto accumulate = [&](const Parameters::OfRows &factors,
+                            ArrayRef<Value> products) {
+        for (int64_t i = 0; i < sumsOfTile; ++i) {
+          Value &sum = sums[index * sumsOfTile + i];
+          sum = LLVM::FMAOp::create(b, factors[i % 4 / 2], products[i], sum);
+        }
+      };
+      accumulate(parameters.scales(words[index]),
+                 ArrayRef(ofGroup).slice(index * sumsOfTile, sumsOfTile));
+      if (sumInput)
+        accumulate(parameters.negatedMinima(words[index]), ofInput);
+    }
   }
 }
 

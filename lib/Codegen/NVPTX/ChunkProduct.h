@@ -7,8 +7,9 @@
 // The arithmetic that all kernels share. mma.sync sums the exact products
 // (q - z) · x of a group in f32, and the group's scale multiplies that sum: no
 // rounding happens but those of f32 additions and the last one of y, whatever
-// the scale. Or, with `scaleWeights`, mma.sync sums f16(s (q - z)) · x over all
-// groups, which takes half of the registers.
+// the scale. Minima take the sum of x over the group from an mma with ones. Or,
+// with `scaleWeights`, mma.sync sums f16(s (q - z) - m) · x over all groups,
+// which takes half of the registers.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_NVPTX_CHUNKPRODUCT_H
@@ -35,14 +36,15 @@ public:
   Sums zeros(int64_t tiles, int64_t inputBlocks) {
     return Sums(4 * tiles * inputBlocks, b.f32(0));
   }
-  /// sums += chunk · x for tiles of 16 outputs and blocks of 8 rows of x.
-  /// `input(step)` gives the fragments of the blocks for columns 16 step … of
-  /// the chunk.
-  void add(mlir::ArrayRef<ChunkWords> tiles,
+  /// sums += chunk · x for tiles of 16 outputs, given by their slots, and
+  /// blocks of 8 rows of x. `input(step)` gives the fragments of the blocks for
+  /// columns 16 step … of the chunk.
+  void add(mlir::ArrayRef<mlir::Value> tiles,
            mlir::function_ref<mlir::SmallVector<InputFragment>(int64_t)> input,
            Sums &sums);
 
 private:
+  std::array<mlir::Value, 4> ones();
   void multiply(const std::array<mlir::Value, 4> &weight,
                 const InputFragment &x,
                 mlir::MutableArrayRef<mlir::Value> sums);

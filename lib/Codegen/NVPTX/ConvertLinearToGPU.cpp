@@ -54,10 +54,10 @@ static std::optional<LinearSpec> specOf(LinearOp op,
         << "no GPU kernel for the layout " << packed.getLayout();
     return std::nullopt;
   }
-  auto scheme = cast<GroupedAttr>(packed.getScheme());
-  return LinearSpec{{scheme.getScheme(), packed.getRows(), packed.getColumns()},
-                    scheme.mnemonicName(),
-                    activation};
+  SchemeAttrInterface scheme = packed.getScheme();
+  return LinearSpec{
+      MmaAttr::getLayout(scheme, packed.getRows(), packed.getColumns()),
+      scheme.mnemonicName(), activation};
 }
 
 /// [[0, …, rank - 2], [rank - 1]]

@@ -1,4 +1,4 @@
-//===- Dequantize.cpp - 4-bit codes to pairs of floats -------------------===//
+//===- Dequantize.cpp - codes to pairs of floats -------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -12,9 +12,8 @@ using namespace qopt;
 using namespace qopt::nvptx;
 
 VectorType Dequantizer::pairType() {
-  return VectorType::get(2, type == ActivationType::F16
-                                ? Type(b.getF16Type())
-                                : Type(b.getBF16Type()));
+  return VectorType::get(2, isF16() ? Type(b.getF16Type())
+                                    : Type(b.getBF16Type()));
 }
 
 Value Dequantizer::splat(double value) {
@@ -23,69 +22,109 @@ Value Dequantizer::splat(double value) {
       b, DenseElementsAttr::get(pairType(), element.getValue()));
 }
 
-Dequantizer::Offset Dequantizer::constantOffset(int zero) {
-  if (type == ActivationType::BF16)
-    return {splat(-(128 + zero)), splat(-(128 + zero))};
-  return {splat(-(1024 + zero)), splat(-(64 + zero))};
+Dequantizer::Offsets Dequantizer::constantOffsets() {
+  Offsets offsets;
+  for (int i = 0; i < 4; ++i)
+    offsets[i] = splat(isWideInBF16() ? -zero
+                       : isF16()      ? -(std::ldexp(1024, -base(i)) + zero)
+                                      : -(128 + zero));
+  return offsets;
 }
 
-Dequantizer::Offset Dequantizer::loadedOffset(Value zeros, Value first) {
-  // Bytes 0 to 3 are the zero points; byte 4 is the exponent with a sign.
-  Value exponent = b.i32(type == ActivationType::F16 ? 0xe4 : 0xc3);
-  auto negative = [&](int64_t row) {
-    Value selector = b.add(b.mul(first, 0x0101), 0x4040 + row * 0x0101);
-    return b.bitcast(pairType(), NVVM::PermuteOp::create(
-                                     b, b.getI32Type(), zeros, exponent,
-                                     selector, NVVM::PermuteMode::DEFAULT));
-  };
-  Value low = negative(0), high = negative(1);
-  if (type == ActivationType::F16)
-    high = arith::AddFOp::create(b, high, splat(1024 - 64));
-  return {low, high};
+Dequantizer::Offsets Dequantizer::loadedOffsets(Value zeros) {
+  // Byte 4 of the two words is the exponent with a sign.
+  Value exponent = b.i32(isF16() ? 0xe4 : 0xc3);
+  Offsets offsets;
+  for (int i = 0; i < 4; ++i) {
+    int row = i % 2;
+    if (isWideInBF16()) {
+      Value byte =
+          arith::AndIOp::create(b, b.shiftRight(zeros, 8 * row), b.i32(0xff));
+      Value z = arith::UIToFPOp::create(b, b.getF32Type(), byte);
+      z = arith::TruncFOp::create(b, b.getBF16Type(),
+                                  arith::NegFOp::create(b, z));
+      offsets[i] = vector::BroadcastOp::create(b, pairType(), z);
+      continue;
+    }
+    Value negative = NVVM::PermuteOp::create(b, b.getI32Type(), zeros, exponent,
+                                             b.i32(0x4040 + row * 0x0101),
+                                             NVVM::PermuteMode::DEFAULT);
+    offsets[i] = b.bitcast(pairType(), negative);
+    if (base(i))
+      offsets[i] = arith::AddFOp::create(
+          b, offsets[i], splat(1024 - std::ldexp(1024, -base(i))));
+  }
+  return offsets;
 }
 
-Value Dequantizer::maskedWithExponent(Value word, uint32_t mask) {
+Dequantizer::CodeWords Dequantizer::loadCodes(Value tileAddress, Value lane) {
+  CodeWords codes;
+  for (const MmaPlane &plane : planes) {
+    int64_t words = std::min(plane.width, 4); // side by side
+    Value first = b.add(tileAddress, b.mul(lane, 4 * words));
+    for (int64_t word = 0; word < plane.width; word += words) {
+      Value address = b.add(first, plane.byte(0, word));
+      Type type = b.getI32Type();
+      if (words > 1)
+        type = VectorType::get(words, type);
+      Value loaded = b.loadShared(type, address, 4 * words);
+      for (int64_t i = 0; i < words; ++i)
+        codes.push_back(words > 1 ? b.element(loaded, i) : loaded);
+    }
+  }
+  return codes;
+}
+
+Value Dequantizer::extract(Value word, int shift, uint32_t mask, Value rest) {
+  if (shift < 0)
+    word = arith::ShLIOp::create(b, word, b.i32(-shift));
+  else
+    word = b.shiftRight(word, shift);
   // 0xea is the truth table of (a & b) | c.
-  std::string code = "lop3.b32 $0, $1, 0x" + llvm::utohexstr(mask) + ", 0x" +
-                     (type == ActivationType::F16 ? "64006400" : "43004300") +
-                     ", 0xea;";
-  return b.purePtx(b.getI32Type(), code, "=r,r", word);
+  std::string both = "0x" + llvm::utohexstr(mask << 16 | mask);
+  if (rest)
+    return b.purePtx(b.getI32Type(), "lop3.b32 $0, $1, " + both + ", $2, 0xea;",
+                     "=r,r,r", {word, rest});
+  std::string exponent = isF16() ? "0x64006400" : "0x43004300";
+  return b.purePtx(b.getI32Type(),
+                   "lop3.b32 $0, $1, " + both + ", " + exponent + ", 0xea;",
+                   "=r,r", word);
 }
 
-std::array<Value, 4> Dequantizer::fragment(Value word, const Offset &offset) {
+Value Dequantizer::wideBF16(Value word, int shift, Value offset) {
+  auto nibble = [&](int bit) {
+    return b.bitcast(pairType(), extract(word, shift + bit, 0xf));
+  };
+  Value high = arith::AddFOp::create(b, nibble(4), splat(-136));
+  Value low = arith::AddFOp::create(b, nibble(0), offset);
+  return LLVM::FMAOp::create(b, high, splat(16), low);
+}
+
+std::array<Value, 4> Dequantizer::fragment(const CodeWords &codes, int64_t step,
+                                           const Offsets &offsets) {
   std::array<Value, 4> result;
   for (int i = 0; i < 4; ++i) {
-    bool row8 = i % 2 == 1;
-    bool high = row8 && type == ActivationType::F16;
-    Value shifted = b.shiftRight(word, high ? 4 * i - 4 : 4 * i);
-    Value disguised = b.bitcast(
-        pairType(), maskedWithExponent(shifted, high ? 0xf000f0 : 0xf000f));
-    if (high)
-      result[i] =
-          LLVM::FMAOp::create(b, disguised, splat(1.0 / 16), offset.high);
+    int pair = 4 * step + i;
+    if (isWideInBF16()) {
+      result[i] = wideBF16(codes[planes[0].word(pair)], planes[0].bit(pair),
+                           offsets[i]);
+      continue;
+    }
+    Value disguised;
+    int64_t first = 0; // of the plane's words
+    for (const MmaPlane &plane : planes) {
+      int place = base(i) + plane.firstBit;
+      uint32_t mask = ((1u << plane.width) - 1) << place;
+      disguised = extract(codes[first + plane.word(pair)],
+                          plane.bit(pair) - place, mask, disguised);
+      first += plane.width;
+    }
+    disguised = b.bitcast(pairType(), disguised);
+    if (base(i))
+      result[i] = LLVM::FMAOp::create(
+          b, disguised, splat(std::ldexp(1, -base(i))), offsets[i]);
     else
-      result[i] =
-          arith::AddFOp::create(b, disguised, row8 ? offset.high : offset.low);
+      result[i] = arith::AddFOp::create(b, disguised, offsets[i]);
   }
-  return result;
-}
-
-static Value halves(KernelBuilder &b, Value word) {
-  return b.bitcast(VectorType::get(2, b.getF16Type()), word);
-}
-
-std::array<Value, 2> Dequantizer::scales(Value word) {
-  Value both = halves(b, word);
-  std::array<Value, 2> result;
-  for (int64_t h = 0; h < 2; ++h)
-    result[h] = arith::ExtFOp::create(b, b.getF32Type(), b.element(both, h));
-  return result;
-}
-
-std::array<Value, 2> Dequantizer::scalePairs(Value word) {
-  Value both = halves(b, word);
-  std::array<Value, 2> result;
-  for (int64_t h = 0; h < 2; ++h)
-    result[h] = vector::ShuffleOp::create(b, both, both, {h, h});
   return result;
 }

@@ -20,9 +20,12 @@ void DispatchTable::add(const LinearSpec &spec, const KernelPlan &plan) {
   json.object([&] {
     json.attribute("linear", spec.name());
     json.attribute("scheme", spec.schemeName);
-    json.attribute("bits", spec.weight.scheme.bits);
-    json.attribute("group", spec.weight.scheme.groupSize);
-    json.attribute("zeros", spec.hasZeros());
+    json.attribute("bits", spec.hierarchy().bits);
+    json.attribute("group", spec.hierarchy().groupSize);
+    json.attribute("zero", spec.hierarchy().zero);
+    json.attribute("zeros", spec.weight.hasZeros());
+    json.attribute("minima", spec.weight.hasHalfMinima());
+    json.attribute("super_scales", spec.hierarchy().hasLevels());
     json.attribute("n", spec.rows());
     json.attribute("k", spec.columns());
     json.attribute("activations",

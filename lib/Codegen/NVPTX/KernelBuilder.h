@@ -28,6 +28,12 @@ public:
   mlir::VectorType words() { // 16 bytes
     return mlir::VectorType::get(4, getI32Type());
   }
+  /// i16 for 2 bytes, i32 for 4, vectors of i32 for more.
+  mlir::Type integers(int64_t bytes) {
+    if (bytes <= 4)
+      return getIntegerType(8 * bytes);
+    return mlir::VectorType::get(bytes / 4, getI32Type());
+  }
 
   // Constants and arithmetic.
   Value i32(int64_t value) {
@@ -85,6 +91,8 @@ public:
   Value block(mlir::gpu::Dimension dimension);
   Value blocks(mlir::gpu::Dimension dimension);
   void barrier() { mlir::gpu::BarrierOp::create(*this); }
+  /// The lanes of a warp meet, and see what each has written.
+  void barrierOfWarp() { ptx({}, "bar.warp.sync 0xffffffff;", "", {}); }
 
   // Control flow.
   /// for (i = first; i < end; i += step) carried = body(i, carried)

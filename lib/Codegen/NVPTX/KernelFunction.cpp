@@ -15,7 +15,7 @@ KernelFrame qopt::nvptx::beginKernel(KernelBuilder &b, const LinearSpec &spec,
                                      const KernelPlan &plan,
                                      int64_t blocksPerProcessor) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  SmallVector<Type> parameters(spec.hasZeros() ? 5 : 4, pointer);
+  SmallVector<Type> parameters(2 + spec.weight.components().size(), pointer);
   parameters.push_back(b.getI32Type());
   auto function =
       gpu::GPUFuncOp::create(b, plan.entry, b.getFunctionType(parameters, {}));
@@ -41,9 +41,12 @@ KernelFrame qopt::nvptx::beginKernel(KernelBuilder &b, const LinearSpec &spec,
   KernelFrame frame;
   frame.function = function;
   frame.input = arguments[0];
-  frame.packed = arguments[1];
-  frame.scales = arguments[2];
-  frame.zeros = spec.hasZeros() ? Value(arguments[3]) : Value();
+  frame.weight.packed = arguments[1];
+  frame.weight.scales = arguments[2];
+  if (spec.weight.hasZeros())
+    frame.weight.zeros = arguments[3];
+  if (spec.hierarchy().hasLevels())
+    frame.weight.superScales = arguments[3];
   frame.output = arguments[arguments.size() - 2];
   frame.inputRows = arguments.back();
   frame.thread = b.thread();

@@ -14,7 +14,8 @@ namespace qopt::nvptx {
 /// The parameters of an entry, and where its thread is.
 struct KernelFrame {
   mlir::gpu::GPUFuncOp function;
-  mlir::Value input, packed, scales, zeros, output, inputRows;
+  mlir::Value input, output, inputRows;
+  WeightPointers weight;
   mlir::Value thread, lane, warp;
   mlir::Value shared; // address of the dynamic shared memory
 };

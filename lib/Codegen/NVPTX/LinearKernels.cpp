@@ -29,6 +29,10 @@ static std::optional<KernelPlan> planStreaming(const LinearSpec &spec,
   StreamingShape shape;
   shape.warps = streamingWarps(spec.chunks());
   shape.queue = 4;
+  // Where chunks are large two are enough, and leave room for x.
+  constexpr int64_t queueBytes = 80 << 10;
+  if (shape.warps * shape.queue * WeightStream::slotBytes(spec) > queueBytes)
+    shape.queue = 2;
   SharedBytes bytes = sharedBytes(spec, shape);
   int64_t rows =
       std::min<int64_t>(8, (target.sharedBytes - bytes.fixed) / bytes.perRow);
@@ -48,6 +52,12 @@ static std::optional<KernelPlan> planStreaming(const LinearSpec &spec,
   return plan;
 }
 
+/// Whether rounding weights to the type of x is allowed where sums of groups
+/// take too many registers. In bf16 it is as large as the rounding of y.
+static bool mayScaleWeights(const LinearSpec &spec) {
+  return spec.activation == ActivationType::F16 || spec.scalesWeights();
+}
+
 /// The split of a block's warps that lets the busiest processor read the fewest
 /// weights; of equal ones the one that reads x least often.
 static TileShape tileShape(const LinearSpec &spec, const Target &target,
@@ -59,7 +69,8 @@ static TileShape tileShape(const LinearSpec &spec, const Target &target,
       int64_t warps = warpsOfN * warpsOfK;
       if (warps > 8 || warps < 4 || warpsOfK > spec.chunks())
         continue;
-      TileShape shape{many ? 2 : 1, warpsOfN, warpsOfK, inputRows, 4, many};
+      TileShape shape{many ? 2 : 1, warpsOfN, warpsOfK,
+                      inputRows,    4,        many || spec.scalesWeights()};
       while (shape.stages > 2 &&
              sharedBytes(spec, shape).fixed > target.sharedBytes)
         --shape.stages;
@@ -78,7 +89,7 @@ static TileShape tileShape(const LinearSpec &spec, const Target &target,
 
 static KernelPlan planTile(const LinearSpec &spec, const Target &target,
                            int64_t inputRows, bool anyRows) {
-  bool many = anyRows && spec.activation == ActivationType::F16;
+  bool many = anyRows && mayScaleWeights(spec);
   TileShape shape = tileShape(spec, target, inputRows, many);
   KernelPlan plan;
   plan.entry = spec.name() + "_tile_" +
@@ -107,7 +118,8 @@ static WarpgroupShape warpgroupShape(const LinearSpec &spec,
   shape.consumersOfK = 2 / consumersOfN;
   shape.inputRows = inputRows;
   // A second set of sums only where there are registers for it.
-  shape.scaleWeights = spec.activation == ActivationType::F16 && inputRows > 64;
+  shape.scaleWeights =
+      spec.scalesWeights() || (mayScaleWeights(spec) && inputRows > 64);
   constexpr int64_t most = 8; // more do not hide more
   shape.stages = most;
   while (sharedBytes(spec, shape).fixed > target.sharedBytes)
@@ -127,7 +139,7 @@ static int64_t cycles(const LinearSpec &spec, const Target &target,
   // Two warpgroups, four wgmma each, inputRows / 2 cycles each.
   int64_t bytes =
       shape.consumersOfK * shape.inputRows * MmaLayout::tileColumns * 2 +
-      2 * 4 * MmaLayout::tileBytes; // of two warpgroups, a tile per warp
+      2 * 4 * spec.weight.tileBytes(); // of two warpgroups, a tile per warp
   int64_t ofStage = std::max(
       {stageLatency, 4 * shape.inputRows, divideUp(bytes, bytesPerCycle)});
   return divideUp(blocks, target.processors) * stages * ofStage;
@@ -156,7 +168,7 @@ static void planWarpgroups(const LinearSpec &spec, const Target &target,
   constexpr int64_t many = 4096; // beyond, the last wave does not matter
   std::vector<std::pair<int64_t, int64_t>> candidates = {
       {1, 16}, {1, 32}, {1, 64}};
-  if (spec.activation == ActivationType::F16)
+  if (mayScaleWeights(spec))
     candidates.insert(candidates.end(), {{1, 128}, {2, 128}, {2, 256}});
   else
     candidates.insert(candidates.end(), {{1, 96}, {2, 96}});
@@ -195,7 +207,7 @@ std::vector<KernelPlan> qopt::nvptx::planKernels(const LinearSpec &spec,
   }
   plans.push_back(planTile(spec, target, 16, false));
   plans.push_back(planTile(spec, target, 32, false));
-  if (spec.activation == ActivationType::F16)
+  if (mayScaleWeights(spec))
     plans.push_back(planTile(spec, target, 64, false));
   plans.push_back(planTile(spec, target, 64, true));
   return plans;

@@ -7,8 +7,8 @@
 //   block   tiles of 16 outputs blockIdx, blockIdx + gridDim, …: as many blocks
 //           as are resident, so that none starts late
 //   warp w  chunks w, w + warps, … of 128 columns of a tile
-//   lane    its own 16 bytes of each 512, through its own queue: copies of the
-//           next chunks, of this tile or the next, are always on their way
+//           through a queue of its own: copies of the next chunks, of this tile
+//           or the next, are always on their way
 //   x       all M rows in shared memory, read by ldmatrix
 //
 // Partial sums of the warps meet in shared memory after each tile and are added
@@ -36,7 +36,7 @@ public:
                   const KernelPlan &plan, const KernelFrame &frame)
       : b(b), spec(spec), shape(std::get<StreamingShape>(plan.shape)),
         overlap(plan.launch.overlap), frame(frame),
-        weights(b, spec, frame.packed, frame.scales, frame.zeros, frame.lane),
+        weights(b, spec, frame.weight, frame.lane),
         product(b, spec, weights, false) {}
   void build();
 
@@ -130,13 +130,12 @@ void StreamingKernel::loadInput() {
 }
 
 void StreamingKernel::addChunk(const Position &position, Sums &sums) {
-  ChunkWords words = weights.read(slotAddress(position.slot));
   Value columns = b.add(
       xOfLane, b.mul(chunkOf(position.round), MmaLayout::chunkColumns * 2));
   // Four matrices are the fragments of two steps.
   std::array<Value, 4> matrices;
   product.add(
-      words,
+      slotAddress(position.slot),
       [&](int64_t step) {
         if (step % 2 == 0)
           matrices = loadMatrices(b, b.add(columns, 32 * step));
@@ -216,6 +215,7 @@ void StreamingKernel::build() {
                     Position ahead = {inner[0], inner[1], inner[2]};
                     Position now = {tile, round, inner[3]};
                     b.waitForCopies(shape.queue - 2);
+                    b.barrierOfWarp();
                     copy(ahead); // into the slot before `now`
                     Sums sums(inner.begin() + 4, inner.end());
                     addChunk(now, sums);

@@ -34,8 +34,7 @@ public:
   TileKernel(KernelBuilder &b, const LinearSpec &spec, const KernelPlan &plan,
              const KernelFrame &frame)
       : b(b), spec(spec), shape(std::get<TileShape>(plan.shape)), plan(plan),
-        frame(frame),
-        weights(b, spec, frame.packed, frame.scales, frame.zeros, frame.lane),
+        frame(frame), weights(b, spec, frame.weight, frame.lane),
         product(b, spec, weights, shape.scaleWeights) {}
   void build();
 
@@ -143,14 +142,14 @@ void TileKernel::copyStage(Value stage, Value firstRow) {
 }
 
 void TileKernel::addStage(Value address, Sums &sums) {
-  SmallVector<ChunkWords> chunks;
+  SmallVector<Value> slots;
   for (int64_t i = 0; i < shape.tilesPerWarp; ++i)
-    chunks.push_back(weights.read(slotOf(address, i)));
+    slots.push_back(slotOf(address, i));
   Value rows = b.add(b.add(b.add(address, weightBytes(spec, shape)),
                            b.mul(warpOfK, shape.inputRows * rowBytes)),
                      matrixRow);
   product.add(
-      chunks,
+      slots,
       [&](int64_t step) {
         // Of two blocks of 8 rows of x, both halves of the 16 columns.
         SmallVector<InputFragment> result;

@@ -13,7 +13,7 @@ SharedBytes qopt::nvptx::sharedBytes(const LinearSpec &spec,
                                      const WarpgroupShape &shape) {
   int64_t sums = OutputTile::bytes(shape.consumersOfK, shape.inputRows,
                                    WarpgroupKernel::outputs(shape));
-  int64_t pipeline = shape.stages * WarpgroupKernel::stageBytes(shape);
+  int64_t pipeline = shape.stages * WarpgroupKernel::stageBytes(spec, shape);
   return {WarpgroupKernel::barrierBytes + std::max(sums, pipeline), 0};
 }
 
@@ -21,7 +21,8 @@ KernelBuilder::Values WarpgroupKernel::flatten(const Weights &weights) {
   KernelBuilder::Values values;
   for (const auto &fragment : weights.fragments)
     values.append(fragment.begin(), fragment.end());
-  values.append(weights.scales.begin(), weights.scales.end());
+  for (const ParameterWords &words : weights.parameters)
+    values.push_back(words.scales);
   return values;
 }
 
@@ -30,57 +31,75 @@ WarpgroupKernel::Weights WarpgroupKernel::unflatten(ValueRange values) {
   for (int64_t step = 0; step < 4; ++step)
     for (int64_t i = 0; i < 4; ++i)
       weights.fragments[step][i] = values[4 * step + i];
-  weights.scales.assign(values.begin() + 16, values.end());
+  for (Value scales : values.drop_front(16))
+    weights.parameters.emplace_back().scales = scales;
   return weights;
 }
 
+/// The records of 64 columns, from global memory: few bytes, and asked for
+/// before the wait for the codes.
+SmallVector<ParameterWords, 4> WarpgroupKernel::readParameters(Value tileOfK) {
+  const MmaLayout &weight = spec.weight;
+  auto recordOf = [&](int64_t recordsOfRow, Value record) {
+    return b.add(b.mul(tile, recordsOfRow), record);
+  };
+  auto startOf = [&](int64_t columns) {
+    return b.div(b.mul(tileOfK, MmaLayout::tileColumns), columns);
+  };
+  Value scales, zeros, supers;
+  if (spec.hierarchy().hasLevels()) {
+    // Half of a chunk's record: 8 of the 16 bytes of a row.
+    Value record = recordOf(weight.chunks(), b.div(tileOfK, 2));
+    scales = b.advance(frame.weight.scales, record, weight.scaleRecord());
+    scales = b.advance(scales, b.rem(tileOfK, 2), 8);
+    supers = b.advance(
+        frame.weight.superScales,
+        recordOf(weight.superBlocks(), startOf(spec.hierarchy().superSize)),
+        weight.superRecord());
+  } else {
+    Value record = recordOf(weight.paddedGroups(), startOf(spec.groupLength()));
+    scales = b.advance(frame.weight.scales, record, weight.scaleRecord());
+    if (frame.weight.zeros)
+      zeros = b.advance(frame.weight.zeros, record, MmaLayout::tileRows);
+  }
+  const Value places[] = {scales, zeros, supers};
+  auto load = [&](Parameters::Component component, Value offset,
+                  int64_t bytes) -> Value {
+    return b.loadConstant(b.integers(bytes),
+                          b.advance(places[component], offset, 1), bytes);
+  };
+  SmallVector<ParameterWords, 4> result;
+  for (int64_t group = 0; group < groupsPerTile(); ++group)
+    result.push_back(parameters.read(group, b.div(frame.lane, 4), load));
+  return result;
+}
+
 /// Waits for a stage and decodes this warpgroup's share of its codes. Stages
-/// past the last one are zeros, whatever scale they find.
+/// past the last one are zeros, whatever parameters they find.
 WarpgroupKernel::Weights WarpgroupKernel::decodeStage(const Stage &stage) {
-  int64_t groups = groupsPerTile();
   Value tileOfK = b.min(b.add(b.mul(stage.stage, shape.consumersOfK), ofK),
                         b.i32(spec.weight.tilesOfColumns() - 1));
-  Value firstGroup =
-      b.div(b.mul(tileOfK, MmaLayout::tileColumns), spec.groupLength());
   Weights weights;
-  SmallVector<Dequantizer::Offset> offsets;
-  for (int64_t group = 0; group < groups; ++group) {
-    Value index = b.add(b.mul(tile, spec.weight.paddedGroups()),
-                        b.add(firstGroup, group));
-    weights.scales.push_back(b.loadConstant(
-        b.getI32Type(), b.advance(scales, index, 2 * MmaLayout::tileRows), 4));
-    if (zeros) {
-      Value pair = b.loadConstant(
-          b.getI16Type(), b.advance(zeros, index, MmaLayout::tileRows), 2);
-      offsets.push_back(decode.loadedOffset(
-          arith::ExtUIOp::create(b, b.getI32Type(), pair), b.i32(0)));
-    } else {
-      offsets.push_back(decode.constantOffset(8));
-    }
-  }
+  weights.parameters = readParameters(tileOfK);
+  SmallVector<Dequantizer::Offsets> offsets;
+  for (const ParameterWords &words : weights.parameters)
+    offsets.push_back(parameters.offsets(words));
 
   Mbarrier::wait(b, full(stage.count), parity(stage.count));
   int64_t tilesOfBlock = 4 * shape.consumersOfN;
   Value tileOfBlock = b.add(b.mul(ofN, 4), b.rem(b.div(thread, 32), 4));
-  Value place = b.add(
-      b.mul(b.add(b.mul(ofK, tilesOfBlock), tileOfBlock), MmaLayout::tileBytes),
-      b.mul(frame.lane, 16));
-  Value words = b.loadShared(
-      b.words(), b.add(b.add(address(stage.count), inputBytes(shape)), place),
-      16);
+  Value place = b.mul(b.add(b.mul(ofK, tilesOfBlock), tileOfBlock),
+                      spec.weight.tileBytes());
+  Dequantizer::CodeWords codes = decode.loadCodes(
+      b.add(b.add(address(stage.count), inputBytes(shape)), place), frame.lane);
   for (int64_t step = 0; step < 4; ++step) {
-    int64_t group = step * groups / 4;
-    weights.fragments[step] =
-        decode.fragment(b.element(words, step), offsets[group]);
-    if (!shape.scaleWeights)
-      continue;
-    std::array<Value, 2> pairs = decode.scalePairs(weights.scales[group]);
-    for (int64_t i = 0; i < 4; ++i)
-      weights.fragments[step][i] =
-          arith::MulFOp::create(b, weights.fragments[step][i], pairs[i % 2]);
+    int64_t group = step * groupsPerTile() / 4;
+    weights.fragments[step] = decode.fragment(codes, step, offsets[group]);
+    if (shape.scaleWeights)
+      parameters.scale(weights.parameters[group], weights.fragments[step]);
   }
   if (shape.scaleWeights)
-    weights.scales.clear();
+    weights.parameters.clear();
   return weights;
 }
 
@@ -122,8 +141,8 @@ void WarpgroupKernel::addProducts(Sums products, const Weights &weights,
     sums = products;
     return;
   }
-  for (auto [group, word] : llvm::enumerate(weights.scales)) {
-    std::array<Value, 2> scale = decode.scales(word);
+  for (int64_t group = 0; group < groupsPerTile(); ++group) {
+    Parameters::OfRows scale = parameters.scales(weights.parameters[group]);
     for (size_t i = 0; i < sums.size(); ++i)
       sums[i] = LLVM::FMAOp::create(b, scale[i % 4 / 2],
                                     products[group * sums.size() + i], sums[i]);
@@ -206,16 +225,13 @@ void WarpgroupKernel::build() {
         setRegisters(b, /*increase=*/true, consumerRegisters);
         ofN = b.rem(warpgroup, shape.consumersOfN);
         ofK = b.div(warpgroup, shape.consumersOfN);
-        Value warpOfGroup = b.div(thread, 32), g = b.div(frame.lane, 4);
+        Value warpOfGroup = b.div(thread, 32);
         tile = b.add(
             b.mul(b.add(b.mul(b.block(gpu::Dimension::x), shape.consumersOfN),
                         ofN),
                   4),
             warpOfGroup);
         tile = b.min(tile, b.i32(spec.weight.tilesOfRows() - 1));
-        scales = b.advance(frame.scales, g, 4);
-        if (frame.zeros)
-          zeros = b.advance(frame.zeros, g, 2);
         KernelFrame inner = frame;
         inner.shared = b.add(frame.shared, barrierBytes);
         OutputTile output(b, spec, inner, shape.consumersOfK, shape.inputRows,

@@ -24,7 +24,7 @@
 //   stage   x [consumersOfK][inputRows][64 columns], 128 bytes a row, the piece
 //   p
 //           of 16 bytes of row r at p ^ (r mod 8) as wgmma expects;
-//           codes [consumersOfK][4 · consumersOfN tiles][512]
+//           codes [consumersOfK][4 · consumersOfN tiles]
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_NVPTX_WARPGROUPKERNEL_H
@@ -52,15 +52,17 @@ public:
   WarpgroupKernel(KernelBuilder &b, const LinearSpec &spec,
                   const KernelPlan &plan, const KernelFrame &frame)
       : b(b), spec(spec), shape(std::get<WarpgroupShape>(plan.shape)),
-        plan(plan), frame(frame), decode(b, spec.activation) {}
+        plan(plan), frame(frame), decode(b, spec), parameters(b, spec, decode) {
+  }
   void build();
 
   static int64_t inputBytes(const WarpgroupShape &shape) {
     return shape.consumersOfK * shape.inputRows * rowBytes;
   }
-  static int64_t stageBytes(const WarpgroupShape &shape) {
+  static int64_t stageBytes(const LinearSpec &spec,
+                            const WarpgroupShape &shape) {
     int64_t tiles = 4 * consumers; // of 64 columns
-    return inputBytes(shape) + tiles * MmaLayout::tileBytes;
+    return inputBytes(shape) + tiles * spec.weight.tileBytes();
   }
   static int64_t outputs(const WarpgroupShape &shape) {
     return 64 * shape.consumersOfN;
@@ -77,15 +79,16 @@ private:
   void copyInput(const Stage &stage, Value address, Value firstRow);
   void copyCodes(const Stage &stage, Value address);
 
-  /// What a stage is multiplied by: A registers of four wgmma, and the scales
-  /// of their groups.
+  /// What a stage is multiplied by: A registers of four wgmma and, unless they
+  /// are scaled, the scales of their groups.
   struct Weights {
     std::array<std::array<Value, 4>, 4> fragments;
-    mlir::SmallVector<Value> scales; // a word with those of rows g and g + 8
+    mlir::SmallVector<ParameterWords, 4> parameters; // only scales
   };
   static KernelBuilder::Values flatten(const Weights &weights);
   static Weights unflatten(mlir::ValueRange values);
   Sums consume(Value firstCount);
+  mlir::SmallVector<ParameterWords, 4> readParameters(Value tileOfK);
   Weights decodeStage(const Stage &stage);
   Sums beginProducts(const Stage &stage, const Weights &weights,
                      const Sums &sums);
@@ -109,7 +112,7 @@ private:
   Value parity(Value count) { return b.rem(b.div(count, shape.stages), 2); }
   Value address(Value count) {
     return b.add(b.add(frame.shared, barrierBytes),
-                 b.mul(slot(count), stageBytes(shape)));
+                 b.mul(slot(count), stageBytes(spec, shape)));
   }
 
   KernelBuilder &b;
@@ -118,8 +121,9 @@ private:
   const KernelPlan &plan;
   const KernelFrame &frame;
   Dequantizer decode;
-  // Of a consumer: which outputs, which columns, and its lane's weights.
-  Value thread, ofN, ofK, tile, scales, zeros;
+  Parameters parameters;
+  // Of a consumer: which outputs, and which columns.
+  Value thread, ofN, ofK, tile;
 };
 
 } // namespace qopt::nvptx

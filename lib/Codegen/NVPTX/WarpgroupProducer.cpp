@@ -33,26 +33,33 @@ void WarpgroupKernel::copyInput(const Stage &stage, Value address,
   }
 }
 
-/// Consecutive threads take the 16-byte shares of a tile's lanes.
+/// Consecutive threads take the 16-byte shares of a tile.
 void WarpgroupKernel::copyCodes(const Stage &stage, Value address) {
-  constexpr int64_t shares = MmaLayout::tileBytes / 16;
+  const int64_t shares = spec.weight.tileBytes() / 16;
   int64_t tilesOfBlock = 4 * shape.consumersOfN;
   Value policy = b.evictFirst();
   Value firstTile = b.mul(b.block(gpu::Dimension::x), tilesOfBlock);
   int64_t pieces = 4 * consumers * shares;
   for (int64_t first = 0; first < pieces; first += groupThreads) {
     Value index = b.add(b.opaque(thread), first);
-    Value share = b.rem(index, shares), place = b.div(index, shares);
-    Value tile = b.add(firstTile, b.rem(place, tilesOfBlock));
-    Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK),
-                          b.div(place, tilesOfBlock));
-    Value present = b.both(b.less(tile, spec.weight.tilesOfRows()),
-                           b.less(tileOfK, spec.weight.tilesOfColumns()));
-    Value source = b.advance(
-        frame.packed, b.add(b.mul(tile, spec.weight.tilesOfColumns()), tileOfK),
-        MmaLayout::tileBytes);
-    b.copyAsync(b.add(address, b.mul(index, 16)), b.advance(source, share, 16),
-                16, present, policy);
+    auto copy = [&] {
+      Value share = b.rem(index, shares), place = b.div(index, shares);
+      Value tile = b.add(firstTile, b.rem(place, tilesOfBlock));
+      Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK),
+                            b.div(place, tilesOfBlock));
+      Value present = b.both(b.less(tile, spec.weight.tilesOfRows()),
+                             b.less(tileOfK, spec.weight.tilesOfColumns()));
+      Value tileOfAll =
+          b.add(b.mul(tile, spec.weight.tilesOfColumns()), tileOfK);
+      Value source =
+          b.advance(frame.weight.packed, tileOfAll, spec.weight.tileBytes());
+      b.copyAsync(b.add(address, b.mul(index, 16)),
+                  b.advance(source, share, 16), 16, present, policy);
+    };
+    if (first + groupThreads <= pieces)
+      copy();
+    else
+      b.when(b.less(index, pieces), copy);
   }
 }
 

@@ -11,87 +11,94 @@ using namespace qopt::nvptx;
 
 static constexpr int64_t tilesPerChunk =
     MmaLayout::chunkColumns / MmaLayout::tileColumns;
-static constexpr int64_t codeBytes = tilesPerChunk * MmaLayout::tileBytes;
-static constexpr int64_t wordBytes = 32 * 4; // one word per lane
 
-WeightStream::WeightStream(KernelBuilder &b, const LinearSpec &spec,
-                           Value packed, Value scales, Value zeros, Value lane)
-    : decode(b, spec.activation), b(b), spec(spec) {
-  Value g = b.div(lane, 4);
-  this->packed = b.advance(packed, lane, 16);
-  this->scales = b.advance(scales, g, 4);
-  if (zeros) {
-    // Rows g and g + 8 at bytes 2 g and 2 g + 1: the aligned word around them.
-    this->zeros = b.advance(zeros, b.div(g, 2), 4);
-    zeroByte = b.mul(b.rem(g, 2), 2);
-  }
-  lane16 = b.mul(lane, 16);
-  lane4 = b.mul(lane, 4);
-  policy = b.evictFirst();
+/// Where the parts of a slot begin.
+static int64_t scalesPlace(const LinearSpec &spec) {
+  return tilesPerChunk * spec.weight.tileBytes();
+}
+static int64_t zerosPlace(const LinearSpec &spec) {
+  return scalesPlace(spec) + Parameters::scaleBytes(spec);
+}
+static int64_t supersPlace(const LinearSpec &spec) {
+  return zerosPlace(spec) + Parameters::zeroBytes(spec);
 }
 
 int64_t WeightStream::slotBytes(const LinearSpec &spec) {
-  int64_t words = spec.groupsPerChunk() * (spec.hasZeros() ? 2 : 1);
-  return codeBytes + words * wordBytes;
+  return supersPlace(spec) + Parameters::superBytes(spec);
+}
+
+WeightStream::WeightStream(KernelBuilder &b, const LinearSpec &spec,
+                           const WeightPointers &pointers, Value lane)
+    : decode(b, spec), parameters(b, spec, decode), b(b), spec(spec),
+      lane(lane) {
+  auto ofLane = [&](Value pointer) {
+    return pointer ? b.advance(pointer, lane, 16) : pointer;
+  };
+  this->pointers = {ofLane(pointers.packed), ofLane(pointers.scales),
+                    ofLane(pointers.zeros), ofLane(pointers.superScales)};
+  lane16 = b.mul(lane, 16);
+  policy = b.evictFirst();
+}
+
+void WeightStream::copyRecords(Value address, Value component, Value index,
+                               int64_t recordBytes, int64_t bytes,
+                               Value present, Value policy) {
+  constexpr int64_t warpBytes = 32 * 16;
+  Value source = b.advance(component, index, recordBytes);
+  Value target = b.add(address, lane16);
+  for (int64_t first = 0; first < bytes; first += warpBytes) {
+    auto copy = [&] {
+      b.copyAsync(b.add(target, first), b.advance(source, b.i32(first), 1), 16,
+                  present, policy);
+    };
+    if (first + warpBytes <= bytes)
+      copy();
+    else
+      b.when(b.less(lane, (bytes - first) / 16), copy);
+  }
+}
+
+Value WeightStream::firstOf(Value chunk, int64_t columns) {
+  constexpr int64_t chunkColumns = MmaLayout::chunkColumns;
+  return columns < chunkColumns ? b.mul(chunk, chunkColumns / columns)
+                                : b.div(chunk, columns / chunkColumns);
 }
 
 void WeightStream::copy(Value address, Value tile, Value chunk, Value present) {
+  const MmaLayout &weight = spec.weight;
   Value chunkOfAll = b.add(b.mul(tile, spec.chunks()), chunk);
-  Value codes = b.advance(packed, chunkOfAll, codeBytes);
-  Value target = b.add(address, lane16);
-  for (int64_t i = 0; i < tilesPerChunk; ++i)
-    b.copyAsync(b.add(target, i * MmaLayout::tileBytes),
-                b.advance(codes, b.i32(i), MmaLayout::tileBytes), 16, present,
-                policy);
+  int64_t codeBytes = tilesPerChunk * weight.tileBytes();
+  copyRecords(address, pointers.packed, chunkOfAll, codeBytes, codeBytes,
+              present, policy);
 
-  int64_t groups = spec.groupsPerChunk();
-  Value group =
-      groups > 1
-          ? b.mul(chunk, groups)
-          : b.div(chunk, std::max<int64_t>(1, spec.groupLength() /
-                                                  MmaLayout::chunkColumns));
-  Value groupOfAll = b.add(b.mul(tile, spec.weight.paddedGroups()), group);
-  target = b.add(b.add(address, lane4), codeBytes);
-  auto copyWords = [&](Value source, int64_t bytes) {
-    Value first = b.advance(source, groupOfAll, bytes);
-    for (int64_t i = 0; i < groups; ++i) {
-      b.copyAsync(target, b.advance(first, b.i32(i), bytes), 4, present);
-      target = b.add(target, wordBytes);
-    }
+  Value record = chunkOfAll;
+  if (!spec.hierarchy().hasLevels())
+    record = b.add(b.mul(tile, weight.paddedGroups()),
+                   firstOf(chunk, spec.groupLength()));
+  copyRecords(b.add(address, scalesPlace(spec)), pointers.scales, record,
+              weight.scaleRecord(), Parameters::scaleBytes(spec), present);
+  if (pointers.zeros)
+    copyRecords(b.add(address, zerosPlace(spec)), pointers.zeros, record,
+                MmaLayout::tileRows, Parameters::zeroBytes(spec), present);
+  if (pointers.superScales) {
+    Value super = b.add(b.mul(tile, weight.superBlocks()),
+                        firstOf(chunk, spec.hierarchy().superSize));
+    copyRecords(b.add(address, supersPlace(spec)), pointers.superScales, super,
+                weight.superRecord(), Parameters::superBytes(spec), present);
+  }
+}
+
+ParameterWords WeightStream::parametersOf(Value address, int64_t group) {
+  const int64_t places[] = {scalesPlace(spec), zerosPlace(spec),
+                            supersPlace(spec)};
+  auto load = [&](Parameters::Component component, Value offset,
+                  int64_t bytes) -> Value {
+    Value place = b.add(b.add(address, places[component]), offset);
+    return b.loadShared(b.integers(bytes), place, bytes);
   };
-  copyWords(scales, 2 * MmaLayout::tileRows);
-  if (zeros)
-    copyWords(zeros, MmaLayout::tileRows);
+  return parameters.read(group, b.div(lane, 4), load);
 }
 
-ChunkWords WeightStream::read(Value address) {
-  ChunkWords result;
-  result.codes = b.add(address, lane16);
-  Value word = b.add(b.add(address, lane4), codeBytes);
-  auto readWords = [&](SmallVectorImpl<Value> &words) {
-    for (int64_t i = 0; i < spec.groupsPerChunk(); ++i) {
-      words.push_back(b.loadShared(b.getI32Type(), word, 4));
-      word = b.add(word, wordBytes);
-    }
-  };
-  readWords(result.scales);
-  if (zeros)
-    readWords(result.zeros);
-  return result;
-}
-
-std::array<Value, 4> WeightStream::codesOf(const ChunkWords &words,
-                                           int64_t tile) {
-  Value all = b.loadShared(b.words(),
-                           b.add(words.codes, tile * MmaLayout::tileBytes), 16);
-  std::array<Value, 4> result;
-  for (int64_t s = 0; s < 4; ++s)
-    result[s] = b.element(all, s);
-  return result;
-}
-
-Dequantizer::Offset WeightStream::offsetOf(const ChunkWords &words,
-                                           int64_t group) {
-  return zeros ? decode.loadedOffset(words.zeros[group], zeroByte)
-               : decode.constantOffset(8);
+Dequantizer::CodeWords WeightStream::codes(Value address, int64_t tile) {
+  return decode.loadCodes(b.add(address, tile * spec.weight.tileBytes()), lane);
 }

@@ -4,59 +4,60 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A chunk is 128 columns of a tile of 16 rows: 1024 bytes of codes, and the
-// scales and zero points of its groups. Every lane copies just what it will
-// decode itself, so that nobody has to wait for another lane: cp.async, and
-// later cp.async.wait_group of the same thread.
+// A chunk is 128 columns of a tile of 16 rows. A warp copies its codes and the
+// records of its groups, as they lie in memory, into a slot:
 //
-//     slot = [codes 2 x 32 x 16][scales g x 32 x 4][zeros g x 32 x 4]
+//     slot = [codes 2 x 128 b][scales][zeros][super_scales]
 //
-// with g groups per chunk. A lane's word of scales are the two f16 of its rows;
-// its word of zero points has those of its rows in one half (copies are of four
-// bytes at least).
+// with cp.async, 16 bytes per lane. A lane reads what others have copied: after
+// it has waited for its own copies the warp has to meet.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_NVPTX_WEIGHTSTREAM_H
 #define QOPT_LIB_CODEGEN_NVPTX_WEIGHTSTREAM_H
 
-#include "Dequantize.h"
+#include "Parameters.h"
 
 namespace qopt::nvptx {
 
-/// What a lane has of a chunk: codes still in shared memory, so that they take
-/// registers only when they are decoded, and the words of each group.
-struct ChunkWords {
-  mlir::Value codes; // address
-  mlir::SmallVector<mlir::Value, 4> scales, zeros;
+/// The components of a packed weight in global memory; null what it lacks.
+struct WeightPointers {
+  mlir::Value packed, scales, zeros, superScales;
 };
 
 class WeightStream {
 public:
   using Value = mlir::Value;
 
-  WeightStream(KernelBuilder &b, const LinearSpec &spec, Value packed,
-               Value scales, Value zeros, Value lane);
+  WeightStream(KernelBuilder &b, const LinearSpec &spec,
+               const WeightPointers &pointers, Value lane);
 
-  /// Bytes of a slot.
+  /// Bytes of a slot, a multiple of 16.
   static int64_t slotBytes(const LinearSpec &spec);
   /// Starts to copy a chunk into the slot at `address`; zeros, which count for
   /// nothing, if it is not `present`. The caller commits.
   void copy(Value address, Value tile, Value chunk, Value present);
-  /// A chunk whose copies have been waited for.
-  ChunkWords read(Value address);
-  /// The codes of 64 columns, a word for each 16 of them.
-  std::array<Value, 4> codesOf(const ChunkWords &words, int64_t tile);
-  /// What turns the codes of a group into q - z.
-  Dequantizer::Offset offsetOf(const ChunkWords &words, int64_t group);
+  // Of a chunk whose copies all lanes have waited for, in the slot at
+  // `address`: read when they are used, so that they take registers only then.
+  /// The codes of 64 columns.
+  Dequantizer::CodeWords codes(Value address, int64_t tile);
+  ParameterWords parametersOf(Value address, int64_t group);
 
   Dequantizer decode;
+  Parameters parameters;
 
 private:
+  /// Copies `bytes` from record number `index` of a component.
+  void copyRecords(Value address, Value component, Value index,
+                   int64_t recordBytes, int64_t bytes, Value present,
+                   Value policy = nullptr);
+  /// The group, or with levels the super-block, that a chunk begins with.
+  Value firstOf(Value chunk, int64_t columns);
+
   KernelBuilder &b;
   const LinearSpec &spec;
-  Value packed, scales, zeros; // of this lane
-  Value lane16, lane4;         // where the lane's share of a slot begins
-  Value zeroByte;              // of the first row, in the word of zero points
+  WeightPointers pointers; // of this lane's 16 bytes
+  Value lane, lane16;
   Value policy;
 };
 

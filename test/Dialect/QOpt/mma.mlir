@@ -17,17 +17,32 @@ func.func @components(%w: !qopt.packed<40x264xf16, #qopt.grouped<bits = 4, group
 
 // -----
 
-// expected-error@+1 {{#qopt.mma holds grouped schemes, not #qopt.gguf<q4_0>}}
-func.func private @f(!qopt.packed<8x64xf16, #qopt.gguf<q4_0>, #qopt.mma>)
+func.func @levels(%w: !qopt.packed<40x512xf16, #qopt.gguf<q4_k>, #qopt.mma>) {
+  // CHECK: -> memref<4x4x128xi8>
+  %0 = qopt.component %w "scales" : !qopt.packed<40x512xf16, #qopt.gguf<q4_k>, #qopt.mma> -> memref<4x4x128xi8>
+  // CHECK: -> memref<4x2x32xf16>
+  %1 = qopt.component %w "super_scales" : !qopt.packed<40x512xf16, #qopt.gguf<q4_k>, #qopt.mma> -> memref<4x2x32xf16>
+  return
+}
 
 // -----
 
-// expected-error@+1 {{the mma layout holds 4-bit codes, not 3-bit ones}}
-func.func private @f(!qopt.packed<8x64xf16, #qopt.grouped<bits = 3, group = 64>, #qopt.mma>)
+// expected-error@+1 {{#qopt.mma holds quantized schemes, not #qopt.gguf<f16>}}
+func.func private @f(!qopt.packed<8x64xf16, #qopt.gguf<f16>, #qopt.mma>)
 
 // -----
 
-// expected-error@+1 {{the mma layout takes groups of 32, 64, a multiple of 128 or a whole row, not 96}}
+// expected-error@+1 {{the mma layout holds no codes that stand for values of a table}}
+func.func private @f(!qopt.packed<8x64xf16, #qopt.gguf<iq4_nl>, #qopt.mma>)
+
+// -----
+
+// expected-error@+1 {{the mma layout holds no 7-bit codes; 8-bit ones are as fast}}
+func.func private @f(!qopt.packed<8x64xf16, #qopt.grouped<bits = 7, group = 64>, #qopt.mma>)
+
+// -----
+
+// expected-error@+1 {{the mma layout takes groups of 16, 32, 64, a multiple of 128 or a whole row, not 96}}
 func.func private @f(!qopt.packed<8x192xf16, #qopt.grouped<bits = 4, group = 96>, #qopt.mma>)
 
 // -----

@@ -1,60 +1,8 @@
-#include "qopt/Formats/MmaLayout.h"
-#include "qopt/Formats/Half.h"
-
-#include <cmath>
-#include <cstring>
-#include <gtest/gtest.h>
-#include <random>
+#include "MmaSchemes.h"
 
 using namespace qopt;
 
 namespace {
-
-struct Packed {
-  GroupedMatrix matrix;
-  MmaLayout layout;
-  std::vector<std::vector<uint8_t>> grouped, packed;
-};
-
-std::vector<std::span<const uint8_t>>
-constSpans(const std::vector<std::vector<uint8_t>> &buffers) {
-  return {buffers.begin(), buffers.end()};
-}
-
-std::vector<std::span<uint8_t>>
-spans(std::vector<std::vector<uint8_t>> &buffers) {
-  return {buffers.begin(), buffers.end()};
-}
-
-Packed randomPacked(GroupedScheme scheme, int64_t rows, int64_t columns) {
-  std::mt19937 random(rows * 1000 + columns);
-  Packed result{GroupedMatrix(scheme, rows, columns),
-                MmaLayout{scheme, rows, columns},
-                {},
-                {}};
-  GroupedMatrix &matrix = result.matrix;
-  for (uint8_t &code : matrix.codes)
-    code = random() & 15;
-  for (uint16_t &scale : matrix.scales)
-    scale = f32ToF16(0.001f * (1 + random() % 100));
-  for (uint8_t &zero : matrix.zeros)
-    zero = random() & 15;
-
-  int64_t rowBytes = scheme.packedRowBytes(columns);
-  std::vector<uint8_t> codes(rows * rowBytes);
-  for (int64_t row = 0; row < rows; ++row)
-    packCodes({matrix.codes.data() + row * columns, size_t(columns)}, 4,
-              codes.data() + row * rowBytes);
-  std::vector<uint8_t> scales(matrix.scales.size() * 2);
-  std::memcpy(scales.data(), matrix.scales.data(), scales.size());
-  result.grouped = {codes, scales};
-  if (!scheme.symmetric)
-    result.grouped.push_back(matrix.zeros);
-  for (const Component &component : result.layout.components())
-    result.packed.emplace_back(component.bytes(), 0xff);
-  result.layout.pack(constSpans(result.grouped), spans(result.packed));
-  return result;
-}
 
 uint32_t word(const std::vector<uint8_t> &bytes, int64_t offset) {
   uint32_t value;
@@ -85,27 +33,30 @@ struct Mma {
 
 /// What a kernel does for 8 rows of x, with the words of the packed weight cut
 /// as lop3 cuts them: tiles of W are the left operands, x the right one.
-std::vector<double> runFragments(const Packed &p, const std::vector<float> &x) {
+std::vector<double> runFragments(const MmaPacked &p,
+                                 const std::vector<float> &x) {
   const MmaLayout &layout = p.layout;
+  const AffineHierarchy &h = layout.hierarchy;
   int64_t rows = layout.rows, columns = layout.columns;
-  int64_t groupLength = layout.scheme.groupLength(layout.paddedColumns());
   std::vector<double> y(8 * rows);
   for (int64_t tile = 0; tile < layout.tilesOfRows(); ++tile)
     for (int64_t step = 0; step < layout.paddedColumns() / 16; ++step) {
-      int64_t parameters =
-          (tile * layout.paddedGroups() + step * 16 / groupLength) * 16;
       Mma mma;
       for (int lane = 0; lane < 32; ++lane) {
-        int64_t place = tile * layout.tilesOfColumns() + step / 4;
-        uint32_t q =
-            word(p.packed[0], place * 512 + lane * 16 + 4 * (step % 4));
+        int64_t place =
+            (tile * layout.tilesOfColumns() + step / 4) * layout.tileBytes();
         for (int reg = 0; reg < 4; ++reg) {
-          uint32_t pair = q >> 4 * reg & 0x000f000f;
-          int zero = layout.scheme.symmetric
-                         ? 8
-                         : p.packed[2][parameters + 2 * (lane / 4) + reg % 2];
-          mma.setA(lane, reg, 0, int(pair & 15) - zero);
-          mma.setA(lane, reg, 1, int(pair >> 16) - zero);
+          int pair = 4 * (step % 4) + reg, codes[2] = {};
+          for (const MmaPlane &plane : layout.planes()) {
+            uint32_t q =
+                word(p.packed[0], place + plane.byte(lane, plane.word(pair)));
+            for (int half = 0; half < 2; ++half)
+              codes[half] |= (q >> (plane.bit(pair) + 16 * half) &
+                              ((1u << plane.width) - 1))
+                             << plane.firstBit;
+          }
+          for (int half = 0; half < 2; ++half)
+            mma.setA(lane, reg, half, codes[half]);
         }
         for (int reg = 0; reg < 2; ++reg)
           for (int half = 0; half < 2; ++half) {
@@ -116,83 +67,112 @@ std::vector<double> runFragments(const Packed &p, const std::vector<float> &x) {
       }
       for (int lane = 0; lane < 32; ++lane)
         for (int reg = 0; reg < 4; ++reg) {
-          int64_t h = reg / 2, n = tile * 16 + 8 * h + lane / 4;
+          int64_t n = tile * 16 + 8 * (reg / 2) + lane / 4;
           int64_t m = 2 * (lane % 4) + reg % 2;
-          uint16_t scale;
-          std::memcpy(
-              &scale,
-              p.packed[1].data() + 2 * (parameters + 2 * (lane / 4) + h), 2);
-          if (n < rows)
-            y[m * rows + n] += f16ToF32(scale) * mma.result(lane, reg);
+          if (n >= rows || step * 16 >= columns)
+            continue;
+          int64_t group = step * 16 / h.groupLength(columns);
+          const HierarchyRow &row = p.row(n);
+          double zero = layout.hasZeros() ? row.minima[group] : h.zero;
+          double minimum = layout.hasZeros() ? 0 : row.minimum(h, group);
+          double ofX = 0;
+          for (int64_t k = 16 * step; k < std::min(16 * step + 16, columns);
+               ++k)
+            ofX += x[m * columns + k];
+          y[m * rows + n] +=
+              row.scale(h, group) * (mma.result(lane, reg) - zero * ofX) -
+              minimum * ofX;
         }
     }
   return y;
 }
 
-const GroupedScheme schemes[] = {{4, 32, false}, {4, 64, true},
-                                 {4, 64, false}, {4, 128, false},
-                                 {4, 256, true}, {4, -1, false}};
-
 } // namespace
 
 TEST(MmaLayout, UnpackingIsTheExactInverseOfPacking) {
-  for (const GroupedScheme &scheme : schemes)
-    for (auto [rows, columns] : {std::pair(8, 8), {32, 128}, {40, 264}}) {
-      Packed p = randomPacked(scheme, rows, columns);
+  for (const MmaScheme &scheme : mmaSchemes())
+    for (auto [rows, columns] :
+         {std::pair(8, 8), {32, 128}, {40, 264}, {24, 768}}) {
+      if (scheme.fields && columns % scheme.fields->elements != 0)
+        continue;
+      MmaPacked p(scheme, rows, columns);
       std::vector<std::vector<uint8_t>> back;
-      for (const std::vector<uint8_t> &buffer : p.grouped)
+      for (const std::vector<uint8_t> &buffer : p.source)
         back.emplace_back(buffer.size(), 0xff);
-      p.layout.unpack(constSpans(p.packed), spans(back));
-      EXPECT_EQ(back, p.grouped) << rows << " x " << columns;
+      p.layout.unpack(MmaPacked::constSpans(p.packed), MmaPacked::spans(back));
+      EXPECT_EQ(back, p.source)
+          << scheme.name << ' ' << rows << " x " << columns;
     }
 }
 
-TEST(MmaLayout, EveryPlaceIsUsedOnce) {
-  MmaLayout layout{{4, 64, false}, 64, 256};
-  std::vector<int> codes(2 * 64 * 128), parameters(64 * 4);
-  for (int64_t row = 0; row < 64; ++row) {
-    for (int64_t column = 0; column < 256; ++column) {
-      MmaLayout::Place place = layout.codePlace(row, column);
-      ++codes.at(2 * place.byte + place.shift / 4);
-    }
-    for (int64_t group = 0; group < 4; ++group)
-      ++parameters.at(layout.parameterIndex(row, group));
+TEST(MmaLayout, EveryBitIsUsedOnce) {
+  for (int bits : {2, 3, 4, 5, 6, 8}) {
+    MmaLayout layout{GroupedScheme{bits, 64, false}, 64, 256};
+    std::vector<int> used(layout.components()[0].bytes() * 8);
+    for (const MmaPlane &plane : layout.planes())
+      for (int64_t row = 0; row < 64; ++row)
+        for (int64_t column = 0; column < 256; ++column) {
+          MmaLayout::Place place = layout.codePlace(plane, row, column);
+          for (int bit = 0; bit < plane.width; ++bit)
+            ++used.at(8 * place.byte + place.shift + bit);
+        }
+    EXPECT_EQ(used, std::vector<int>(used.size(), 1)) << bits;
   }
-  EXPECT_EQ(codes, std::vector<int>(codes.size(), 1));
-  EXPECT_EQ(parameters, std::vector<int>(parameters.size(), 1));
+}
+
+TEST(MmaLayout, EveryParameterHasItsPlace) {
+  MmaLayout layout{GroupedScheme{4, 64, false}, 64, 256};
+  std::vector<int> used(64 * 4);
+  for (int64_t row = 0; row < 64; ++row)
+    for (int64_t group = 0; group < 4; ++group)
+      ++used.at(layout.parameterIndex(row, group));
+  EXPECT_EQ(used, std::vector<int>(used.size(), 1));
 }
 
 TEST(MmaLayout, FragmentsOfMmaSyncReproduceTheProduct) {
   std::mt19937 random(7);
   std::normal_distribution<float> normal;
-  for (const GroupedScheme &scheme : schemes)
-    for (auto [rows, columns] : {std::pair(32, 128), {40, 264}}) {
-      Packed p = randomPacked(scheme, rows, columns);
+  for (const MmaScheme &scheme : mmaSchemes())
+    for (auto [rows, columns] : {std::pair(40, 264), {16, 256}}) {
+      if (scheme.fields && columns % scheme.fields->elements != 0)
+        continue;
+      MmaPacked p(scheme, rows, columns);
       std::vector<float> x(8 * columns), w(columns);
       for (float &value : x)
         value = normal(random);
       std::vector<double> y = runFragments(p, x);
       for (int64_t n = 0; n < rows; ++n) {
-        p.matrix.dequantizeRow(n, w.data());
+        p.row(n).dequantize(scheme.hierarchy, w.data());
         for (int64_t m = 0; m < 8; ++m) {
-          double expected = 0;
-          for (int64_t k = 0; k < columns; ++k)
+          double expected = 0, size = 0;
+          for (int64_t k = 0; k < columns; ++k) {
             expected += double(x[m * columns + k]) * w[k];
-          EXPECT_NEAR(y[m * rows + n], expected, 1e-6)
-              << rows << " x " << columns << " at " << m << ", " << n;
+            size += std::abs(double(x[m * columns + k]) * w[k]);
+          }
+          EXPECT_NEAR(y[m * rows + n], expected, 1e-6 * size)
+              << scheme.name << ' ' << rows << " x " << columns << " at " << m
+              << ", " << n;
         }
       }
     }
 }
 
 TEST(MmaLayout, SaysWhatItCannotHold) {
-  EXPECT_TRUE(MmaLayout::supports({4, 128, false}, 8, 8));
-  EXPECT_EQ(MmaLayout::supports({3, 128, false}, 8, 8).error().message,
-            "the mma layout holds 4-bit codes, not 3-bit ones");
-  EXPECT_EQ(MmaLayout::supports({4, 48, false}, 8, 8).error().message,
-            "the mma layout takes groups of 32, 64, a multiple of 128 or a "
+  auto error = [](GroupedScheme scheme, int64_t columns) {
+    return MmaLayout::supports(scheme, 8, columns).error().message;
+  };
+  EXPECT_TRUE(MmaLayout::supports(GroupedScheme{4, 128, false}, 8, 8));
+  EXPECT_EQ(error({7, 128, false}, 8),
+            "the mma layout holds no 7-bit codes; 8-bit ones are as fast");
+  EXPECT_EQ(error({4, 48, false}, 8),
+            "the mma layout takes groups of 16, 32, 64, a multiple of 128 or a "
             "whole row, not 48");
-  EXPECT_EQ(MmaLayout::supports({4, 64, false}, 8, 12).error().message,
+  EXPECT_EQ(error({4, 64, false}, 12),
             "the mma layout needs rows and columns that are multiples of 8, "
             "not 8 x 12");
+  EXPECT_EQ(
+      MmaLayout::supports(findBlockFields(GgufType::IQ4_NL)->hierarchy, 8, 32)
+          .error()
+          .message,
+      "the mma layout holds no codes that stand for values of a table");
 }

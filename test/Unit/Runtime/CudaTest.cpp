@@ -12,7 +12,7 @@
 namespace {
 
 const char *row = R"({"linear": "%L", "scheme": "int4_g128", "bits": 4,
-  "group": 128, "zeros": %Z, "n": 256, "k": 512, "activations": "f16",
+  "group": 128, "zero": 8, "zeros": %Z, "n": 256, "k": 512, "activations": "f16",
   "entry": "%E", "max_m": %M, "block": 128, "shared": %S,
   "shared_per_row": %R, "n_tiles": 64, "m_tile": 16, "persistent": %P,
   "cluster": %C})";
@@ -68,7 +68,7 @@ protected:
                : "";
   }
   std::string launch(const char *name, int32_t rows) {
-    QoptCudaCall call = {module, name, 1001, {1002, 1003, 1004}, 1005, rows};
+    QoptCudaCall call = {module, name, 1001, {1002, 1003, 1004, 0}, 1005, rows};
     return qopt_cuda_launch(&call, nullptr, error, sizeof(error)) ? error : "";
   }
   std::string lastCall() { return fake->calls.back(); }
@@ -259,8 +259,9 @@ TEST_F(Cuda, SaysWhichLaunchFailed) {
 
 TEST_F(Cuda, RecordsAChainAsAGraph) {
   ASSERT_EQ(load(table({kernel("a", 8), kernel("b", 0)})), "");
-  QoptCudaCall calls[] = {{module, "linear", 1001, {1002, 1003, 0}, 1004, 2},
-                          {module, "linear", 1004, {1005, 1006, 0}, 1007, 9}};
+  QoptCudaCall calls[] = {
+      {module, "linear", 1001, {1002, 1003, 0, 0}, 1004, 2},
+      {module, "linear", 1004, {1005, 1006, 0, 0}, 1007, 9}};
   QoptCudaGraph *graph = nullptr;
   fake->calls.clear();
   ASSERT_EQ(qopt_cuda_record(device, calls, 2, &graph, error, sizeof(error)), 0)
@@ -292,11 +293,12 @@ TEST_F(Cuda, UploadsWeightsOfAnArchive) {
   std::string header =
       R"({"w.packed": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]},
           "w.scales": {"dtype": "F16", "shape": [1], "data_offsets": [4, 6]},
+          "w.super_scales": {"dtype": "F16", "shape": [1], "data_offsets": [7, 9]},
           "v.packed": {"dtype": "U8", "shape": [1], "data_offsets": [6, 7]}})";
   std::string file(8, '\0');
   file[0] = char(header.size());
   file[1] = char(header.size() >> 8);
-  std::ofstream(path, std::ios::binary) << file << header << "abcdefg";
+  std::ofstream(path, std::ios::binary) << file << header << "abcdefghi";
 
   ASSERT_EQ(open(), "");
   QoptCudaWeight weight;
@@ -314,6 +316,10 @@ TEST_F(Cuda, UploadsWeightsOfAnArchive) {
       0);
   EXPECT_EQ(std::string(bytes, 2), "ef");
   EXPECT_EQ(weight.zeros, 0u);
+  ASSERT_EQ(qopt_cuda_download(device, bytes, weight.superScales, 2, error,
+                               sizeof(error)),
+            0);
+  EXPECT_EQ(std::string(bytes, 2), "hi");
   qopt_cuda_free_weight(device, &weight);
   EXPECT_EQ(weight.packed, 0u);
 

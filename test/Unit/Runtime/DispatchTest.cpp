@@ -8,7 +8,7 @@ using namespace qopt::runtime;
 static const std::string good =
     R"({"version": 1, "chip": "sm_90a", "kernels": [
     {"linear": "l", "scheme": "int4_g128", "bits": 4, "group": 128,
-     "zeros": false, "n": 8192, "k": 8192, "activations": "f16",
+     "zero": 8, "zeros": false, "super_scales": true, "n": 8192, "k": 8192, "activations": "f16",
      "entry": "l_m8", "max_m": 8, "block": 512, "shared": 65536,
      "shared_per_row": 16384, "n_tiles": 512, "m_tile": 8, "persistent": true,
      "cluster": 1}]})";
@@ -31,7 +31,10 @@ TEST(Dispatch, ReadsEveryNumberOfARow) {
   EXPECT_EQ(row.scheme, "int4_g128");
   EXPECT_EQ(row.bits, 4);
   EXPECT_EQ(row.group, 128);
+  EXPECT_EQ(row.zero, 8);
   EXPECT_FALSE(row.zeros);
+  EXPECT_FALSE(row.minima);
+  EXPECT_TRUE(row.superScales);
   EXPECT_EQ(row.n, 8192);
   EXPECT_EQ(row.k, 8192);
   EXPECT_EQ(row.activations, "f16");

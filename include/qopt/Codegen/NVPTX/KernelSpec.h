@@ -23,7 +23,7 @@ struct LinearSpec {
 
   int64_t rows() const { return weight.rows; }       // N
   int64_t columns() const { return weight.columns; } // K
-  bool hasZeros() const { return !weight.scheme.symmetric; }
+  const AffineHierarchy &hierarchy() const { return weight.hierarchy; }
   /// "qopt_linear_int4_g64_n256_k256"; its kernels add a suffix each.
   std::string name() const {
     return "qopt_linear_" + schemeName + "_n" + std::to_string(rows()) + "_k" +
@@ -35,15 +35,19 @@ struct LinearSpec {
     return (rows() + MmaLayout::tileRows - 1) / MmaLayout::tileRows;
   }
   /// Units of work along K: 128 columns of a tile.
-  int64_t chunks() const {
-    return weight.paddedColumns() / MmaLayout::chunkColumns;
-  }
+  int64_t chunks() const { return weight.chunks(); }
   int64_t groupLength() const {
-    return weight.scheme.groupLength(weight.paddedColumns());
+    return weight.hierarchy.groupLength(weight.paddedColumns());
   }
   /// Groups in a chunk, at least one: a longer group spans several.
   int64_t groupsPerChunk() const {
     return std::max<int64_t>(1, MmaLayout::chunkColumns / groupLength());
+  }
+  /// Whether only few rows of x have sums of their own for every group, which
+  /// short groups and minima make too many: with more rows the weight itself is
+  /// scaled, and rounded to the type of x.
+  bool scalesWeights() const {
+    return weight.hasHalfMinima() || groupLength() < 32;
   }
 };
 

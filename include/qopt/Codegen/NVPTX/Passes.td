@@ -15,7 +15,7 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
     `gpu.launch_func` of a kernel in `gpu.module @qopt_kernels`, chosen by M. All
     linears of one (N, K, scheme) share the kernels
     `qopt_linear_<scheme>_n<N>_k<K>_…`, whose parameters are x, packed, scales,
-    zeros (none if symmetric), y and M. How each is launched is also in the
+    zeros or super_scales if the scheme has them, y and M. How each is launched is also in the
     global `qopt_dispatch`, for runtimes. Around the launch x is narrowed to the
     activation type and y widened to f32, the leading dimensions of x become M,
     and a bias is added in f32. A linear that no kernel covers stays, with a

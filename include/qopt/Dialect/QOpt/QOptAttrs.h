@@ -10,6 +10,7 @@
 #include "qopt/Formats/FormatTable.h"
 #include "qopt/Formats/Grouped.h"
 #include "qopt/Formats/Interleaved.h"
+#include "qopt/Formats/MmaLayout.h"
 
 #include "mlir/IR/BuiltinAttributeInterfaces.h"
 #include "mlir/IR/BuiltinAttributes.h"

@@ -91,17 +91,23 @@ def QOpt_InterleavedAttr : QOpt_Attr<"Interleaved", "interleaved",
 
 def QOpt_MmaAttr : QOpt_Attr<"Mma", "mma",
     [DeclareAttrInterfaceMethods<QOpt_LayoutInterface>]> {
-  let summary = "4-bit codes in the order of the operands of mma.sync";
+  let summary = "codes in the order of the operands of mma.sync";
   let description = [{
-    Holds 4-bit grouped schemes with groups of 32, 64, multiples of 128 or whole
-    rows. Tiles of 16 x 64 codes take 512 bytes; the 16 bytes of a lane are its
-    A operands of four mma.sync.m16n8k16 (qopt/Formats/MmaLayout.h has the
-    bits). Components: "packed" i8, "scales" f16, and "zeros" i8 unless the
-    scheme is symmetric.
+    Holds grouped schemes (2 to 6 and 8 bits; groups of 16, 32, 64, multiples of
+    128 or whole rows) and the GGUF types whose codes are numbers, not places in
+    a table. A tile of 16 x 64 codes is the A operands of four
+    mma.sync.m16n8k16 (qopt/Formats/MmaLayout.h has the bits). Components:
+    "packed" i8; "scales" f16, or i8 levels; "zeros" i8 with zero points,
+    "super_scales" f16 with levels.
 
     Example: `!qopt.packed<256x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma>`
   }];
   let parameters = (ins);
+  let extraClassDeclaration = [{
+    /// Where everything lies; the scheme must be one that the layout holds.
+    static ::qopt::MmaLayout getLayout(::qopt::SchemeAttrInterface scheme,
+                                       int64_t rows, int64_t columns);
+  }];
 }
 
 //===----------------------------------------------------------------------===//

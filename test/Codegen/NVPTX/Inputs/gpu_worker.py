@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-ROW = {"linear": "linear", "scheme": "int4_g128_sym", "bits": 4, "group": 128, "zeros": False,
+ROW = {"linear": "linear", "scheme": "int4_g128_sym", "bits": 4, "group": 128, "zero": 8, "zeros": False,
        "n": 256, "k": 512, "activations": "f16", "block": 128, "shared": 0, "shared_per_row": 0,
        "n_tiles": 16, "m_tile": 16, "persistent": False, "cluster": 1}
 ENTRIES = [("ok_m8", 8), ("wrong_m16", 16), ("hangs_m64", 64), ("crashes_m128", 128), ("ok_m0", 0)]
