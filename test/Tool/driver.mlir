@@ -27,7 +27,7 @@
 // PIPELINE: pack-weights{archive= layout= target=cpu}
 
 ml_program.global private @blocks(#qopt.inline<{blocks = dense<1> : tensor<16x18xi8>}>)
-    : !qopt.quant<16x32xf16, #qopt.gguf<q4_0>>
+    : !qopt.quant<16x32xf16, #qopt.gguf<iq4_nl>>
 ml_program.global private @w(dense<1.0> : tensor<16x32xf16>) : tensor<16x32xf16>
 func.func @f(%x: tensor<?x32xf32>) -> tensor<?x16xf32> {
   %w = ml_program.global_load_const @w : tensor<16x32xf16>
