@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Interp/BlockWalk.h"
 #include "LiveValues.h"
+#include "Program.h"
 
 #include "qopt/IO/MappedFile.h"
 #include "qopt/IO/ScratchMemory.h"
@@ -104,7 +105,8 @@ Status BlockWalk::advance(LinearOp linear,
             [&](int64_t batch, int64_t, int64_t, Values computed) -> Status {
               Tensor input = std::get<Tensor>(computed.back());
               computed.pop_back();
-              QOPT_CHECK(use(input));
+              if (Status status = use(input); !status)
+                return tl::unexpected(errorAt(linear, status.error()));
               return hold(batch, std::move(computed));
             }));
   live = std::move(next);

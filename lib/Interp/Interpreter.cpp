@@ -75,11 +75,8 @@ static Result<Outcome> execute(Interpreter &interpreter, const Program &program,
           frame.slots[slot] = std::move(value);
     } else {
       Result<RuntimeValue> value = step.kernel(frame, step);
-      if (!value) {
-        Error error = errorAt(step.op, value.error().message);
-        error.kind = value.error().kind;
-        return tl::unexpected(std::move(error));
-      }
+      if (!value)
+        return tl::unexpected(errorAt(step.op, value.error()));
       if (!step.results.empty())
         frame.slots[step.results.front()] = std::move(*value);
       for (int slot : step.dead)

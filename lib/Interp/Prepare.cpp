@@ -24,6 +24,10 @@ Error qopt::errorAt(Operation *op, llvm::StringRef reason) {
               op->getName().getStringRef().str(), "': ", reason.str())};
 }
 
+Error qopt::errorAt(Operation *op, const Error &error) {
+  return {error.kind, errorAt(op, error.message).message};
+}
+
 namespace {
 
 /// Builds one program: gives every SSA value a slot and finds last uses.

@@ -58,6 +58,8 @@ Tensor resultLike(Frame &frame, const Step &step, unsigned index,
 
 /// An error at an op: its location, its name and the reason.
 Error errorAt(mlir::Operation *op, llvm::StringRef reason);
+/// The same of an error that happened there; it stays of its kind.
+Error errorAt(mlir::Operation *op, const Error &error);
 
 } // namespace qopt
 
