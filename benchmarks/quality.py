@@ -29,6 +29,7 @@ parser.add_argument(
     default="rtn gptq:none gptq:act gptq:group awq awq+gptq:act",
     help="rtn, awq, gptq:ORDER, awq+gptq:ORDER",
 )
+parser.add_argument("--flags", default="", help="more flags of qopt quantize where GPTQ is")
 options = parser.parse_args()
 
 
@@ -59,7 +60,7 @@ with tempfile.TemporaryDirectory() as folder:
             if name != "rtn":
                 words += ["--calibration", options.calibration, "--ctx", options.ctx]
             if order:
-                words += ["--order", order]
+                words += ["--order", order, *options.flags.split()]
             start = time.monotonic()
             run(*words)
             seconds = time.monotonic() - start

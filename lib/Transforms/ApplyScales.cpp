@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "PassSupport.h"
+#include "ViewSteps.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Transforms/ScaleFolds.h"
@@ -52,25 +53,30 @@ static Status scaleVector(const FoldedWeight &folded, ArrayRef<float> factors,
   return {};
 }
 
-static void scaleMatrix(const FoldedWeight &folded, ArrayRef<float> factors,
-                        ModuleOp module) {
+void qopt::addViewStep(ModuleOp module, ml_program::GlobalOp weight,
+                       Attribute step) {
   MLIRContext *context = module.getContext();
-  ml_program::GlobalOp weight = folded.weight;
+  auto type = cast<ShapedType>(weight.getType());
   Attribute base = weight.getValueAttr();
-  auto of = cast<ShapedType>(weight.getType());
+  ShapedType of = type;
   SmallVector<Attribute> steps;
   if (auto view = dyn_cast<ViewAttr>(base)) {
     base = view.getBase();
     of = view.getOf();
     llvm::append_range(steps, view.getSteps());
   }
-  steps.push_back(ScaleAttr::get(
-      context, folded.axis == ScaleAxis::Rows ? Axis::Rows : Axis::Columns,
-      vectorAttribute(context, factors)));
+  steps.push_back(step);
   setWeight(module, weight,
             ViewAttr::get(context, base, of, ArrayAttr::get(context, steps)),
-            RankedTensorType::get(cast<ShapedType>(weight.getType()).getShape(),
-                                  Float32Type::get(context)));
+            RankedTensorType::get(type.getShape(), Float32Type::get(context)));
+}
+
+static void scaleMatrix(const FoldedWeight &folded, ArrayRef<float> factors,
+                        ModuleOp module) {
+  MLIRContext *context = module.getContext();
+  Axis axis = folded.axis == ScaleAxis::Rows ? Axis::Rows : Axis::Columns;
+  addViewStep(module, folded.weight,
+              ScaleAttr::get(context, axis, vectorAttribute(context, factors)));
 }
 
 Status qopt::applyScales(const ScaleFold &fold, std::span<const float> scales,

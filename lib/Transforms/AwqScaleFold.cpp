@@ -12,6 +12,7 @@
 #include "AwqSearch.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/Dialect/QOpt/ChosenAlpha.h"
 #include "qopt/Transforms/Passes.h"
 
 #include <iomanip>
@@ -88,6 +89,13 @@ Status AwqScaleFoldPass::search() {
   return {};
 }
 
+/// For reports and readers.
+static void note(const ScaleFold &fold, double alpha) {
+  for (const FoldedWeight *folded : fold.consumers())
+    folded->weight->setAttr(
+        kAlpha, Builder(folded->weight->getContext()).getF64FloatAttr(alpha));
+}
+
 Status AwqScaleFoldPass::searchBlock(const PlannedBlock &planned,
                                      const WeightReads &reads,
                                      StatsProvider &provider,
@@ -105,6 +113,8 @@ Status AwqScaleFoldPass::searchBlock(const PlannedBlock &planned,
       return makeError(ErrorKind::Interrupted, "stopped");
     QOPT_ASSIGN(std::optional<AwqChoice> choice,
                 awq.choose(fold, {int(grid), duo}));
+    if (choice)
+      note(fold, choice->alpha);
     if (choice && choice->loss < choice->unscaledLoss)
       chosen.emplace_back(&fold, std::move(*choice));
   }

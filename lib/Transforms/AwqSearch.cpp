@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "AwqSearch.h"
+#include "ViewSteps.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -202,27 +203,17 @@ Result<Tensor> AwqSearch::rounded(const WeightSource &source,
   return numbers;
 }
 
-/// A view with a clip behind all other steps.
-static Attribute clippedView(ml_program::GlobalOp weight,
-                             const GroupedScheme &scheme,
-                             ArrayRef<uint8_t> steps) {
+/// What narrows the groups of a weight [N, K] by steps [N, G].
+static ClipAttr clipOf(ml_program::GlobalOp weight, const GroupedScheme &scheme,
+                       ArrayRef<uint8_t> steps) {
   MLIRContext *context = weight.getContext();
-  auto type = cast<RankedTensorType>(weight.getType());
+  auto type = cast<ShapedType>(weight.getType());
   const int64_t columns = type.getDimSize(1);
   auto stepType =
       RankedTensorType::get({type.getDimSize(0), scheme.groups(columns)},
                             IntegerType::get(context, 8));
-  Attribute base = weight.getValueAttr();
-  auto of = cast<ShapedType>(weight.getType());
-  SmallVector<Attribute> chain;
-  if (auto view = dyn_cast<ViewAttr>(base)) {
-    base = view.getBase();
-    of = view.getOf();
-    llvm::append_range(chain, view.getSteps());
-  }
-  chain.push_back(ClipAttr::get(context, scheme.groupLength(columns),
-                                DenseElementsAttr::get(stepType, steps)));
-  return ViewAttr::get(context, base, of, ArrayAttr::get(context, chain));
+  return ClipAttr::get(context, scheme.groupLength(columns),
+                       DenseElementsAttr::get(stepType, steps));
 }
 
 Result<int64_t> AwqSearch::clip(const WeightGroup &group) {
@@ -260,10 +251,8 @@ Result<int64_t> AwqSearch::clip(const WeightGroup &group) {
       continue;
     Attribute before = weight.getValueAttr();
     Type type = weight.getType();
-    setWeight(interpreter.module(), weight,
-              clippedView(weight, grouped.getScheme(), steps),
-              RankedTensorType::get(cast<ShapedType>(type).getShape(),
-                                    Float32Type::get(weight.getContext())));
+    addViewStep(interpreter.module(), weight,
+                clipOf(weight, grouped.getScheme(), steps));
     ++clipped;
     if (!trial)
       continue;

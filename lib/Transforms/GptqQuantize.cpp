@@ -12,18 +12,15 @@
 //
 //===----------------------------------------------------------------------===//
 #include "FinishedWeights.h"
+#include "GptqGroup.h"
 #include "PassSupport.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
-#include "qopt/Numerics/Gptaq.h"
-#include "qopt/Numerics/GptqBlocks.h"
-#include "qopt/Support/Stopwatch.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Transforms/StatsProvider.h"
 
 #include <iomanip>
-#include <map>
 
 namespace qopt {
 #define GEN_PASS_DEF_GPTQQUANTIZE
@@ -34,17 +31,6 @@ using namespace mlir;
 using namespace qopt;
 
 namespace {
-
-/// Factors of one Hessian, made when they are needed: by group size, and by the
-/// sizes of blocks and sub-blocks.
-struct Factors {
-  std::map<int64_t, GptqFactor> grouped;
-  std::map<std::pair<int, int>, GptqBlocksFactor> blocks;
-  std::optional<GptqFactor> target; // of shiftTarget
-};
-
-int raisesOf(const GptqFactor &factor) { return factor.dampingRaised; }
-int raisesOf(const GptqBlocksFactor &factor) { return factor.dampingRaised(); }
 
 class GptqQuantizePass : public qopt::impl::GptqQuantizeBase<GptqQuantizePass> {
 public:
@@ -67,18 +53,6 @@ private:
                        const HessianStatistics &statistics,
                        StatsProvider &provider, QuantizationContext &services,
                        WeightSink &sink);
-  template <typename Factor, typename Make>
-  Result<Factor> factored(const WeightGroup &weights,
-                          QuantizationContext &services, Make make);
-  Status shift(MutableMatrix matrix, const WeightGroup &weights,
-               const HessianStatistics &statistics,
-               QuantizationContext &services, Factors &factors);
-  Result<WeightBytes> quantizeWeight(const WeightSource &source,
-                                     SchemeAttrInterface scheme,
-                                     const WeightGroup &weights,
-                                     const HessianStatistics &statistics,
-                                     QuantizationContext &services,
-                                     Factors &factors);
   Status measureAndQuantize(const PlannedBlock &planned,
                             StatsProvider &provider,
                             QuantizationContext &services, WeightSink &sink);
@@ -91,10 +65,9 @@ private:
 
   GroupedScheme scheme() const { return {int(bits), group, symmetric}; }
   SchemeAttrInterface gridOf(ml_program::GlobalOp global);
-  GptqOptions options;
-  GptqBlocksOptions blocksOptions;
+  GptqSettings settings;
   RunStep results; // of the block that is being worked on, if they are kept
-  Stopwatch measuring, factoring, compensating;
+  GptqTimes times;
 };
 
 } // namespace
@@ -111,17 +84,18 @@ Status GptqQuantizePass::quantize() {
   if (gptaq > 0 && !stats.empty())
     return usageError("gptq-quantize: gptaq compares with the float model, "
                       "which saved statistics do not hold; give a text");
-  if (block < 1 || !(damp >= 0))
-    return usageError("gptq-quantize: block must be at least 1 and damp must "
-                      "not be negative");
-  options.damp = damp;
-  options.block = block;
-  options.order = *parsedOrder;
-  options.mse = mse;
-  options.staticGroups = staticGroups;
-  options.rounds = rounds;
-  blocksOptions.damp = damp;
-  blocksOptions.rounds = rounds;
+  if (block < 1 || !(damp >= 0) || rounds < 0)
+    return usageError("gptq-quantize: block must be at least 1, and damp and "
+                      "rounds must not be negative");
+  settings.grouped = {.damp = damp,
+                      .block = block,
+                      .order = *parsedOrder,
+                      .mse = mse,
+                      .staticGroups = staticGroups,
+                      .rounds = int(rounds),
+                      .gridFinder = {}};
+  settings.blocks = {.damp = damp, .rounds = int(rounds)};
+  settings.gptaq = gptaq;
 
   // The linears outside of blocks, if they are wanted or have an assignment.
   QOPT_ASSIGN(QuantizationPlan plan, planQuantization(getOperation(), true));
@@ -159,10 +133,10 @@ Status GptqQuantizePass::quantize() {
   if (!plan.tail.groups.empty())
     QOPT_CHECK(quantizeBlock(plan.tail, *provider, *services, sink));
   services->progress().end();
-  services->progress().note(str(std::fixed, std::setprecision(1),
-                                measuring.seconds(), " s measuring inputs, ",
-                                factoring.seconds(), " s factoring H, ",
-                                compensating.seconds(), " s in the columns"));
+  services->progress().note(str(
+      std::fixed, std::setprecision(1), times.measuring.seconds(),
+      " s measuring inputs, ", times.factoring.seconds(), " s factoring H, ",
+      times.compensating.seconds(), " s in the columns"));
   return sink.finish(services->files());
 }
 
@@ -197,7 +171,7 @@ Status GptqQuantizePass::quantizeTables(ArrayRef<SchemedWeight> tables,
     const FormatRow &format = cast<GgufAttr>(scheme).getRow();
     auto result = quantizeTable(
         services.compute(), {values.data(), source.rows(), source.columns()},
-        format, blocksOptions);
+        format, settings.blocks);
     if (!result)
       return makeError(result.error().kind, "@", global.getSymName().str(),
                        ": ", result.error().message);
@@ -274,7 +248,7 @@ Status GptqQuantizePass::quantizeBlock(const PlannedBlock &planned,
     if (state)
       QOPT_CHECK(state->commit(step, results));
   }
-  return measuring.measure([&] { return provider.finishBlock(planned); });
+  return times.measuring.measure([&] { return provider.finishBlock(planned); });
 }
 
 Status GptqQuantizePass::measureAndQuantize(const PlannedBlock &planned,
@@ -286,7 +260,7 @@ Status GptqQuantizePass::measureAndQuantize(const PlannedBlock &planned,
     bool kept = services.runState() && &weights != &planned.groups.front();
     if (services.progress().stopped() && !kept)
       return makeError(ErrorKind::Interrupted, "stopped");
-    QOPT_ASSIGN(HessianStatistics statistics, measuring.measure([&] {
+    QOPT_ASSIGN(HessianStatistics statistics, times.measuring.measure([&] {
       return provider.statistics(planned, weights);
     }));
     if (llvm::all_of(statistics.sumSquares, [](double x) { return x == 0; }) &&
@@ -301,108 +275,21 @@ Status GptqQuantizePass::measureAndQuantize(const PlannedBlock &planned,
   return {};
 }
 
-template <typename Factor, typename Make>
-Result<Factor> GptqQuantizePass::factored(const WeightGroup &weights,
-                                          QuantizationContext &services,
-                                          Make make) {
-  QOPT_ASSIGN(Factor factor, factoring.measure(make));
-  const int raised = raisesOf(factor);
-  if (raised > 0) {
-    raisedDampings += raised;
-    services.progress().note(str("@", weights.name(),
-                                 ": damping raised tenfold ", raised,
-                                 " times until H could be factored"));
-  }
-  return factor;
-}
-
-/// Makes the weights those that give the outputs of the float model.
-Status GptqQuantizePass::shift(MutableMatrix matrix, const WeightGroup &weights,
-                               const HessianStatistics &statistics,
-                               QuantizationContext &services,
-                               Factors &factors) {
-  if (statistics.cross.empty())
-    return {};
-  if (!factors.target) {
-    GptqOptions plain;
-    plain.damp = damp;
-    plain.order = GptqOrder::None;
-    QOPT_ASSIGN(factors.target, factored<GptqFactor>(weights, services, [&] {
-                  return gptqFactor(services.compute(), statistics.hessian,
-                                    matrix.columns, GroupedScheme(), plain);
-                }));
-  }
-  compensating.measure([&] {
-    shiftTarget(services.compute(), matrix, statistics.cross, *factors.target,
-                gptaq);
-  });
-  return {};
-}
-
-Result<WeightBytes> GptqQuantizePass::quantizeWeight(
-    const WeightSource &source, SchemeAttrInterface scheme,
-    const WeightGroup &weights, const HessianStatistics &statistics,
-    QuantizationContext &services, Factors &factors) {
-  QOPT_ASSIGN(std::vector<float> values, source.readAll());
-  MutableMatrix matrix(values.data(), source.rows(), source.columns());
-  QOPT_CHECK(shift(matrix, weights, statistics, services, factors));
-  ComputeContext compute = services.compute();
-  if (auto gguf = dyn_cast<GgufAttr>(scheme)) {
-    const BlockGrid &grid = *findBlockGrid(gguf.getFormat());
-    auto factor = factors.blocks.find({grid.elements, grid.subElements});
-    if (factor == factors.blocks.end()) {
-      QOPT_ASSIGN(GptqBlocksFactor made,
-                  factored<GptqBlocksFactor>(weights, services, [&] {
-                    return GptqBlocksFactor::create(compute, statistics.hessian,
-                                                    source.columns(), grid,
-                                                    blocksOptions);
-                  }));
-      factor = factors.blocks
-                   .emplace(std::pair(grid.elements, grid.subElements),
-                            std::move(made))
-                   .first;
-    }
-    QOPT_ASSIGN(GptqBlocksResult result, compensating.measure([&] {
-      return gptqQuantizeBlocks(compute, matrix, factor->second, gguf.getRow(),
-                                blocksOptions);
-    }));
-    return WeightBytes{std::move(result.blocks)};
-  }
-  // The order of columns depends on the group size, and on nothing else of a
-  // scheme.
-  GroupedScheme grouped = cast<GroupedAttr>(scheme).getScheme();
-  GptqOptions wanted = options;
-  if (statistics.samples == 0) // H = I: rounding to nearest
-    wanted.rounds = 0;
-  auto factor = factors.grouped.find(grouped.groupSize);
-  if (factor == factors.grouped.end()) {
-    QOPT_ASSIGN(GptqFactor made, factored<GptqFactor>(weights, services, [&] {
-                  return gptqFactor(compute, statistics.hessian,
-                                    source.columns(), grouped, wanted);
-                }));
-    factor = factors.grouped.emplace(grouped.groupSize, std::move(made)).first;
-  }
-  QOPT_ASSIGN(GptqResult result, compensating.measure([&] {
-    return gptqQuantize(compute, matrix, factor->second, grouped, wanted);
-  }));
-  return groupedBytes(result.matrix);
-}
-
 Status GptqQuantizePass::quantizeGroup(const WeightGroup &weights,
                                        const HessianStatistics &statistics,
                                        StatsProvider &provider,
                                        QuantizationContext &services,
                                        WeightSink &sink) {
-  Factors factors;
+  GptqGroup group(weights.name(), statistics, settings, services, times);
   for (ml_program::GlobalOp global : weights.weights) {
     QOPT_ASSIGN(WeightSource source,
                 WeightSource::open(global, services.files()));
-    auto result = quantizeWeight(source, gridOf(global), weights, statistics,
-                                 services, factors);
+    Result<WeightBytes> result = group.quantize(source, gridOf(global));
     if (!result)
       return makeError(result.error().kind, "@", global.getSymName().str(),
                        ": ", result.error().message);
     QOPT_CHECK(store(global, std::move(*result), provider, services, sink));
   }
+  raisedDampings += group.raisedDampings();
   return {};
 }

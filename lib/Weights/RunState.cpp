@@ -7,6 +7,7 @@
 #include "qopt/IO/AtomicFile.h"
 #include "qopt/IO/Hash.h"
 #include "qopt/IO/Json.h"
+#include "qopt/Weights/Publication.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -24,6 +25,10 @@ static constexpr std::string_view kSuffix = ".safetensors";
 static constexpr std::string_view kHash = "qopt.hash";
 
 static bool isStep(const fs::path &path) { return path.extension() == kSuffix; }
+/// What a run puts there beside its steps.
+static bool isMark(const fs::path &path) {
+  return path == "run.json" || path == kPublishing || path == kPublished;
+}
 
 /// Of everything that a step consists of.
 static std::string hashOf(const RunStep &step) {
@@ -76,7 +81,7 @@ void RunState::clear() const {
   std::error_code ignored;
   for (const fs::directory_entry &entry :
        fs::directory_iterator(directory, ignored))
-    if (isStep(entry.path()) || entry.path().filename() == "run.json")
+    if (isStep(entry.path()) || isMark(entry.path().filename()))
       fs::remove(entry.path(), ignored);
 }
 
@@ -107,7 +112,8 @@ Status RunState::begin(const Fingerprint &fingerprint, Mode mode) {
   for (const fs::directory_entry &entry :
        fs::directory_iterator(directory, failed))
     finishedSteps += isStep(entry.path());
-  if (finishedSteps > 0 && mode == Mode::Resume)
+  const bool publishing = fs::exists(directory + "/" + kPublishing, failed);
+  if ((finishedSteps > 0 || publishing) && mode == Mode::Resume)
     return check(fingerprint);
   if (finishedSteps > 0 && mode == Mode::Start)
     return usageError(directory, ": holds ", finishedSteps,

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Dialect/QOpt/QOptDialect.h"
+#include "qopt/Dialect/QOpt/ChosenAlpha.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
 #include "qopt/Formats/Mix.h"
 
@@ -89,6 +90,12 @@ LogicalResult QOptDialect::verifyOperationAttribute(Operation *op,
       return success();
     return op->emitOpError() << "'" << attribute.getName().getValue()
                              << "' must be a dictionary on a module";
+  }
+  if (attribute.getName() == kAlpha) {
+    if (isa<ml_program::GlobalOp>(op) && isa<FloatAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError()
+           << "'" << kAlpha << "' must be a float on a global";
   }
   return op->emitOpError() << "has an unknown attribute '"
                            << attribute.getName().getValue() << "'";

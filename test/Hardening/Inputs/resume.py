@@ -117,16 +117,45 @@ for _ in range(3):
         ):
             break
         kills += 1
-        # Killed behind the last rename: there is nothing left to go on with.
-        if os.path.exists(output):
+        # Killed at the very end: there is nothing left to go on with.
+        if os.path.exists(output) and not os.path.exists(state):
             break
         flags = ["--resume"]
     else:
         go_on()
-    if not os.path.exists(output):
+    if os.path.exists(state) or not os.path.exists(output):
         go_on()
     if results() != expected:
         sys.exit("another result after random kills")
+
+# While it publishes: what can be there of the output, with the state beside it.
+clean()
+stop(start(), signal.SIGKILL, lambda: finished() >= 3)
+kept = state + ".kept"
+shutil.copytree(state, kept)
+go_on()
+for written, marks in (
+    (suffixes[1:], []),
+    (suffixes, ["publishing"]),
+    (suffixes, ["publishing", "published"]),
+):
+    shutil.copytree(kept, state)
+    for mark in marks:
+        open(os.path.join(state, mark), "w").close()
+    for suffix in suffixes:
+        if suffix not in written:
+            os.remove(place(suffix))
+    again = go_on()
+    if results() != expected:
+        sys.exit(f"another result after a kill behind {marks}")
+    if (again == 0) != ("published" in marks):
+        sys.exit(f"{again} blocks used behind {marks}")
+# Outputs that are not the run's own stay.
+shutil.copytree(kept, state)
+if start("--resume").wait() == 0 or results() != expected:
+    sys.exit("--resume replaces outputs of others")
+shutil.rmtree(state)
+shutil.rmtree(kept)
 if kills == 0:
     sys.exit("no run was killed")
 print("the same bytes")

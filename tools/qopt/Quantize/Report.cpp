@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "Quantize/Report.h"
 
+#include "qopt/Dialect/QOpt/ChosenAlpha.h"
 #include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/Dialect/QOpt/QOptTypes.h"
 #include "qopt/IO/AtomicFile.h"
@@ -97,7 +98,19 @@ weightError(Model &original, Model &quantized, const std::string &symbol) {
   return std::optional(error.value());
 }
 
+/// The α of AWQ, if it has scaled the weight or tried to.
+static std::optional<double> chosenAlpha(mlir::ModuleOp module,
+                                         const std::string &symbol) {
+  auto global = module.lookupSymbol<mlir::ml_program::GlobalOp>(symbol);
+  auto alpha = global ? global->getAttrOfType<mlir::FloatAttr>(kAlpha)
+                      : mlir::FloatAttr();
+  if (!alpha)
+    return std::nullopt;
+  return alpha.getValueAsDouble();
+}
+
 Result<QuantizationReport> qopt::makeReport(Model &quantized, Model &original,
+                                            mlir::ModuleOp scaled,
                                             const QuantizeOptions &options) {
   QuantizationReport report;
   report.model = options.model;
@@ -115,6 +128,8 @@ Result<QuantizationReport> qopt::makeReport(Model &quantized, Model &original,
       continue;
     std::string symbol = row.name.substr(1);
     report.weights.push_back({symbol, row.type, row.shape, row.bytes, {}});
+    if (std::optional<double> alpha = chosenAlpha(scaled, symbol))
+      report.weights.back().measured["alpha"] = *alpha;
     if (scales)
       continue;
     QOPT_ASSIGN(std::optional<double> error,

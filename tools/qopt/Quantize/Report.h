@@ -45,8 +45,11 @@ Status measureQuality(Model &quantized, Model &original,
                       const QuantizeOptions &options,
                       QuantizationReport &report);
 
-/// What the module says, with the errors of its weights.
+/// What the module says, with the errors of its weights. `scaled` is the module
+/// that AWQ worked on, where `quantized` was made from files that do not say
+/// what it has chosen.
 Result<QuantizationReport> makeReport(Model &quantized, Model &original,
+                                      mlir::ModuleOp scaled,
                                       const QuantizeOptions &options);
 
 /// One object with everything.

@@ -231,7 +231,9 @@ static std::string facts(const QuantizationReport &report,
 
 static std::string table(const QuantizationReport &report) {
   static constexpr std::pair<const char *, const char *> columns[] = {
-      {"weight_error", "weight error"}, {"output_error", "output error"}};
+      {"alpha", "α"},
+      {"weight_error", "weight error"},
+      {"output_error", "output error"}};
   std::string page = "<details><summary>All weights</summary><table><tr>"
                      "<th>weight</th><th>type</th><th>shape</th><th>bits</th>"
                      "<th>bytes</th>";
@@ -281,6 +283,10 @@ std::string qopt::reportPage(const QuantizationReport &report,
                       "output_error");
   page +=
       quantityMap(report, "Error of weights", "‖W − Ŵ‖ / ‖W‖.", "weight_error");
+  page += quantityMap(report, "Chosen α",
+                      "AWQ scales the columns of a weight by mean|x|^α of its "
+                      "inputs; 0: no scales were better.",
+                      "alpha");
   page += section("Bits per weight", "Scales and zero points included.",
                   heatMap(report.weights, [](const Weight &weight) {
                     return std::optional(weight.bits());

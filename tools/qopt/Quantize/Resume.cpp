@@ -6,12 +6,17 @@
 #include "Quantize/Resume.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/IO/AtomicFile.h"
 #include "qopt/IO/Hash.h"
 #include "qopt/IO/MappedFile.h"
+#include "qopt/Weights/Publication.h"
 
 #include "mlir/Pass/PassManager.h"
 
+#include <filesystem>
+
 using namespace qopt;
+namespace fs = std::filesystem;
 
 std::string qopt::moduleHash(mlir::ModuleOp module) {
   std::string text;
@@ -94,6 +99,39 @@ Status qopt::openRunState(Model &model, const QuantizeOptions &options,
         str("going on with ", state->finished(), " finished blocks"));
   model.services->setRunState(std::move(state));
   return {};
+}
+
+static bool isMarked(const QuantizeOptions &options, const char *name) {
+  std::error_code failed;
+  return fs::exists(fs::path(options.runStatePath()) / name, failed);
+}
+
+static Status mark(Model &model, const QuantizeOptions &options,
+                   const char *name) {
+  if (!model.services->runState())
+    return {};
+  return writeTextFile(fs::path(options.runStatePath()) / name, "", true);
+}
+
+bool qopt::ownsOutputs(const QuantizeOptions &options) {
+  if (!options.resume)
+    return false;
+  // The archive of a module comes first: without the module it is nobody's.
+  std::error_code failed;
+  return isMarked(options, kPublishing) ||
+         (isMarked(options, "run.json") && !fs::exists(options.output, failed));
+}
+
+bool qopt::hasPublished(Model &model, const QuantizeOptions &options) {
+  return model.services->runState() && isMarked(options, kPublished);
+}
+
+Status qopt::beginPublishing(Model &model, const QuantizeOptions &options) {
+  return mark(model, options, kPublishing);
+}
+
+Status qopt::endPublishing(Model &model, const QuantizeOptions &options) {
+  return mark(model, options, kPublished);
 }
 
 Error qopt::stoppedError(Model &model, const Error &error) {

@@ -20,6 +20,17 @@ std::string moduleHash(mlir::ModuleOp module);
 Status openRunState(Model &model, const QuantizeOptions &options,
                     const std::string &original, mlir::PassManager &manager);
 
+/// Whether the outputs that are there are those of the run that --resume goes
+/// on with: it was killed while it published them. That it is this very run is
+/// checked by openRunState, before anything is written.
+bool ownsOutputs(const QuantizeOptions &options);
+/// Whether it had only its state left to remove.
+bool hasPublished(Model &model, const QuantizeOptions &options);
+/// Says in the state of a run, if there is one, that outputs appear from now
+/// on, or that they are there.
+Status beginPublishing(Model &model, const QuantizeOptions &options);
+Status endPublishing(Model &model, const QuantizeOptions &options);
+
 /// What to tell a user whose run came to no end.
 Error stoppedError(Model &model, const Error &error);
 

@@ -45,7 +45,8 @@ private:
 };
 } // namespace
 
-static Status refuseToReplace(const QuantizeOptions &options) {
+static Status refuseToReplace(QuantizeOptions &options) {
+  options.overwrite |= ownsOutputs(options);
   if (options.format().directory)
     QOPT_CHECK(checkOutputDirectory(options.output, options.overwrite));
   else if (!options.keepSplit)
@@ -77,6 +78,13 @@ static Status refuseToReplaceInputs(Model &model,
   return checkOutputIsNoInput(options.archive(), inputs);
 }
 
+/// Whether nothing is left to do: a run that was killed had written everything,
+/// and no report is asked for.
+static bool isFinished(Model &model, const QuantizeOptions &options) {
+  return hasPublished(model, options) && options.report.empty() &&
+         options.evaluate.empty();
+}
+
 static Status quantize(Model &model, QuantizeOptions &options) {
   QuantizeRecipe &recipe = options.recipe;
   recipe.archive =
@@ -103,18 +111,19 @@ static Status quantize(Model &model, QuantizeOptions &options) {
   mlir::PassManager manager(model.context.get());
   buildQuantizePipeline(manager, recipe);
   QOPT_CHECK(openRunState(model, options, original, manager));
-  return runPasses(model, manager);
+  return isFinished(model, options) ? Status() : runPasses(model, manager);
 }
 
 /// Measures a quantized model, if that is asked for.
 static Result<std::shared_ptr<const QuantizationReport>>
-report(Model &quantized, const QuantizeOptions &options) {
+report(Model &quantized, mlir::ModuleOp scaled,
+       const QuantizeOptions &options) {
   if (options.report.empty() && options.evaluate.empty())
     return nullptr;
   QOPT_ASSIGN(Model original, openModel(options.model, options.machine,
                                         quantized.services->progress()));
   QOPT_ASSIGN(QuantizationReport report,
-              makeReport(quantized, original, options));
+              makeReport(quantized, original, scaled, options));
   QOPT_CHECK(measureQuality(quantized, original, options, report));
   return std::make_shared<const QuantizationReport>(std::move(report));
 }
@@ -122,18 +131,26 @@ report(Model &quantized, const QuantizeOptions &options) {
 /// What is written carries its quality, unless writing is what encodes it.
 static Status measureAndWrite(Model &model, const QuantizeOptions &options,
                               int64_t sources, QuantizeSummary &summary) {
+  if (isFinished(model, options)) {
+    model.services->progress().note(
+        "the run that was stopped had written everything; nothing is done "
+        "again");
+    return {};
+  }
   recordRecipe(*model.module, options.recipe);
   if (!options.format().encodes) {
-    QOPT_ASSIGN(summary.report, report(model, options));
+    QOPT_ASSIGN(summary.report, report(model, *model.module, options));
   }
+  QOPT_CHECK(beginPublishing(model, options));
   QOPT_CHECK(options.format().write(model, options, sources));
+  QOPT_CHECK(endPublishing(model, options));
   bool wanted = !options.report.empty() || !options.evaluate.empty();
   if (options.format().encodes && wanted) {
     QOPT_ASSIGN(Model written,
                 openModel(options.outputs(sources).front(), options.machine,
                           model.services->progress()));
     recordRecipe(*written.module, options.recipe);
-    QOPT_ASSIGN(summary.report, report(written, options));
+    QOPT_ASSIGN(summary.report, report(written, *model.module, options));
   }
   return {};
 }
