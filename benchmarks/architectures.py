@@ -75,18 +75,10 @@ def next_tokens(server, prompt, count):
     raise RuntimeError("llama.cpp gives no probabilities")
 
 
-def compare_llama_cpp(directory):
-    """Largest difference of the log-probability of a next token, over all prefixes."""
+def open_in_llama_cpp(gguf):
+    """A server with the model, on one thread, caches in f32."""
     import xllamacpp
 
-    tokenizer = os.path.join(ROOT, "test/Export/Inputs/tiny_tokenizer.py")
-    subprocess.run([sys.executable, tokenizer, f"{directory}/tokenizer.json"], check=True)
-    gguf = directory + ".gguf"
-    command = [QOPT, "export", directory, "-o", gguf, "--type", "f32"]
-    exported = subprocess.run(command, capture_output=True, text=True)
-    if exported.returncode != 0:
-        reason = exported.stderr.strip().splitlines()[-1].split("error: ")[-1]
-        return "not exported: " + reason.split(", which a GGUF")[0]
     params = xllamacpp.CommonParams()
     params.model.path = gguf
     params.n_ctx, params.n_predict, params.n_parallel = 256, 1, 1
@@ -96,18 +88,36 @@ def compare_llama_cpp(directory):
     params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     kinds = xllamacpp.llama_flash_attn_type
     params.flash_attn_type = kinds.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    server = xllamacpp.Server(params)
+    return xllamacpp.Server(params)
+
+
+def largest_difference(server, tokens, logits):
+    """Of the log-probability of a next token, over all prefixes."""
+    largest = 0.0
+    for n in range(1, len(tokens) + 1):
+        row, top = logits[n - 1], max(logits[n - 1])
+        total = top + math.log(math.fsum(math.exp(v - top) for v in row))
+        for entry in next_tokens(server, tokens[:n], len(row)):
+            largest = max(largest, abs(entry["logprob"] - (row[entry["id"]] - total)))
+    return largest
+
+
+def compare_llama_cpp(directory):
+    """Largest difference of the log-probability of a next token, over all prefixes."""
+    tokenizer = os.path.join(ROOT, "test/Export/Inputs/tiny_tokenizer.py")
+    subprocess.run([sys.executable, tokenizer, f"{directory}/tokenizer.json"], check=True)
+    gguf = directory + ".gguf"
+    command = [QOPT, "export", directory, "-o", gguf, "--type", "f32"]
+    exported = subprocess.run(command, capture_output=True, text=True)
+    if exported.returncode != 0:
+        reason = exported.stderr.strip().splitlines()[-1].split("error: ")[-1]
+        return "not exported: " + reason.split(", which a GGUF")[0]
     config, tokens = load(directory, "config.json"), load(directory, "tokens.json")
-    expected, largest = load(directory, "logits.json"), 0.0
     count = len(tokens)
     if config["model_type"] in UNWINDOWED and config.get("sliding_window"):
         count = min(count, config["sliding_window"])
-    for n in range(1, count + 1):
-        entries = next_tokens(server, tokens[:n], config["vocab_size"])
-        row, top = expected[n - 1], max(expected[n - 1])
-        total = top + math.log(math.fsum(math.exp(v - top) for v in row))
-        for entry in entries:
-            largest = max(largest, abs(entry["logprob"] - (row[entry["id"]] - total)))
+    server = open_in_llama_cpp(gguf)
+    largest = largest_difference(server, tokens[:count], load(directory, "logits.json"))
     return f"{largest:.1e} ({count} prefixes)"
 
 

@@ -3,7 +3,8 @@
 
 Quantizes every matrix of MODEL to one type: plainly, with an importance matrix
 of the block linears (as llama-imatrix has it), with one of the output too, and
-with GPTQ; evaluates each by llama.cpp's protocol, and prints Markdown:
+with GPTQ; evaluates each by both protocols on the first windows, and prints
+Markdown:
 
     benchmarks/gguf_quality.py models/novella-7m --calibration C.txt --text E.txt
 """
@@ -20,7 +21,11 @@ parser.add_argument("--calibration", required=True, help="text to calibrate on")
 parser.add_argument("--qopt", default="build/bin/qopt")
 parser.add_argument("--ctx", default="256")
 parser.add_argument("--windows", default="48")
-parser.add_argument("--types", default="q8_0 q6_k q5_k q4_k iq4_xs q4_0 q3_k q2_k")
+parser.add_argument("--protocols", default="paper llama.cpp")
+parser.add_argument(
+    "--types",
+    default="bf16 q8_0 q6_k q5_k q5_1 q5_0 q4_k q4_1 q4_0 iq4_nl iq4_xs mxfp4 q3_k q2_k tq2_0 tq1_0",
+)
 parser.add_argument("--ways", default="plain imatrix imatrix-head gptq")
 options = parser.parse_args()
 
@@ -34,13 +39,27 @@ def weights(path):
     return sum(t["bytes"] for t in json.loads(run("inspect", path, "--json"))["tensors"])
 
 
-print("| type | way | bytes of weights | perplexity | mean KL | p99 KL | top-1 |")
-print("|---|---|---|---|---|---|---|")
+def evaluate(path, protocol):
+    words = ["--text", options.text, "--ctx", options.ctx, "--protocol", protocol, "--json"]
+    words += ["--windows", options.windows]
+    result = json.loads(run("eval", path, "--against", options.model, *words))
+    return (
+        f" {result['perplexity']:.3f} | {result['kl_mean']:.5f} | {result['kl_p99']:.4f} |"
+        f" {result['top1']:.4f} |"
+    )
+
+
+protocols = options.protocols.split()
+columns = "".join(f" {p}: perplexity | mean KL | p99 KL | top-1 |" for p in protocols)
+print("| type | way | bytes of weights |" + columns)
+print("|" + "---|" * (3 + 4 * len(protocols)))
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     text = ["--text", options.calibration, "--ctx", options.ctx]
     flags = {"plain": ["--method", "rtn"]}
     for way, more in ("imatrix", []), ("imatrix-head", ["--head"]):
+        if way not in options.ways.split():
+            continue
         run("calibrate", options.model, *text, *more, "--imatrix", folder / f"{way}.gguf")
         flags[way] = ["--method", "rtn", "--imatrix", folder / f"{way}.gguf"]
     flags["gptq"] = ["--method", "gptq", "--calibration", options.calibration, "--ctx", options.ctx]
@@ -49,12 +68,5 @@ with tempfile.TemporaryDirectory() as name:
             output = folder / "model.gguf"
             run("quantize", options.model, "-o", output, "--overwrite", "--format", "gguf",
                 "--type", type_, "--pure", *flags[way])  # fmt: skip
-            result = json.loads(
-                run("eval", output, "--against", options.model, "--text", options.text, "--ctx", options.ctx,
-                    "--protocol", "llama.cpp", "--windows", options.windows, "--json")
-            )  # fmt: skip
-            print(
-                f"| {type_} | {way} | {weights(output)} | {result['perplexity']:.3f} |"
-                f" {result['kl_mean']:.5f} | {result['kl_p99']:.4f} | {result['top1']:.4f} |",
-                flush=True,
-            )
+            measured = "".join(evaluate(output, protocol) for protocol in protocols)
+            print(f"| {type_} | {way} | {weights(output)} |{measured}", flush=True)

@@ -64,10 +64,7 @@ struct Q3_K {
   /// Levels 0 … 63; returns d.
   static Floats fit(const Floats *w, Bytes *codes, Ints *levels) {
     Floats scales[subBlocks];
-    constexpr int groups = 2; // more is slower with 16 registers
-    for (int j = 0; j < subBlocks; j += groups)
-      descendSymmetric<subElements, 4, groups>(w + 16 * j, codes + 16 * j,
-                                               scales + j);
+    descendSymmetric<subElements, 4, subBlocks>(w, codes, scales);
     Floats largest = findExtreme<subBlocks>(scales).value;
     Floats inverse = -32.0f / largest;
     for (int j = 0; j < subBlocks; ++j) {

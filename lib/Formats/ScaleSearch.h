@@ -103,43 +103,105 @@ struct DescentRules {
   bool wrapToByte;      // codes are stored as unsigned bytes
 };
 
-/// Improves codes one at a time, against the best scale of all the others, in
-/// at most five rounds. `moments` are those of the codes, before and after.
-/// Each step waits for the one before, so several groups of `count` go side by
-/// side: group g of x, weight and codes starts at g * count.
+/// Improves codes one at a time, against the best scale of all the others: one
+/// round. `moments` are those of the codes, before and after. Each step waits
+/// for the one before, so several groups of `count` go side by side: group g of
+/// x, weight and codes starts at g * count. Sets which groups have changed.
 template <int count, int groups>
-void descend(const Floats *x, const Floats *weight, DescentRules rules,
-             Ints *codes, Moments *moments) {
-  for (int round = 0; round < 5; ++round) {
-    Ints changed = 0;
-    for (int i = 0; i < count; ++i)
+void descendOnce(const Floats *x, const Floats *weight, DescentRules rules,
+                 Ints *codes, Moments *moments, Ints *changed) {
+  for (int g = 0; g < groups; ++g)
+    changed[g] = 0;
+  for (int i = 0; i < count; ++i)
 #pragma clang loop unroll(full)
-      for (int g = 0; g < groups; ++g) {
-        const int k = g * count + i;
-        Moments &all = moments[g];
-        Floats weightedX = weight[k] * x[k], code = toFloats(codes[k]);
-        Moments rest;
-        rest.xl = all.xl - weightedX * code;
-        rest.ll = all.ll - weight[k] * code * code;
-        Ints allowed = rest.xl > 0.0f;
-        if (rules.restMustWeigh)
-          allowed &= rest.ll > 0.0f;
-        Ints proposal = roundToEven(x[k] * rest.ll / rest.xl);
-        proposal = clamp(proposal, rules.low, rules.high);
-        rest.add(weightedX, weight[k], toFloats(proposal));
-        Ints better = allowed & (proposal != codes[k]) &
-                      (rest.xl * rest.xl * all.ll > all.xl * all.xl * rest.ll);
-        if (rules.resultMustWeigh)
-          better &= rest.ll > 0.0f;
-        if (rules.wrapToByte)
-          proposal &= 255;
-        codes[k] = select(better, proposal, codes[k]);
-        all.xl = select(better, rest.xl, all.xl);
-        all.ll = select(better, rest.ll, all.ll);
-        changed |= better;
+    for (int g = 0; g < groups; ++g) {
+      const int k = g * count + i;
+      Moments &all = moments[g];
+      Floats weightedX = weight[k] * x[k], code = toFloats(codes[k]);
+      Moments rest;
+      rest.xl = all.xl - weightedX * code;
+      rest.ll = all.ll - weight[k] * code * code;
+      Ints allowed = rest.xl > 0.0f;
+      if (rules.restMustWeigh)
+        allowed &= rest.ll > 0.0f;
+      Ints proposal = roundToEven(x[k] * rest.ll / rest.xl);
+      proposal = clamp(proposal, rules.low, rules.high);
+      rest.add(weightedX, weight[k], toFloats(proposal));
+      Ints better = allowed & (proposal != codes[k]) &
+                    (rest.xl * rest.xl * all.ll > all.xl * all.xl * rest.ll);
+      if (rules.resultMustWeigh)
+        better &= rest.ll > 0.0f;
+      if (rules.wrapToByte)
+        proposal &= 255;
+      codes[k] = select(better, proposal, codes[k]);
+      all.xl = select(better, rest.xl, all.xl);
+      all.ll = select(better, rest.ll, all.ll);
+      changed[g] |= better;
+    }
+}
+
+/// Rounds until none changes a code, at most `rounds`.
+template <int count>
+void descend(const Floats *x, const Floats *weight, DescentRules rules,
+             Ints *codes, Moments &moments, int rounds = 5) {
+  for (Ints changed = -1; rounds > 0 && any(changed); --rounds)
+    descendOnce<count, 1>(x, weight, rules, codes, &moments, &changed);
+}
+
+/// Copies one lane of a vector in memory.
+template <typename Vector>
+void copyLane(Vector &target, int to, const Vector &source, int from) {
+  constexpr int size = sizeof(Vector) / lanes;
+  __builtin_memcpy(reinterpret_cast<char *>(&target) + size * to,
+                   reinterpret_cast<const char *>(&source) + size * from, size);
+}
+
+/// The rest of the descent of `groups` groups of `count` behind the first
+/// round. Few lanes of a group have changed in it, and those of all groups
+/// together fill few vectors.
+template <int count, int groups>
+void descendChanged(const Floats *x, DescentRules rules, Ints *codes,
+                    Moments *moments, const Ints *changed) {
+  short places[groups * lanes]; // group · lanes + lane
+  int found = 0;
+  for (int g = 0; g < groups; ++g) {
+    int flags[lanes];
+    __builtin_memcpy(flags, changed + g, sizeof(flags));
+    for (int lane = 0; lane < lanes; ++lane) {
+      places[found] = short(g * lanes + lane);
+      found -= flags[lane];
+    }
+  }
+  for (int first = 0; first < found; first += lanes) {
+    const int used = found - first < lanes ? found - first : lanes;
+    Floats packedX[count], weight[count];
+    Ints packedCodes[count];
+    Moments packed;
+    for (int i = 0; i < count; ++i) {
+      packedX[i] = 0.0f; // lanes of zeros do not change
+      packedCodes[i] = 0;
+    }
+    for (int lane = 0; lane < used; ++lane) {
+      const int place = places[first + lane];
+      const int g = place / lanes, from = place % lanes;
+      for (int i = 0; i < count; ++i) {
+        copyLane(packedX[i], lane, x[g * count + i], from);
+        copyLane(packedCodes[i], lane, codes[g * count + i], from);
       }
-    if (!any(changed))
-      break;
+      copyLane(packed.xl, lane, moments[g].xl, from);
+      copyLane(packed.ll, lane, moments[g].ll, from);
+    }
+    for (int i = 0; i < count; ++i)
+      weight[i] = packedX[i] * packedX[i];
+    descend<count>(packedX, weight, rules, packedCodes, packed, 4);
+    for (int lane = 0; lane < used; ++lane) {
+      const int place = places[first + lane];
+      const int g = place / lanes, to = place % lanes;
+      for (int i = 0; i < count; ++i)
+        copyLane(codes[g * count + i], to, packedCodes[i], lane);
+      copyLane(moments[g].xl, to, packed.xl, lane);
+      copyLane(moments[g].ll, to, packed.ll, lane);
+    }
   }
 }
 
@@ -148,26 +210,32 @@ void descend(const Floats *x, const Floats *weight, DescentRules rules,
 /// behind the other. Writes the scale of each.
 template <int count, int half, int groups>
 void descendSymmetric(const Floats *x, Bytes *codes, Floats *scales) {
-  Floats weight[groups * count];
-  Ints signedCodes[groups * count], vanishing[groups];
+  constexpr DescentRules rules = {.low = -half,
+                                  .high = half - 1,
+                                  .restMustWeigh = false,
+                                  .resultMustWeigh = true,
+                                  .wrapToByte = false};
+  constexpr int abreast = 2; // more is slower with 16 registers
+  Ints signedCodes[groups * count], vanishing[groups], changed[groups];
   Moments moments[groups];
-  for (int g = 0; g < groups; ++g) {
-    Extreme extreme = findExtreme<count>(x + g * count);
-    vanishing[g] = extreme.magnitude < negligible;
-    Floats inverse = -float(half) / extreme.value;
-    for (int i = g * count; i < (g + 1) * count; ++i) {
-      weight[i] = x[i] * x[i];
-      signedCodes[i] = clamp(roundToEven(inverse * x[i]), -half, half - 1);
-      moments[g].add(weight[i] * x[i], weight[i], toFloats(signedCodes[i]));
+  for (int first = 0; first < groups; first += abreast) {
+    const Floats *own = x + first * count;
+    Floats weight[abreast * count];
+    for (int g = 0; g < abreast; ++g) {
+      Extreme extreme = findExtreme<count>(own + g * count);
+      vanishing[first + g] = extreme.magnitude < negligible;
+      Floats inverse = -float(half) / extreme.value;
+      for (int i = g * count; i < (g + 1) * count; ++i) {
+        weight[i] = own[i] * own[i];
+        Ints code = clamp(roundToEven(inverse * own[i]), -half, half - 1);
+        moments[first + g].add(weight[i] * own[i], weight[i], toFloats(code));
+        signedCodes[first * count + i] = code;
+      }
     }
+    descendOnce<count, abreast>(own, weight, rules, signedCodes + first * count,
+                                moments + first, changed + first);
   }
-  descend<count, groups>(x, weight,
-                         {.low = -half,
-                          .high = half - 1,
-                          .restMustWeigh = false,
-                          .resultMustWeigh = true,
-                          .wrapToByte = false},
-                         signedCodes, moments);
+  descendChanged<count, groups>(x, rules, signedCodes, moments, changed);
   for (int g = 0; g < groups; ++g) {
     for (int i = g * count; i < (g + 1) * count; ++i)
       codes[i] = toBytes(select(vanishing[g], Ints(0), signedCodes[i] + half));
@@ -214,13 +282,13 @@ Floats searchPositive(const Floats *x, const Floats *weight, Ints *codes) {
     moments.add(weight[i] * x[i], weight[i], toFloats(code));
     codes[i] = code & 255;
   }
-  descend<count, 1>(x, weight,
-                    {.low = INT32_MIN,
-                     .high = maxCode,
-                     .restMustWeigh = true,
-                     .resultMustWeigh = false,
-                     .wrapToByte = true},
-                    codes, &moments);
+  descend<count>(x, weight,
+                 {.low = INT32_MIN,
+                  .high = maxCode,
+                  .restMustWeigh = true,
+                  .resultMustWeigh = false,
+                  .wrapToByte = true},
+                 codes, moments);
   for (int i = 0; i < count; ++i)
     codes[i] = select(vanishing, Ints(0), codes[i]);
   return select(vanishing | !(moments.ll > 0.0f), Floats(0.0f),
