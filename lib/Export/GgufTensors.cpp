@@ -294,6 +294,8 @@ Result<GgufBytes> GgufPart::natural(int64_t first, int64_t count,
 Result<GgufBytes> GgufPart::bytes(int64_t first, int64_t count,
                                   QuantizationContext &services) const {
   auto result = natural(first, count, services);
+  if (!result && result.error().kind == ErrorKind::Interrupted)
+    return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
   if (!result)
     return at(global, result.error());
   if (weight->headDim > 0) // a bias has one channel per row

@@ -51,7 +51,7 @@ Status RegionFile::State::claim(const FileRegion &region, uint64_t begin,
 /// Starts to bring a range to the disk, and waits for the oldest if too many
 /// bytes are on their way.
 void RegionFile::flush(uint64_t offset, uint64_t count) {
-  constexpr uint64_t limit = 128 << 20;
+  constexpr uint64_t limit = 32 << 20; // a second of a slow disk
   file.beginFlush(offset, count);
   std::unique_lock lock(state->mutex);
   state->flushing.emplace_back(offset, count);
