@@ -241,7 +241,7 @@ TEST(Description, NamesWhatIsWrong) {
   EXPECT_FALSE(Description::parse("{", description, error));
   EXPECT_FALSE(Description::parse(R"({"abi": 99})", description, error));
   EXPECT_EQ(error, "the model was compiled for version 99 of the runtime, and "
-                   "this is version 1");
+                   "this is version 2");
   EXPECT_FALSE(Description::parse(R"({"abi": 2, "vocabulary": -3})",
                                   description, error));
   EXPECT_EQ(error, "the description of the model has no valid 'vocabulary'");
