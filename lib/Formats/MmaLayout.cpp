@@ -121,40 +121,32 @@ int64_t MmaLayout::superIndex(int64_t row, int64_t superBlock) const {
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// Some bits of a number of a row: where they lie.
+struct Field {
+  int component;
+  int64_t byte;
+  int shift, width; // of the bits; width 16 takes two bytes
+};
+
 /// Moves rows between the components of a layout and a HierarchyRow.
 class RowMover {
 public:
   explicit RowMover(const MmaLayout &layout)
       : layout(layout), h(layout.hierarchy), planes(layout.planes()) {}
 
+  /// Adds a row to components that are zeros there.
   void store(const HierarchyRow &row, int64_t index, MutableBuffers target) {
     forEachCode(index, [&](int64_t column, int64_t byte, int shift,
                            const MmaPlane &plane) {
       int mask = (1 << plane.width) - 1;
       target[0][byte] |= (row.codes[column] >> plane.firstBit & mask) << shift;
     });
-    for (int64_t group = 0; group < int64_t(row.scales.size()); ++group) {
-      int64_t place = layout.parameterIndex(index, group);
-      if (h.hasLevels()) {
-        target[1][place] = row.scales[group];
-        if (h.nibbleLevels)
-          target[1][place] |= row.minima[group] << 4;
-        else if (!row.minima.empty())
-          target[1][place + 2] = row.minima[group];
-        continue;
-      }
-      putHalf(target[1], place, row.scales[group]);
-      if (layout.hasZeros())
-        target[2][place] = row.minima[group];
-      else if (!row.minima.empty())
-        putHalf(target[1], place + 2, row.minima[group]);
-    }
-    for (size_t block = 0; block < row.superScales.size(); ++block) {
-      int64_t place = layout.superIndex(index, block);
-      putHalf(target[2], place, row.superScales[block]);
-      if (!row.superMinima.empty())
-        putHalf(target[2], place + 2, row.superMinima[block]);
-    }
+    forEachParameter(row, index, [&](uint16_t number, const Field &field) {
+      uint8_t *bytes = &target[field.component][field.byte];
+      bytes[0] |= number << field.shift;
+      if (field.width == 16)
+        bytes[1] = number >> 8;
+    });
   }
 
   void load(HierarchyRow &row, int64_t index, ConstBuffers source) {
@@ -164,38 +156,46 @@ public:
       int mask = (1 << plane.width) - 1;
       row.codes[column] |= (source[0][byte] >> shift & mask) << plane.firstBit;
     });
-    for (int64_t group = 0; group < int64_t(row.scales.size()); ++group) {
-      int64_t place = layout.parameterIndex(index, group);
-      if (h.hasLevels()) {
-        uint8_t level = source[1][place];
-        row.scales[group] = h.nibbleLevels ? level & 15 : level;
-        if (!row.minima.empty())
-          row.minima[group] =
-              h.nibbleLevels ? level >> 4 : source[1][place + 2];
-        continue;
-      }
-      row.scales[group] = getHalf(source[1], place);
-      if (layout.hasZeros())
-        row.minima[group] = source[2][place];
-      else if (!row.minima.empty())
-        row.minima[group] = getHalf(source[1], place + 2);
-    }
-    for (size_t block = 0; block < row.superScales.size(); ++block) {
-      int64_t place = layout.superIndex(index, block);
-      row.superScales[block] = getHalf(source[2], place);
-      if (!row.superMinima.empty())
-        row.superMinima[block] = getHalf(source[2], place + 2);
-    }
+    forEachParameter(row, index, [&](uint16_t &number, const Field &field) {
+      const uint8_t *bytes = &source[field.component][field.byte];
+      number = bytes[0] >> field.shift & ((1 << field.width) - 1);
+      if (field.width == 16)
+        number |= bytes[1] << 8;
+    });
   }
 
 private:
-  static void putHalf(std::span<uint8_t> bytes, int64_t index, uint16_t bits) {
-    std::memcpy(&bytes[2 * index], &bits, sizeof bits);
+  static Field half(int component, int64_t index) {
+    return {component, 2 * index, 0, 16};
   }
-  static uint16_t getHalf(std::span<const uint8_t> bytes, int64_t index) {
-    uint16_t bits;
-    std::memcpy(&bits, &bytes[2 * index], sizeof bits);
-    return bits;
+  Field scaleField(int64_t place) const {
+    if (!h.hasLevels())
+      return half(1, place);
+    return {1, place, 0, h.nibbleLevels ? 4 : 8};
+  }
+  Field minimumField(int64_t place) const {
+    if (layout.hasZeros())
+      return {2, place, 0, 8};
+    if (!h.hasLevels())
+      return half(1, place + 2);
+    return h.nibbleLevels ? Field{1, place, 4, 4} : Field{1, place + 2, 0, 8};
+  }
+
+  /// Calls visit(number, field) for all parameters of a row.
+  template <typename Row, typename Visit>
+  void forEachParameter(Row &row, int64_t index, Visit visit) const {
+    for (size_t group = 0; group < row.scales.size(); ++group) {
+      int64_t place = layout.parameterIndex(index, group);
+      visit(row.scales[group], scaleField(place));
+      if (!row.minima.empty())
+        visit(row.minima[group], minimumField(place));
+    }
+    for (size_t block = 0; block < row.superScales.size(); ++block) {
+      int64_t place = layout.superIndex(index, block);
+      visit(row.superScales[block], half(2, place));
+      if (!row.superMinima.empty())
+        visit(row.superMinima[block], half(2, place + 2));
+    }
   }
 
   /// Calls visit(column, byte, shift, plane) for all bits of a row's codes.
