@@ -1,4 +1,4 @@
-//===- ViewSteps.h - weights become views of weights -*- C++ -*-===//
+//===- ViewSteps.h - weights become views of weights ------------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
