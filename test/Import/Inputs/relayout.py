@@ -11,6 +11,8 @@ import shutil
 import struct
 import sys
 
+from tiny_model import write_tensors
+
 
 def read(directory):
     tensors = {}
@@ -27,20 +29,7 @@ def read(directory):
 
 
 def write(directory, tensors):
-    header, offset = {}, 0
-    for name, (dtype, shape, data) in tensors.items():
-        header[name] = {
-            "dtype": dtype,
-            "shape": shape,
-            "data_offsets": [offset, offset + len(data)],
-        }
-        offset += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(os.path.join(directory, "model.safetensors"), "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for _, _, data in tensors.values():
-            file.write(data)
+    write_tensors(os.path.join(directory, "model.safetensors"), tensors)
 
 
 def stack(tensors, config):

@@ -36,9 +36,10 @@ def decode(data, dtype):
     ]
 
 
-def write_safetensors(path, dtype, tensors):
+def write_tensors(path, tensors):
+    """A safetensors file of name -> (dtype, shape, bytes)."""
     header, offset = {}, 0
-    for name, (shape, data) in tensors.items():
+    for name, (dtype, shape, data) in tensors.items():
         header[name] = {
             "dtype": dtype,
             "shape": shape,
@@ -49,8 +50,13 @@ def write_safetensors(path, dtype, tensors):
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for _, data in tensors.values():
+        for _, _, data in tensors.values():
             file.write(data)
+
+
+def write_safetensors(path, dtype, tensors):
+    """The same of name -> (shape, bytes), all of one type."""
+    write_tensors(path, {name: (dtype, *tensor) for name, tensor in tensors.items()})
 
 
 def write_checkpoint(directory, config, dtype, shards, generator):

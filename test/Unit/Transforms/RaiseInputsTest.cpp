@@ -1,10 +1,9 @@
-//===- RaiseInputsTest.cpp - norms and gates in their many spellings -----===//
+//===- RaiseInputsTest.cpp - norms and gates in their many spellings ------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "Interp/TestModule.h"
-#include "LinalgJit.h"
+#include "RaiseFixture.h"
 
 using namespace qopt;
 using namespace qopt::test;
@@ -78,53 +77,13 @@ private:
   int count = 0;
 };
 
-class RaiseInputs : public testing::Test {
+class RaiseInputs : public RaiseFixture {
 protected:
-  RaiseInputs() : registry(makeRegistry()), context(registry) {}
-
-  static mlir::DialectRegistry makeRegistry() {
-    mlir::DialectRegistry registry;
-    registerUpstream(registry);
-    registry.insert<QOptDialect, llm::LLMDialect>();
-    return registry;
-  }
-
   void add(const Body &body, const std::string &value) {
     text += Body(body).function("f" + std::to_string(count++), value);
   }
 
-  /// Every function has the op after raising, and computes the same.
-  void check(const std::string &op) {
-    auto module = mlir::parseSourceString<mlir::ModuleOp>(
-        "#mn = affine_map<(m, n, k) -> (m, n)>\n"
-        "#mk = affine_map<(m, n, k) -> (m, k)>\n"
-        "#nk = affine_map<(m, n, k) -> (n, k)>\n" +
-            text,
-        &context);
-    ASSERT_TRUE(module);
-    mlir::OwningOpRef<mlir::ModuleOp> raised = module->clone();
-    ASSERT_TRUE(runPipeline(*raised, "raise-to-qopt"));
-    for (auto function : raised->getOps<mlir::func::FuncOp>()) {
-      int found = 0;
-      function.walk([&](mlir::Operation *inner) {
-        found += inner->getName().getStringRef() == op;
-      });
-      EXPECT_EQ(found, 1) << function.getName().str();
-    }
-    ASSERT_TRUE(runPipeline(*raised, "lower-qopt-to-linalg"));
-    LinalgJit original(*module), lowered(*raised);
-    for (int i = 0; i < count; ++i) {
-      SCOPED_TRACE(i);
-      std::string name = "f" + std::to_string(i);
-      Tensor x = randomTensor(5, 8, 1000 + i);
-      expectNear(lowered.run(name, x), original.run(name, x));
-    }
-  }
-
-  mlir::DialectRegistry registry;
-  mlir::MLIRContext context;
-  std::string text;
-  int count = 0;
+  void check(const std::string &op) { checkRaised(op); }
 };
 
 /// Something that is computed from x in a way that no formula knows.

@@ -3,30 +3,19 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "Interp/TestModule.h"
-#include "LinalgJit.h"
+#include "RaiseFixture.h"
 
 #include "qopt/Transforms/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/IR/Verifier.h"
 
 using namespace qopt;
 using namespace qopt::test;
 
 namespace {
 
-class Raise : public testing::Test {
+class Raise : public RaiseFixture {
 protected:
-  Raise() : registry(makeRegistry()), context(registry) {}
-
-  static mlir::DialectRegistry makeRegistry() {
-    mlir::DialectRegistry registry;
-    registerUpstream(registry);
-    registry.insert<QOptDialect, llm::LLMDialect>();
-    return registry;
-  }
-
   /// Adds a function @f<index> from tensor<5x8xf32> to tensor<rows x columns>.
   /// `%w` is a random [6, 8], `%wt` a random [8, 6], `%zero` zeros [5, 6], `%b`
   /// a vector [6].
@@ -45,46 +34,8 @@ protected:
 
   /// Every function must have one linear after raising, and compute the same.
   void check(const std::string &before = "") {
-    auto module =
-        mlir::parseSourceString<mlir::ModuleOp>(maps + text, &context);
-    ASSERT_TRUE(module);
-    mlir::OwningOpRef<mlir::ModuleOp> raised = module->clone();
-    ASSERT_TRUE(runPipeline(*raised, "raise-to-qopt"));
-    ASSERT_TRUE(succeeded(mlir::verify(*raised)));
-    for (auto function : raised->getOps<mlir::func::FuncOp>()) {
-      int linears = 0;
-      function.walk([&](LinearOp) { ++linears; });
-      EXPECT_EQ(linears, 1) << function.getName().str();
-    }
-    if (!before.empty()) {
-      ASSERT_TRUE(runPipeline(*module, before));
-      ASSERT_TRUE(runPipeline(*raised, before));
-    }
-    ASSERT_TRUE(runPipeline(*raised, "lower-qopt-to-linalg"));
-    LinalgJit original(*module), lowered(*raised);
-    for (int i = 0; i < count; ++i) {
-      SCOPED_TRACE(i);
-      std::string name = "f" + std::to_string(i);
-      Tensor x = randomTensor(5, 8, 1000 + i);
-      expectNear(lowered.run(name, x), original.run(name, x));
-    }
+    checkRaised(LinearOp::getOperationName(), before);
   }
-
-  mlir::DialectRegistry registry;
-  mlir::MLIRContext context;
-  std::string text;
-  int count = 0;
-  const std::string maps = R"(
-#mn = affine_map<(m, n, k) -> (m, n)>
-#mk = affine_map<(m, n, k) -> (m, k)>
-#km = affine_map<(m, n, k) -> (k, m)>
-#kn = affine_map<(m, n, k) -> (k, n)>
-#nk = affine_map<(m, n, k) -> (n, k)>
-#nm = affine_map<(m, n, k) -> (n, m)>
-#ij = affine_map<(i, j) -> (i, j)>
-#ji = affine_map<(i, j) -> (j, i)>
-#j = affine_map<(i, j) -> (j)>
-)";
 };
 
 } // namespace
