@@ -108,9 +108,10 @@ static Status evaluateText(const EvalOptions &options, OpenedModel &model,
 
   std::optional<OpenedModel> reference;
   if (!options.against.empty()) {
+    EngineOptions interpreter;
+    interpreter.kind = EngineOptions::Interpreter;
     QOPT_ASSIGN(reference, openForUse(options.against, options.machine,
-                                      EngineOptions{EngineOptions::Interpreter},
-                                      progress));
+                                      interpreter, progress));
   }
   QOPT_ASSIGN(EvaluationResult result,
               evaluate(language, tokens, evaluation,
