@@ -1,4 +1,4 @@
-//===- BlockWalk.cpp - through a block, linear by linear ---===//
+//===- BlockWalk.cpp - through a block, linear by linear ------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- LiveValues.cpp - what the rest of a block reads ---===//
+//===- LiveValues.cpp - what the rest of a block reads --------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

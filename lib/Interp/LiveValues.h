@@ -1,4 +1,4 @@
-//===- LiveValues.h - what the rest of a block reads -*- C++ -*-===//
+//===- LiveValues.h - what the rest of a block reads ------------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- GptqGroup.h - GPTQ on weights that share their input -*- C++ -*-===//
+//===- GptqGroup.h - GPTQ on weights that share their input -----*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

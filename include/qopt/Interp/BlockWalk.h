@@ -1,4 +1,4 @@
-//===- BlockWalk.h - through a block, linear by linear -*- C++ -*-===//
+//===- BlockWalk.h - through a block, linear by linear ----------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

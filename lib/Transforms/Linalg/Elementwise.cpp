@@ -1,4 +1,4 @@
-//===- Elementwise.cpp - short ways to write linalg.generic --------------===//
+//===- Elementwise.cpp - short ways to write linalg.generic ---------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

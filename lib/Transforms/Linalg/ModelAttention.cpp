@@ -1,4 +1,4 @@
-//===- ModelAttention.cpp - attention over a cache in linalg -------------===//
+//===- ModelAttention.cpp - attention over a cache in linalg --------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- ModelElementwise.cpp - norms, gates and embeddings in linalg ------===//
+//===- ModelElementwise.cpp - norms, gates and embeddings in linalg -------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

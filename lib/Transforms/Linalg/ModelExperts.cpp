@@ -1,4 +1,4 @@
-//===- ModelExperts.cpp - mixtures of experts in linalg and scf ----------===//
+//===- ModelExperts.cpp - mixtures of experts in linalg and scf -----------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

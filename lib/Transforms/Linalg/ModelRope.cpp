@@ -1,4 +1,4 @@
-//===- ModelRope.cpp - rotary embeddings in linalg -----------------------===//
+//===- ModelRope.cpp - rotary embeddings in linalg ------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

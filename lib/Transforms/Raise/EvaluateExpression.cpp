@@ -1,4 +1,4 @@
-//===- EvaluateExpression.cpp - formulas with numbers put in -------------===//
+//===- EvaluateExpression.cpp - formulas with numbers put in --------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- MatchInputs.cpp - formulas that are norms or gates ----------------===//
+//===- MatchInputs.cpp - formulas that are norms or gates -----------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- ChosenAlpha.h - what AWQ has chosen for a weight -*- C++ -*-===//
+//===- ChosenAlpha.h - what AWQ has chosen for a weight ---------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
