@@ -42,6 +42,9 @@ compilers = config.compilers
 if ccache := lit.util.which("ccache", os.environ["PATH"]):
     compilers += f" -DCMAKE_CXX_COMPILER_LAUNCHER={ccache}"
 config.substitutions.append(("%cmake_compilers", compilers))
+# What qopt compile links holds no run time of sanitizers.
+if not config.sanitize:
+    config.available_features.add("compile")
 if lit.util.which("dpkg-deb", os.environ["PATH"]):
     config.available_features.add("dpkg")
 if glob.glob(

@@ -1,4 +1,4 @@
-//===- Model.cpp - opens what verbs call MODEL ---===//
+//===- Model.cpp - opens what verbs call MODEL ----------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -108,6 +108,18 @@ Result<Model> qopt::openModel(const std::string &path,
   model.services = std::make_shared<QuantizationContext>(std::move(options));
   attachQuantizationContext(*model.context, model.services);
   return model;
+}
+
+std::vector<std::string> Model::inputs() {
+  std::vector<std::string> files = {path};
+  std::error_code none; // not a directory
+  for (const fs::directory_entry &entry : fs::directory_iterator(path, none))
+    files.push_back(entry.path());
+  for (mlir::NamedAttribute attribute : (*module)->getAttrs())
+    attribute.getValue().walk([&](FileAttr file) {
+      files.push_back(services->files().resolve(file.getPath()));
+    });
+  return files;
 }
 
 Result<Tokenizer> Model::tokenizer() {

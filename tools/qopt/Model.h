@@ -43,6 +43,9 @@ struct Model {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::shared_ptr<QuantizationContext> services;
 
+  /// The files that it consists of: `path`, what a directory holds, and what
+  /// the module refers to. None of them may be replaced by what is made of it.
+  std::vector<std::string> inputs();
   /// The tokenizer that `llm.tokenizer` names.
   Result<Tokenizer> tokenizer();
 };

@@ -59,16 +59,20 @@ Status qopt::runCompile(std::span<char *> words) {
     return {};
   if (!isCompiledFile(output))
     return usageError("-o must end in .so");
+  const std::string archive =
+      output.substr(0, output.size() - 3) + ".weights.safetensors";
   if (!overwrite && fs::exists(output))
     return usageError(output, " exists; --overwrite replaces it");
+  for (const std::string &file : {output, archive})
+    QOPT_CHECK(checkOutput(file, overwrite));
 
   StderrProgress progress;
   catchInterrupts();
   QOPT_ASSIGN(Model model, openModel(path, machine, progress));
+  for (const std::string &file : {output, archive})
+    QOPT_CHECK(checkOutputIsNoInput(file, model.inputs()));
   const auto start = std::chrono::steady_clock::now();
   QOPT_ASSIGN(cpu::CpuTarget chosen, cpu::CpuTarget::resolve(cpu, features));
-  const std::string archive =
-      output.substr(0, output.size() - 3) + ".weights.safetensors";
   cpu::ModelCompilerOptions options;
   options.archive = fs::path(archive).filename().string();
   QOPT_ASSIGN(options.tokenizer, tokenizerReference(model, output));

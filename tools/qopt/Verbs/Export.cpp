@@ -52,8 +52,7 @@ Status qopt::runExport(std::span<char *> words) {
   StderrProgress progress;
   catchInterrupts();
   QOPT_ASSIGN(Model model, openModel(source, machine, progress));
-  const std::string inputs[] = {source};
-  QOPT_CHECK(checkOutputIsNoInput(output, inputs));
+  QOPT_CHECK(checkOutputIsNoInput(output, model.inputs()));
   if (format > 0) {
     QOPT_ASSIGN(ExportCheckpointOptions options,
                 checkpoint.forFormat(CheckpointFormat(format - 1), overwrite));

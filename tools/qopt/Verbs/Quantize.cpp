@@ -61,15 +61,7 @@ static Status refuseToReplace(QuantizeOptions &options) {
 /// Nothing that the model consists of may be replaced.
 static Status refuseToReplaceInputs(Model &model,
                                     const QuantizeOptions &options) {
-  std::vector<std::string> inputs = {options.model};
-  std::error_code none; // not a directory
-  for (const fs::directory_entry &entry :
-       fs::directory_iterator(options.model, none))
-    inputs.push_back(entry.path());
-  for (mlir::NamedAttribute attribute : (*model.module)->getAttrs())
-    attribute.getValue().walk([&](FileAttr file) {
-      inputs.push_back(model.services->files().resolve(file.getPath()));
-    });
+  const std::vector<std::string> inputs = model.inputs();
   for (const std::string &output :
        options.outputs(sourceCount(*model.module))) {
     QOPT_CHECK(checkOutput(output, options.overwrite));
