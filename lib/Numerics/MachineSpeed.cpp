@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -103,12 +104,14 @@ double qopt::peakByteOps(ThreadPool &pool, int runs) {
 #define QOPT_READ_LOOP(name, width, target)                                  \
   target                                                                       \
   static long long name(const uint8_t *data, int64_t bytes) {                  \
-    using Vector = long long __attribute__((vector_size(width), aligned(1)));  \
+    using Vector = long long __attribute__((vector_size(width)));              \
     Vector sum[8] = {};                                                        \
-    const Vector *vectors = reinterpret_cast<const Vector *>(data);            \
     for (int64_t i = 0; i + 8 <= bytes / width; i += 8)                        \
-      for (int j = 0; j < 8; ++j)                                              \
-        sum[j] += vectors[i + j];                                              \
+      for (int j = 0; j < 8; ++j) {                                            \
+        Vector next; /* wherever it lies */                                    \
+        std::memcpy(&next, data + (i + j) * width, width);                     \
+        sum[j] += next;                                                        \
+      }                                                                        \
     long long total = 0;                                                       \
     for (Vector &each : sum)                                                   \
       total += each[0];                                                        \

@@ -202,6 +202,8 @@ Result<CacheArguments> qopt::addCacheArguments(ModuleOp module) {
        lengths = MemRefType::get({any}, IntegerType::get(context, 64));
   CacheArguments made;
   module.walk([&](func::FuncOp function) {
+    if (function.isExternal())
+      return; // no arguments as values
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
       if (!isCache(function.getArgument(i)))
         continue;

@@ -64,6 +64,7 @@ public:
         "func.func(convert-elementwise-to-linalg),"
         "one-shot-bufferize{bufferize-function-boundaries "
         "function-boundary-type-conversion=identity-layout-map},"
+        "buffer-deallocation-pipeline,convert-bufferization-to-memref,"
         "convert-linalg-to-loops,lower-affine,convert-scf-to-cf,"
         "expand-strided-metadata,lower-affine,convert-math-to-llvm,"
         "convert-math-to-libm,"
