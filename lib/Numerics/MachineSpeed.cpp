@@ -56,10 +56,9 @@ QOPT_TARGET("avx512f,avx512vnni") static int byteLoop(int64_t steps) {
   for (int64_t step = 0; step < steps; ++step)
     _Pragma("clang loop unroll(full)") for (int i = 0; i < sums; ++i) sum[i] =
         _mm512_dpbusd_epi32(sum[i], left, right);
-  int total = 0;
-  for (int i = 0; i < sums; ++i)
-    total += _mm512_reduce_add_epi32(sum[i]);
-  return total;
+  for (int i = 1; i < sums; ++i) // by lanes, which wrap around
+    sum[0] = _mm512_add_epi32(sum[0], sum[i]);
+  return _mm512_cvtsi512_si32(sum[0]);
 }
 #else
 QOPT_FMA_LOOP(fmaLoop128, 4, "")
@@ -101,10 +100,9 @@ double qopt::peakByteOps(ThreadPool &pool, int runs) {
   return 0;
 }
 
-#define QOPT_READ_LOOP(name, width, target)                                  \
-  target                                                                       \
-  static long long name(const uint8_t *data, int64_t bytes) {                  \
-    using Vector = long long __attribute__((vector_size(width)));              \
+#define QOPT_READ_LOOP(name, width, target)                                    \
+  target static unsigned long long name(const uint8_t *data, int64_t bytes) {  \
+    using Vector = unsigned long long __attribute__((vector_size(width)));     \
     Vector sum[8] = {};                                                        \
     for (int64_t i = 0; i + 8 <= bytes / width; i += 8)                        \
       for (int j = 0; j < 8; ++j) {                                            \
@@ -112,7 +110,7 @@ double qopt::peakByteOps(ThreadPool &pool, int runs) {
         std::memcpy(&next, data + (i + j) * width, width);                     \
         sum[j] += next;                                                        \
       }                                                                        \
-    long long total = 0;                                                       \
+    unsigned long long total = 0;                                              \
     for (Vector &each : sum)                                                   \
       total += each[0];                                                        \
     return total;                                                              \
