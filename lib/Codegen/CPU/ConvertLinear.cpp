@@ -66,6 +66,9 @@ public:
   /// The declaration of the kernel in the host module; null after an error.
   func::FuncOp get(LinearOp user, const LinearKernelSpec &spec);
 
+  /// How many kernels were not there before, for several CPUs once.
+  int64_t emitted() const { return emittedCount; }
+
 private:
   ModuleOp kernelModule();
   void define(LinearOp user, const LinearKernelSpec &spec);
@@ -74,6 +77,7 @@ private:
 
   ModuleOp host;
   ArrayRef<CpuTarget> variants;
+  int64_t emittedCount = 0;
 };
 } // namespace
 
@@ -108,6 +112,7 @@ void Kernels::define(LinearOp user, const LinearKernelSpec &spec) {
   ModuleOp kernels = kernelModule();
   if (kernels.lookupSymbol(spec.symbol()))
     return;
+  ++emittedCount;
   const bool several = variants.size() > 1;
   OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
   for (auto [index, target] : llvm::enumerate(variants)) {
@@ -274,13 +279,16 @@ struct ConvertLinearToCPU : impl::ConvertLinearToCPUBase<ConvertLinearToCPU> {
           kernelSpecOf(linear.getWeight().getType(), exact);
       if (!spec) {
         emitRemark(linear.getLoc(), "stays, because ") << spec.error().message;
+        ++keptLinears;
         continue;
       }
       func::FuncOp kernel = kernels.get(linear, *spec);
       if (!kernel)
         return signalPassFailure();
       convert(linear, kernel, *spec);
+      ++convertedLinears;
     }
+    emittedKernels += kernels.emitted();
   }
 };
 } // namespace

@@ -7,6 +7,7 @@
 #include "qopt/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -56,8 +57,11 @@ struct LowerCPUKernels : impl::LowerCPUKernelsBase<LowerCPUKernels> {
   }
   void runOnOperation() override {
     ModuleOp kernels = findKernelModule(getOperation());
-    if (kernels && failed(runPipeline(lowering, kernels)))
-      signalPassFailure();
+    if (!kernels)
+      return;
+    if (failed(runPipeline(lowering, kernels)))
+      return signalPassFailure();
+    loweredFunctions += llvm::range_size(kernels.getOps<LLVM::LLVMFuncOp>());
   }
 
   OpPassManager lowering;

@@ -264,8 +264,10 @@ struct ConvertLinearToGPU
     llvm::StringMap<std::vector<KernelPlan>> plans; // by the linear's name
     for (LinearOp op : linears) {
       std::optional<LinearSpec> spec = specOf(op, activations);
-      if (!spec)
+      if (!spec) {
+        ++keptLinears;
         continue;
+      }
       if (!kernels)
         kernels = kernelModule(*target);
       auto [entry, isNew] = plans.try_emplace(spec->name());
@@ -274,8 +276,10 @@ struct ConvertLinearToGPU
         for (const KernelPlan &plan : entry->second) {
           buildKernel(kernels, op.getLoc(), *spec, plan);
           table.add(*spec, plan);
+          ++emittedKernels;
         }
       }
+      ++convertedLinears;
       LaunchBuilder(op, *spec, *target)
           .build(kernels.getSymNameAttr(), entry->second);
     }

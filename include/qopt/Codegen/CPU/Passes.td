@@ -39,6 +39,10 @@ def ConvertLinearToCPU : Pass<"convert-linear-to-cpu", "::mlir::ModuleOp"> {
     "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
     "::mlir::vector::VectorDialect"];
+  let statistics = [
+    Statistic<"convertedLinears", "linears", "Linears that call a kernel">,
+    Statistic<"keptLinears", "kept", "Linears that stay, with a remark">,
+    Statistic<"emittedKernels", "kernels", "Kernels emitted">];
 }
 
 def LowerCPUKernels : Pass<"lower-cpu-kernels", "::mlir::ModuleOp"> {
@@ -53,6 +57,7 @@ def LowerCPUKernels : Pass<"lower-cpu-kernels", "::mlir::ModuleOp"> {
     module @qopt_cpu_kernels { llvm.func @qopt_linear_…(%m: i64, %x: !llvm.ptr, …) }
     ```
   }];
+  let statistics = [Statistic<"loweredFunctions", "functions", "Functions lowered, with helpers of kernels">];
 }
 
 #endif // QOPT_CODEGEN_CPU_PASSES_TD

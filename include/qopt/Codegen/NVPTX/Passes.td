@@ -43,6 +43,11 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
     "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect",
   ];
+  let statistics = [
+    Statistic<"convertedLinears", "linears", "Linears that launch kernels">,
+    Statistic<"keptLinears", "kept", "Linears that stay, with a remark">,
+    Statistic<"emittedKernels", "kernels", "Kernels emitted">,
+  ];
 }
 
 #endif // QOPT_CODEGEN_NVPTX_PASSES_TD
