@@ -51,7 +51,7 @@ private:
   Value times(Value x, int64_t y) { return times(x, constant(y)); }
   Value field(Field number, Type type) {
     return LLVM::LoadOp::create(b, type,
-                                offset(call, constant(int64_t(8 * number))));
+                                offset(call, constant(int64_t(8) * number)));
   }
   Value offset(Value base, Value bytes) {
     return LLVM::GEPOp::create(b, pointer, b.getI8Type(), base,
