@@ -147,11 +147,22 @@ void scatter(const Bytes *block, int blocks, uint8_t *target) {
     }
 }
 
-inline float meanSquare(const float *row, int64_t columns) {
-  float sum = 0;
-  for (int64_t i = 0; i < columns; ++i)
-    sum += row[i] * row[i];
-  return sum / columns;
+/// Mean squares of up to 16 rows, one behind the other. A sum runs in the order
+/// of its row and would wait for every addition; those of many rows do not.
+inline FloatTile meanSquares(const float *row, int64_t rows, int64_t columns) {
+  FloatTile sum = 0.0f;
+  for (int64_t i = 0; i < columns; i += tile) {
+    FloatTile values[tile];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < tile; ++r)
+      __builtin_memcpy(&values[r], row + (r < rows ? r : 0) * columns + i,
+                       sizeof(FloatTile));
+    transpose(values);
+#pragma clang loop unroll(full)
+    for (int k = 0; k < tile; ++k)
+      sum += values[k] * values[k];
+  }
+  return sum / float(columns);
 }
 
 /// FormatRow::encodeRows of a format.
@@ -165,21 +176,21 @@ void encodeRows(const float *source, const float *importance, uint8_t *target,
   Floats weights[elements], columnImportance[elements];
   Bytes encoded[size];
   Floats rowMeanSquare = 0.0f;
-  float lastMeanSquare = 0;
+  FloatTile meanSquare = 0.0f; // of the 16 rows that the last block is in
   for (int64_t first = 0; first < blocks; first += lanes) {
     const int used = blocks - first < lanes ? int(blocks - first) : lanes;
     const float *weightsOfLane[lanes], *importanceOfLane[lanes];
     for (int lane = 0; lane < lanes; ++lane) {
       // Lanes without a block of their own repeat the first.
       const int64_t block = lane < used ? first + lane : first;
-      const int64_t inRow = block % blocksPerRow;
+      const int64_t inRow = block % blocksPerRow, row = block / blocksPerRow;
       weightsOfLane[lane] = source + block * elements;
       if (!importance)
         continue;
       importanceOfLane[lane] = importance + inRow * elements;
-      if (inRow == 0 && lane < used)
-        lastMeanSquare = meanSquare(weightsOfLane[lane], columns);
-      rowMeanSquare[lane] = lastMeanSquare;
+      if (inRow == 0 && row % tile == 0 && lane < used)
+        meanSquare = meanSquares(weightsOfLane[lane], rows - row, columns);
+      rowMeanSquare[lane] = meanSquare[row % tile];
     }
     gather<elements>(weightsOfLane, weights);
     if (importance)

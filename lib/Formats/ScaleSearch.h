@@ -52,6 +52,20 @@ struct Moments {
   }
 };
 
+/// The moments of the codes that each of several inverse scales gives, side by
+/// side.
+template <int count, int half, int candidates>
+void findMoments(const Floats *x, const Floats *weightedX, const Floats *weight,
+                 const Floats *inverse, Moments *sums) {
+  for (int c = 0; c < candidates; ++c)
+    sums[c] = Moments();
+  for (int i = 0; i < count; ++i)
+#pragma clang loop unroll(full)
+    for (int c = 0; c < candidates; ++c)
+      sums[c].add(weightedX[i], weight[i],
+                  roundToEven(inverse[c] * x[i], -half, half - 1));
+}
+
 /// x̂ = scale · (code - half), codes 0 … 2 half - 1. The first candidate maps
 /// the extreme weight to the code of largest magnitude, -half; the others move
 /// that code by up to 0.9 in steps of 0.1. Returns the scale.
@@ -66,28 +80,33 @@ Floats searchSymmetric(const Floats *x, const Floats *weight, Bytes *codes) {
   auto signedCode = [&](Floats inverse, int i) {
     return clamp(roundToEven(inverse * x[i]), -half, half - 1);
   };
-  auto momentsOf = [&](Floats inverse) {
-    Moments sum;
-    for (int i = 0; i < count; ++i)
-      sum.add(weightedX[i], weight[i], toFloats(signedCode(inverse, i)));
-    return sum;
-  };
-
   Floats bestInverse = -float(half) / extreme.value;
-  Moments first = momentsOf(bestInverse);
+  Moments first;
+  findMoments<count, half, 1>(x, weightedX, weight, &bestInverse, &first);
   Floats scale = select(first.ll != 0.0f, first.xl / first.ll, Floats(0.0f));
   Floats best = scale * first.xl;
-  for (int step = -9; step <= 9; ++step) {
-    if (step == 0)
-      continue;
-    Floats inverse = -(half + 0.1f * step) / extreme.value;
-    Moments sum = momentsOf(inverse);
-    // The error is Σ w x² - xl² / ll: larger is better.
-    Ints better = (sum.ll > 0.0f) & (sum.xl * sum.xl > best * sum.ll);
-    Floats candidate = sum.xl / sum.ll;
-    scale = select(better, candidate, scale);
-    best = select(better, candidate * sum.xl, best);
-    bestInverse = select(better, inverse, bestInverse);
+  // Two candidates at a time hide each other's divisions; the sums of two fill
+  // the registers of AVX-512 and are too many for 16.
+  constexpr int abreast = lanes == 32 ? 2 : 1;
+  for (int number = 0; number < 18; number += abreast) {
+    Floats inverse[abreast];
+    Moments sums[abreast];
+#pragma clang loop unroll(full)
+    for (int c = 0; c < abreast; ++c) {
+      const int place = number + c, step = place < 9 ? place - 9 : place - 8;
+      inverse[c] = -(half + 0.1f * step) / extreme.value;
+    }
+    findMoments<count, half, abreast>(x, weightedX, weight, inverse, sums);
+#pragma clang loop unroll(full)
+    for (int c = 0; c < abreast; ++c) {
+      const Moments &sum = sums[c];
+      // The error is Σ w x² - xl² / ll: larger is better.
+      Ints better = (sum.ll > 0.0f) & (sum.xl * sum.xl > best * sum.ll);
+      Floats candidate = sum.xl / sum.ll;
+      scale = select(better, candidate, scale);
+      best = select(better, candidate * sum.xl, best);
+      bestInverse = select(better, inverse[c], bestInverse);
+    }
   }
   for (int i = 0; i < count; ++i)
     codes[i] =
