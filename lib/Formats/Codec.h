@@ -21,7 +21,7 @@
 #define QOPT_LIB_FORMATS_CODEC_H
 
 #include "Blocks.h"
-#include "Lanes.h"
+#include "Tiles.h"
 #include "qopt/Formats/BlockGrid.h"
 #include "qopt/Formats/Half.h"
 
@@ -33,7 +33,8 @@ using qopt::f16ToF32;
 
 /// What `encode` gets to see; lane b of everything belongs to block b.
 struct BlockInput {
-  const Floats *weights;    // of the block
+  const Floats *weights;                  // of the block
+  const float *const (&addresses)[lanes]; // of the same, where they come from
   const Floats *importance; // of the block's columns; null if there is none
   Floats rowMeanSquare;     // of the whole row; only if there is importance
 };
@@ -52,99 +53,6 @@ void weighByImportance(const Floats *x, const Floats *importance, Floats energy,
                        Floats *weight) {
   for (int i = 0; i < count; ++i)
     weight[i] = importance[i] * squareRoot(energy + x[i] * x[i]);
-}
-
-/// Tiles of 16 × 16 turn rows into lanes and back.
-constexpr int tile = 16;
-static_assert(lanes % tile == 0);
-using FloatTile = float __attribute__((ext_vector_type(tile)));
-using ByteTile = uint8_t __attribute__((ext_vector_type(tile)));
-template <int... i> struct Indices {};
-template <typename, int... i> using IndicesOf = Indices<i...>;
-using TileIndices = __make_integer_seq<IndicesOf, int, tile>;
-
-/// Exchanges the elements of a whose index has the bit `step` for those of b
-/// whose index has not.
-template <int step, int... i>
-void exchange(FloatTile &a, FloatTile &b, Indices<i...>) {
-  FloatTile first =
-      __builtin_shufflevector(a, b, (i & step ? tile + (i ^ step) : i)...);
-  b = __builtin_shufflevector(a, b, (i & step ? tile + i : i ^ step)...);
-  a = first;
-}
-/// Transposes: row and column index swap one bit after the other.
-template <int step = 1> void transpose(FloatTile (&rows)[tile]) {
-  if constexpr (step < tile) {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < tile; ++i)
-      if (!(i & step))
-        exchange<step>(rows[i], rows[i | step], TileIndices());
-    transpose<2 * step>(rows);
-  }
-}
-
-template <int... i>
-void interleave(ByteTile a, ByteTile b, ByteTile &low, ByteTile &high,
-                Indices<i...>) {
-  low = __builtin_shufflevector(a, b, (i / 2 + i % 2 * tile)...);
-  high = __builtin_shufflevector(a, b, (i / 2 + i % 2 * tile + tile / 2)...);
-}
-/// Transposes by four perfect shuffles, for which every processor has byte
-/// instructions.
-inline void transpose(ByteTile (&rows)[tile]) {
-#pragma clang loop unroll(full)
-  for (int round = 0; round < 4; ++round) {
-    ByteTile shuffled[tile];
-#pragma clang loop unroll(full)
-    for (int i = 0; i < tile / 2; ++i)
-      interleave(rows[i], rows[i + tile / 2], shuffled[2 * i],
-                 shuffled[2 * i + 1], TileIndices());
-    __builtin_memcpy(&rows, &shuffled, sizeof(rows));
-  }
-}
-
-/// Reads `count` floats from one address per lane.
-template <int count>
-void gather(const float *const (&source)[lanes], Floats *target) {
-  static_assert(count % tile == 0);
-  for (int lane = 0; lane < lanes; lane += tile)
-    for (int i = 0; i < count; i += tile) {
-      FloatTile rows[tile];
-#pragma clang loop unroll(full)
-      for (int r = 0; r < tile; ++r) {
-        const float *address = source[lane + r] + i;
-        // What the next gather reads, if the blocks lie one behind the other.
-        __builtin_prefetch(reinterpret_cast<const void *>(
-            uintptr_t(address) + lanes * count * sizeof(float)));
-        __builtin_memcpy(&rows[r], address, sizeof(FloatTile));
-      }
-      transpose(rows);
-#pragma clang loop unroll(full)
-      for (int r = 0; r < tile; ++r)
-        __builtin_memcpy(reinterpret_cast<float *>(target + i + r) + lane,
-                         &rows[r], sizeof(FloatTile));
-    }
-}
-
-/// Writes the first `blocks` lanes as consecutive blocks.
-template <int size>
-void scatter(const Bytes *block, int blocks, uint8_t *target) {
-  static_assert(size >= tile);
-  for (int lane = 0; lane < blocks; lane += tile)
-    for (int i = 0; i < size; i += tile) {
-      // The last tile overlaps the one before.
-      const int first = i + tile <= size ? i : size - tile;
-      ByteTile rows[tile];
-#pragma clang loop unroll(full)
-      for (int r = 0; r < tile; ++r)
-        __builtin_memcpy(
-            &rows[r],
-            reinterpret_cast<const uint8_t *>(block + first + r) + lane, tile);
-      transpose(rows);
-      const int used = blocks - lane < tile ? blocks - lane : tile;
-      for (int r = 0; r < used; ++r)
-        __builtin_memcpy(target + (lane + r) * size + first, &rows[r], tile);
-    }
 }
 
 /// Mean squares of up to 16 rows, one behind the other. A sum runs in the order
@@ -192,12 +100,12 @@ void encodeRows(const float *source, const float *importance, uint8_t *target,
         meanSquare = meanSquares(weightsOfLane[lane], rows - row, columns);
       rowMeanSquare[lane] = meanSquare[row % tile];
     }
-    gather<elements>(weightsOfLane, weights);
+    gather<elements, true>(weightsOfLane, weights);
     if (importance)
-      gather<elements>(importanceOfLane, columnImportance);
-    Format::encode(
-        {weights, importance ? columnImportance : nullptr, rowMeanSquare},
-        encoded);
+      gather<elements, true>(importanceOfLane, columnImportance);
+    Format::encode({weights, weightsOfLane,
+                    importance ? columnImportance : nullptr, rowMeanSquare},
+                   encoded);
     scatter<size>(encoded, used, target + first * size);
   }
 }

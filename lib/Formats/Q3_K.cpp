@@ -24,6 +24,7 @@ struct Q3_K {
   };
   static constexpr int elements = superBlockElements;
   static constexpr int subBlocks = 16, subElements = 16;
+  using Descent = SymmetricDescent<subElements, 4>;
 
   static void decode(const Block &block, float *target) {
     for (int j = 0; j < subBlocks; ++j) {
@@ -62,9 +63,9 @@ struct Q3_K {
   }
 
   /// Levels 0 … 63; returns d.
-  static Floats fit(const Floats *w, Bytes *codes, Ints *levels) {
+  static Floats fit(const BlockInput &input, Ints *levels) {
     Floats scales[subBlocks];
-    descendSymmetric<subElements, 4, subBlocks>(w, codes, scales);
+    Descent::findScales<subBlocks>(input.weights, input.addresses, scales);
     Floats largest = findExtreme<subBlocks>(scales).value;
     Floats inverse = -32.0f / largest;
     for (int j = 0; j < subBlocks; ++j) {
@@ -99,14 +100,20 @@ struct Q3_K {
     Bytes codes[elements];
     Ints levels[subBlocks];
     Ints d = f32ToF16(input.importance ? fitByImportance(input, codes, levels)
-                                       : fit(input.weights, codes, levels));
+                                       : fit(input, levels));
     Ints packed[12];
     packLevels(levels, packed);
     for (int i = 0; i < 12; ++i)
       block[offsetof(Block, scales) + i] = toBytes(packed[i]);
     for (Ints &level : levels)
       level -= 32;
-    requantizeSymmetric<subElements, 4>(input.weights, d, levels, codes);
+    requantizeSymmetric<subElements, 4>(
+        input.weights, d, levels,
+        [&](int j, Bytes *searched) {
+          if (!input.importance)
+            Descent::findCodes(input.weights + j * subElements, searched);
+        },
+        codes);
     storeThirds(codes, block + offsetof(Block, qh));
     storeCrumbs(codes, 0, block + offsetof(Block, q));
     storeHalf(block + offsetof(Block, d), d);

@@ -67,7 +67,8 @@ struct Q6_K {
       block[offsetof(Block, scales) + j] = toBytes(levels[j]);
     }
     Ints d = select(vanishing, Ints(0), f32ToF16(1.0f / inverse));
-    requantizeSymmetric<subElements, 32>(w, d, levels, codes);
+    requantizeSymmetric<subElements, 32>(
+        w, d, levels, [](int, Bytes *) { /* they are there */ }, codes);
     // A block that vanishes is all zero bytes, not zero weights.
     for (Bytes &code : codes)
       code = toBytes(select(vanishing, Ints(0), toInts(code)));

@@ -103,15 +103,44 @@ private:
   }
 };
 
-/// Rounds the weights of a symmetric super-block to d · level; d is f16.
-template <int subElements, int half>
+/// Codes + half of w / scale by a product with 1 / scale, a few units in the
+/// last place from the quotient. Returns false, and the codes are void, if one
+/// lies so close to a half that it might be rounded otherwise, or is NaN.
+template <int count, int half>
+bool roundByReciprocal(const Floats *w, Floats scale, Bytes *codes) {
+  constexpr float shift = 12582912.0f + half; // see roundToEven
+  const Floats inverse = 1.0f / scale;
+  Ints furthest = 0; // bits of |quotient - code|, so that NaN is the largest
+  for (int i = 0; i < count; ++i) {
+    const Floats quotient = w[i] * inverse;
+    Floats shifted = quotient + shift;
+    const Ints distance = bitsOf(absolute(quotient - (shifted - shift)));
+    furthest = __builtin_elementwise_max(furthest, distance);
+    shifted =
+        select(shifted < shift + half - 1, shifted, Floats(shift + half - 1));
+    shifted = select(shifted > shift - half, shifted, Floats(shift - half));
+    codes[i] = toBytes(bitsOf(shifted));
+  }
+  return !any(furthest > bitsOf(Floats(0.5f - half * 0x1p-20f)));
+}
+
+/// Rounds the weights of a symmetric super-block to d · level; d is f16. For
+/// sub-blocks with a scale of 0, search(j, codes) writes their codes.
+template <int subElements, int half, typename Search>
 void requantizeSymmetric(const Floats *w, Ints d, const Ints *levels,
-                         Bytes *codes) {
+                         Search search, Bytes *codes) {
   for (int j = 0; j < superBlockElements / subElements; ++j) {
-    Floats scale = f16ToF32(d) * toFloats(levels[j]);
-    for (int i = j * subElements; i < (j + 1) * subElements; ++i) {
-      Ints code = clamp(roundToEven(w[i] / scale), -half, half - 1) + half;
-      codes[i] = toBytes(select(scale == 0.0f, toInts(codes[i]), code));
+    const Floats scale = f16ToF32(d) * toFloats(levels[j]);
+    const Floats *own = w + j * subElements;
+    Bytes *target = codes + j * subElements;
+    const Ints zero = scale == 0.0f;
+    if (any(zero))
+      search(j, target);
+    else if (roundByReciprocal<subElements, half>(own, scale, target))
+      continue;
+    for (int i = 0; i < subElements; ++i) {
+      Ints code = clamp(roundToEven(own[i] / scale), -half, half - 1) + half;
+      target[i] = toBytes(select(zero, toInts(target[i]), code));
     }
   }
 }
