@@ -4,7 +4,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "KernelTable.h"
-#include "Softmax.h"
 #include "qopt/Numerics/Ops.h"
 
 #include <algorithm>
@@ -72,23 +71,10 @@ void qopt::gatedActivation(const ComputeContext &context, Activation activation,
   });
 }
 
-void qopt::softmaxRow(const KernelTable &kernels, float *x, int64_t count) {
-  if (count == 0)
-    return;
-  const float largest = *std::max_element(x, x + count);
-  for (int64_t i = 0; i < count; ++i)
-    x[i] -= largest;
-  kernels.exponential(x, x, count);
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i)
-    sum += x[i];
-  const float factor = float(1 / sum);
-  for (int64_t i = 0; i < count; ++i)
-    x[i] *= factor;
-}
-
 void qopt::softmax(const ComputeContext &context, MutableMatrix x) {
   const KernelTable &kernels = kernelsFor(context.isa);
-  context.pool.parallelFor(
-      x.rows, [&](int64_t row) { softmaxRow(kernels, x.row(row), x.columns); });
+  if (x.columns > 0)
+    context.pool.parallelFor(x.rows, [&](int64_t row) {
+      kernels.softmax(x.row(row), x.columns, 1);
+    });
 }

@@ -3,19 +3,20 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "Softmax.h"
+#include "KernelTable.h"
+#include "Scratch.h"
 #include "qopt/Numerics/Gemm.h"
 #include "qopt/Numerics/Ops.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <vector>
 
 using namespace qopt;
 
-/// Queries whose scores are computed together.
-static constexpr int64_t queriesPerTask = 32;
+/// Queries whose scores are computed together: whole tiles, and enough of them
+/// that packing keys and values is little beside the products.
+static constexpr int64_t queriesPerTask = 96;
 
 void qopt::attention(const ComputeContext &context, ConstMatrix q,
                      ConstMatrix k, ConstMatrix v, const AttentionShape &shape,
@@ -37,7 +38,7 @@ void qopt::attention(const ComputeContext &context, ConstMatrix q,
     const int64_t begin =
         shape.window > 0 ? std::max<int64_t>(0, past + first + 1 - shape.window)
                          : 0;
-    std::vector<float> storage(count * (end - begin));
+    Scratch<float> storage(count * (end - begin));
     MutableMatrix scores(storage.data(), count, end - begin);
     gemm(context, q.block(first, head * dim, count, dim),
          k.block(begin, kvHead * dim, end - begin, dim), scores);
@@ -51,12 +52,14 @@ void qopt::attention(const ComputeContext &context, ConstMatrix q,
       float *line = scores.row(row);
       std::fill(line, line + seenBegin, 0.f);
       std::fill(line + seenEnd, line + scores.columns, 0.f);
-      for (int64_t i = seenBegin; i < seenEnd; ++i)
-        line[i] *= shape.scale;
-      if (shape.softcap > 0)
+      float scale = shape.scale;
+      if (shape.softcap > 0) {
         for (int64_t i = seenBegin; i < seenEnd; ++i)
-          line[i] = shape.softcap * std::tanh(line[i] / shape.softcap);
-      softmaxRow(kernels, line + seenBegin, seenEnd - seenBegin);
+          line[i] =
+              shape.softcap * std::tanh(line[i] * shape.scale / shape.softcap);
+        scale = 1;
+      }
+      kernels.softmax(line + seenBegin, seenEnd - seenBegin, scale);
     }
     matmul(context, scores, v.block(begin, kvHead * dim, end - begin, dim),
            y.block(first, head * dim, count, dim));

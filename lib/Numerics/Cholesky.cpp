@@ -12,8 +12,8 @@
 
 using namespace qopt;
 
-/// Columns that are factored before the rest of the matrix is updated.
-static constexpr int64_t blockSize = 128;
+/// Columns that are factored element by element; all else are products.
+static constexpr int64_t blockSize = 64;
 /// Columns of the inverse that one task computes.
 static constexpr int64_t stripSize = 256;
 
@@ -60,74 +60,135 @@ static void invertBlock(MatrixView<const double> l, MatrixView<double> x) {
   }
 }
 
-bool qopt::choleskyLower(const ComputeContext &context, MatrixView<double> a) {
-  const int64_t n = a.rows;
-  std::vector<double> inverse(blockSize * blockSize), panel;
-  for (int64_t begin = 0; begin < n; begin += blockSize) {
-    const int64_t size = std::min(blockSize, n - begin);
-    MatrixView<double> diagonal = a.block(begin, begin, size, size);
-    if (!factorBlock(diagonal))
-      return false;
-    const int64_t below = n - begin - size;
-    if (below == 0)
-      return true;
-    // L21 = A21 · L11⁻ᵀ, then A22 −= L21 · L21ᵀ.
-    MatrixView<double> inverse11(inverse.data(), size, size);
-    invertBlock(diagonal, inverse11);
-    MatrixView<double> a21 = a.block(begin + size, begin, below, size);
-    panel.resize(below * size);
-    for (int64_t row = 0; row < below; ++row)
-      std::copy_n(a21.row(row), size, panel.data() + row * size);
-    MatrixView<double> copy(panel.data(), below, size);
-    gemmBlocked(context, size, byRows(copy), byRows(inverse11), a21.data,
-                a21.stride, TileMode::Store);
-    MatrixView<double> a22 = a.block(begin + size, begin + size, below, below);
-    gemmBlocked(context, size, byRows(a21), byRows(a21), a22.data, a22.stride,
-                TileMode::Subtract, Triangle::Lower);
+namespace {
+
+/// The inverses of the diagonal blocks of a triangular matrix.
+class DiagonalInverses {
+public:
+  explicit DiagonalInverses(int64_t n)
+      : n(n), numbers((n + blockSize - 1) / blockSize * blockSize * blockSize) {
   }
-  return true;
+  MatrixView<double> at(int64_t begin) {
+    const int64_t size = std::min(blockSize, n - begin);
+    return {numbers.data() + begin * blockSize, size, size};
+  }
+
+private:
+  int64_t n;
+  std::vector<double> numbers;
+};
+
+/// Where the recursion cuts a matrix of more than one block.
+int64_t half(int64_t n) {
+  return (n / 2 + blockSize - 1) / blockSize * blockSize;
+}
+
+/// The recursive algorithm (Gustavson 1997): half of the work is one product
+/// as deep as half of the matrix, so that each element of the matrix is read
+/// and written once per level and not once per block of columns.
+class CholeskyRecursion {
+public:
+  CholeskyRecursion(const ComputeContext &context, int64_t n)
+      : context(context), inverses(n) {}
+
+  /// A = L Lᵀ, A being the diagonal block at `begin` of the whole matrix.
+  bool factor(MatrixView<double> a, int64_t begin) {
+    const int64_t n = a.rows;
+    if (n <= blockSize) {
+      if (!factorBlock(a))
+        return false;
+      invertBlock(a, inverses.at(begin));
+      return true;
+    }
+    const int64_t m = half(n);
+    MatrixView<double> l11 = a.block(0, 0, m, m), l21 = a.block(m, 0, n - m, m);
+    MatrixView<double> a22 = a.block(m, m, n - m, n - m);
+    if (!factor(l11, begin))
+      return false;
+    solve(l11, l21, begin);
+    gemmBlocked(context, m, byRows(l21), byRows(l21), a22.data, a22.stride,
+                TileMode::Subtract, Triangle::Lower);
+    return factor(a22, begin + m);
+  }
+
+private:
+  /// B = B · L⁻ᵀ.
+  void solve(MatrixView<double> l, MatrixView<double> b, int64_t begin) {
+    const int64_t n = l.rows;
+    if (n <= blockSize) {
+      panel.resize(b.rows * n);
+      for (int64_t row = 0; row < b.rows; ++row)
+        std::copy_n(b.row(row), n, panel.data() + row * n);
+      gemmBlocked(
+          context, n, byRows(MatrixView<double>(panel.data(), b.rows, n)),
+          byRows(inverses.at(begin)), b.data, b.stride, TileMode::Store);
+      return;
+    }
+    const int64_t m = half(n);
+    MatrixView<double> b1 = b.block(0, 0, b.rows, m);
+    MatrixView<double> b2 = b.block(0, m, b.rows, n - m);
+    solve(l.block(0, 0, m, m), b1, begin);
+    gemmBlocked(context, m, byRows(b1), byRows(l.block(m, 0, n - m, m)),
+                b2.data, b2.stride, TileMode::Subtract);
+    solve(l.block(m, m, n - m, n - m), b2, begin + m);
+  }
+
+  const ComputeContext &context;
+  DiagonalInverses inverses;
+  std::vector<double> panel;
+};
+
+} // namespace
+
+bool qopt::choleskyLower(const ComputeContext &context, MatrixView<double> a) {
+  return a.rows == 0 || CholeskyRecursion(context, a.rows).factor(a, 0);
+}
+
+/// B = L⁻¹ · B, L being the diagonal block at `begin` of the whole matrix.
+static void solveLower(const ComputeContext &context,
+                       MatrixView<const double> l, MatrixView<double> b,
+                       DiagonalInverses &inverses, int64_t begin) {
+  const int64_t n = l.rows;
+  if (n <= blockSize) {
+    std::vector<double> copy(n * b.columns);
+    for (int64_t row = 0; row < n; ++row)
+      std::copy_n(b.row(row), b.columns, copy.data() + row * b.columns);
+    gemmBlocked(context, n, byRows(inverses.at(begin)),
+                byColumns(MatrixView<double>(copy.data(), n, b.columns)),
+                b.data, b.stride, TileMode::Store);
+    return;
+  }
+  const int64_t m = half(n);
+  MatrixView<double> b1 = b.block(0, 0, m, b.columns);
+  MatrixView<double> b2 = b.block(m, 0, n - m, b.columns);
+  solveLower(context, l.block(0, 0, m, m), b1, inverses, begin);
+  gemmBlocked(context, m, byRows(l.block(m, 0, n - m, m)), byColumns(b1),
+              b2.data, b2.stride, TileMode::Subtract);
+  solveLower(context, l.block(m, m, n - m, n - m), b2, inverses, begin + m);
 }
 
 void qopt::invertLower(const ComputeContext &context,
                        MatrixView<const double> l, MatrixView<double> inverse) {
-  // Strips of columns of X = L⁻¹ are independent. In each, from the diagonal
-  // down: X_i = −L_ii⁻¹ · Σ_k L_ik X_k, k from the strip to the block above i.
   const int64_t n = l.rows, strips = (n + stripSize - 1) / stripSize;
-  std::vector<double> blocks(((n + blockSize - 1) / blockSize) * blockSize *
-                             blockSize);
-  auto blockInverse = [&](int64_t begin) {
-    const int64_t size = std::min(blockSize, n - begin);
-    return MatrixView<double>(blocks.data() + begin * blockSize, size, size);
-  };
+  DiagonalInverses inverses(n);
   context.pool.parallelFor((n + blockSize - 1) / blockSize, [&](int64_t block) {
     const int64_t begin = block * blockSize;
-    MatrixView<double> target = blockInverse(begin);
+    MatrixView<double> target = inverses.at(begin);
     invertBlock(l.block(begin, begin, target.rows, target.rows), target);
   });
+  // Strips of columns of L · X = I are independent; the first are the longest.
+  // Inside of each, products are cut for one thread.
+  ThreadPool single(1);
+  const ComputeContext alone{single, context.isa};
   context.pool.parallelFor(strips, [&](int64_t strip) {
     const int64_t first = strip * stripSize;
     const int64_t width = std::min(stripSize, n - first);
-    std::vector<double> sum(blockSize * width);
-    for (int64_t row = 0; row < first; ++row)
+    for (int64_t row = 0; row < n; ++row)
       std::fill_n(inverse.row(row) + first, width, 0.);
-    for (int64_t begin = first; begin < n; begin += blockSize) {
-      const int64_t size = std::min(blockSize, n - begin);
-      MatrixView<double> target = inverse.block(begin, first, size, width);
-      // Minus the sum over the blocks above, plus the identity.
-      std::fill(sum.begin(), sum.end(), 0.);
-      if (begin > first)
-        gemmBlocked(context, begin - first,
-                    byRows(l.block(begin, first, size, begin - first)),
-                    byColumns<const double>(
-                        inverse.block(first, first, begin - first, width)),
-                    sum.data(), width, TileMode::Subtract);
-      for (int64_t i = 0; i < size; ++i)
-        if (begin + i < first + width)
-          sum[i * width + begin + i - first] += 1;
-      gemmBlocked(context, size, byRows(blockInverse(begin)),
-                  byColumns(MatrixView<double>(sum.data(), size, width)),
-                  target.data, target.stride, TileMode::Store);
-    }
+    for (int64_t i = first; i < first + width; ++i)
+      inverse(i, i) = 1;
+    solveLower(alone, l.block(first, first, n - first, n - first),
+               inverse.block(first, first, n - first, width), inverses, first);
   });
 }
 

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/Experts.h"
-#include "Softmax.h"
+#include "KernelTable.h"
 
 #include <algorithm>
 #include <cassert>
@@ -31,7 +31,7 @@ void qopt::routeTokens(const ComputeContext &context, ConstMatrix logits,
     float *row = weights.row(token);
     if (row != logits.row(token))
       std::copy_n(logits.row(token), logits.columns, row);
-    softmaxRow(kernels, row, weights.columns);
+    kernels.softmax(row, weights.columns, 1);
     std::vector<int64_t> order(weights.columns);
     std::iota(order.begin(), order.end(), 0);
     std::nth_element(

@@ -209,8 +209,9 @@ static void updateRest(const Plan &plan, const Block &block,
   const GemmKernels<float> &kernels = plan.kernels.f32;
   const int64_t depth = block.end - block.begin, lanes = plan.lanes();
   const int64_t rest = plan.factor.columns - block.end;
-  for (int64_t column = 0; column < rest; column += kernels.tileRows)
-    for (Panel &panel : panels)
+  // The errors of one panel stay in the first-level cache, U in the second.
+  for (Panel &panel : panels)
+    for (int64_t column = 0; column < rest; column += kernels.tileRows)
       kernels.tile(depth, block.upper.get() + column * depth,
                    panel.errors.data(),
                    panel.weights.get() + (block.end + column) * lanes, lanes,

@@ -54,8 +54,10 @@ void PackedMatrix::multiply(const KernelTable &kernels, int64_t from,
   const int64_t tile = kernels.f32.tileRows, lanes = kernels.f32.tileColumns;
   const int64_t depth = spans[from].size(), size = spans[to].size();
   const float *left = packed[from * spans.size() + to].data();
-  for (int64_t column = 0; column < size; column += tile)
-    for (const PanelProduct &panel : panels)
+  // The input of one panel fills the first-level cache, all of A's piece the
+  // second-level one: so a panel goes through all of A before the next one.
+  for (const PanelProduct &panel : panels)
+    for (int64_t column = 0; column < size; column += tile)
       kernels.f32.tile(count, left + column * depth + first * tile, panel.input,
                        panel.target + column * lanes, lanes,
                        int(std::min(tile, size - column)), int(lanes), mode);

@@ -54,19 +54,22 @@ double GptqDescent::run(const ComputeContext &context, ConstMatrix weights,
                      state.importance,
                      /*points=*/{},
                      /*zeroPoints=*/true};
-  const int64_t rowsPerTask = panelsPerTask * format.lanes();
+  const int64_t lanes = format.lanes();
+  const int64_t rowsPerTask =
+      lanes * panelsPerTask(context, weights.rows, lanes);
   const int64_t tasks = (weights.rows + rowsPerTask - 1) / rowsPerTask;
-  std::vector<double> losses(tasks);
+  std::vector<double> losses((weights.rows + lanes - 1) / lanes);
   context.pool.parallelFor(tasks, [&](int64_t task) {
-    RowQuantizer rows(state, format, weights, task * rowsPerTask);
+    const int64_t first = task * rowsPerTask;
+    RowQuantizer rows(state, format, weights, first,
+                      std::min(weights.rows, first + rowsPerTask));
     rows.readGroups(matrix);
     rows.beginDescent();
     // Later rounds look closer: there a scale is nearly right.
     float stride = 1;
     for (int round = 0; round < rounds; ++round, stride /= 2)
-      if (!rows.descend(stride) && round > 0)
-        break;
-    losses[task] = rows.proxyLoss();
+      rows.descend(stride);
+    rows.proxyLosses(losses.data() + first / lanes);
     rows.writeGroups(matrix);
   });
   return std::accumulate(losses.begin(), losses.end(), 0.);

@@ -75,6 +75,8 @@ struct KernelTable {
                   int64_t depth, float *y);
   /// y = exp(x) to about one unit in the last place; y may be x.
   void (*exponential)(const float *x, float *y, int64_t count);
+  /// x = softmax(scale · x), in place; count > 0, scale >= 0.
+  void (*softmax)(float *x, int64_t count, float scale);
   /// Quantizes one column and subtracts its error from the others.
   void (*gptqColumn)(const GptqColumn &column);
   void (*gridTrial)(const GridTrial &trial);

@@ -17,13 +17,19 @@
 using namespace qopt;
 using namespace qopt::detail;
 
+int64_t detail::panelsPerTask(const ComputeContext &context, int64_t rows,
+                              int64_t lanes) {
+  const int64_t panels = (rows + lanes - 1) / lanes;
+  return std::clamp<int64_t>(panels / (4 * context.pool.threads()), 1,
+                             maxPanelsPerTask);
+}
+
 RowQuantizer::RowQuantizer(const GptqBlocksFactor::State &factor,
                            const PanelFormat &format, ConstMatrix weights,
-                           int64_t firstRow)
+                           int64_t firstRow, int64_t endRow)
     : factor(factor), format(format), kernels(format.kernels),
       lanes(format.lanes()), sub(format.grid.subElements), loss(lanes) {
-  const int64_t end = std::min(weights.rows, firstRow + panelsPerTask * lanes);
-  for (int64_t row = firstRow; row < end; row += lanes)
+  for (int64_t row = firstRow; row < endRow; row += lanes)
     panels.emplace_back(format, weights, row);
 }
 
@@ -31,7 +37,7 @@ void RowQuantizer::subtractProduct(const PackedMatrix &matrix, int64_t from,
                                    int64_t first, int64_t count,
                                    const Panels &inputs, int64_t offset,
                                    int64_t to) {
-  PanelProduct products[panelsPerTask];
+  PanelProduct products[maxPanelsPerTask];
   for (size_t p = 0; p < panels.size(); ++p)
     products[p] = {inputs[p].data() + offset * lanes,
                    workOf(panels[p], span(to).begin)};
@@ -95,36 +101,32 @@ void RowQuantizer::beginDescent() {
   }
 }
 
-bool RowQuantizer::descend(float stride) {
+void RowQuantizer::descend(float stride) {
   for (GridPanel &panel : panels)
     panel.stride = stride;
-  bool changed = false;
   for (int64_t index = 0; index < spanCount(); ++index)
-    changed |= descendSpan(index);
-  return changed;
+    descendSpan(index);
 }
 
-bool RowQuantizer::descendSpan(int64_t index) {
+void RowQuantizer::descendSpan(int64_t index) {
   const ColumnSpan &current = span(index);
   const Panels before = numbers(current.begin, current.end);
   if (!format.grid.levels.fixed())
     refit(index);
-  bool changed = false;
   for (int64_t step = current.begin; step < current.end; step += sub)
-    changed |= descendSubBlock(index, step);
+    descendSubBlock(index, step);
   const Panels moved = change(current.begin, current.end, before);
   for (int64_t other = 0; other < spanCount(); ++other)
     if (other != index)
       subtractProduct(*factor.products, index, 0, current.size(), moved, 0,
                       other);
-  return changed;
 }
 
 void RowQuantizer::refit(int64_t index) {
   const ColumnSpan &current = span(index);
   Panels byScale = zeros(current.size()), byMinimum = byScale,
          scaleImage = byScale, minimumImage = byScale;
-  PanelProduct scales[panelsPerTask], minima[panelsPerTask];
+  PanelProduct scales[maxPanelsPerTask], minima[maxPanelsPerTask];
   for (size_t p = 0; p < panels.size(); ++p) {
     panels[p].directions(current, byScale[p].data(), byMinimum[p].data());
     scales[p] = {byScale[p].data(), scaleImage[p].data()};
@@ -140,7 +142,7 @@ void RowQuantizer::refit(int64_t index) {
                     scaleImage[p].data(), minimumImage[p].data());
 }
 
-bool RowQuantizer::descendSubBlock(int64_t index, int64_t step) {
+void RowQuantizer::descendSubBlock(int64_t index, int64_t step) {
   const Panels before = numbers(step, step + sub);
   Panels target = before;
   std::vector<float> errors(sub * lanes);
@@ -169,14 +171,14 @@ bool RowQuantizer::descendSubBlock(int64_t index, int64_t step) {
   if (changed)
     subtractProduct(*factor.products, index, step - span(index).begin, sub,
                     change(step, step + sub, before), 0, index);
-  return changed;
 }
 
-double RowQuantizer::proxyLoss() const {
+void RowQuantizer::proxyLosses(double *losses) const {
   const Panels present = numbers(0, factor.columns);
-  double sum = 0;
-  for (size_t p = 0; p < panels.size(); ++p)
+  for (size_t p = 0; p < panels.size(); ++p) {
+    double sum = 0;
     for (size_t i = 0; i < present[p].size(); ++i)
       sum += double(panels[p].original[i] - present[p][i]) * panels[p].work[i];
-  return sum;
+    losses[p] = sum;
+  }
 }

@@ -10,22 +10,26 @@
 
 namespace qopt::detail {
 
-/// Panels of a task share each packed piece of U and H that they read.
-inline constexpr int64_t panelsPerTask = 3;
+/// Panels of a task share each packed piece of U and H that they read: the more
+/// of them, the less of H is read from memory. No result depends on it.
+inline constexpr int64_t maxPanelsPerTask = 8;
+int64_t panelsPerTask(const ComputeContext &context, int64_t rows,
+                      int64_t lanes);
 
 /// A few panels of rows on their way, in step.
 class RowQuantizer {
 public:
   RowQuantizer(const GptqBlocksFactor::State &factor, const PanelFormat &format,
-               ConstMatrix weights, int64_t firstRow);
+               ConstMatrix weights, int64_t firstRow, int64_t endRow);
 
   void compensate();
   /// Fills the panels' work with the gradient.
   void beginDescent();
-  /// Whether anything has changed. Scales without levels are moved by a share
-  /// `stride` of the usual.
-  bool descend(float stride = 1);
-  double proxyLoss() const;
+  /// One round. Scales without levels are moved by a share `stride` of the
+  /// usual.
+  void descend(float stride = 1);
+  /// tr(E H Eᵀ) of each panel.
+  void proxyLosses(double *losses) const;
   void pack(uint8_t *matrix) const {
     for (const GridPanel &panel : panels)
       panel.pack(matrix);
@@ -42,8 +46,8 @@ public:
 
 private:
   using Panels = std::vector<std::vector<float>>; // [panel][steps, lanes]
-  bool descendSpan(int64_t index);
-  bool descendSubBlock(int64_t index, int64_t step);
+  void descendSpan(int64_t index);
+  void descendSubBlock(int64_t index, int64_t step);
   void refit(int64_t index);
   /// Subtracts the product of rows [first, first + count) of a span of a matrix
   /// with `inputs`, from their step `offset` on, from the work at span `to`.
