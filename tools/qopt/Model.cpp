@@ -12,6 +12,7 @@
 #include "qopt/IO/MappedFile.h"
 #include "qopt/Import/Import.h"
 #include "qopt/Interp/Interpreter.h"
+#include "qopt/Support/MachineMemory.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Diagnostics.h"
@@ -43,7 +44,7 @@ void qopt::declareSampleOptions(Arguments &arguments, int64_t &samples,
                    context);
   arguments.option("--max-memory", "MIB",
                    "hold more MiB of activations than that on disk (in "
-                   "$TMPDIR); default 0: no limit",
+                   "$TMPDIR); default: half of the memory of this machine",
                    machine.maxMemory);
 }
 
@@ -80,8 +81,8 @@ Result<Model> qopt::openModel(const std::string &path,
   if (machine.maxMemory < 0 || machine.maxMemory > int64_t(1) << 40)
     return usageError("--max-memory must be a number of MiB");
   options.threads = unsigned(machine.threads);
-  if (machine.maxMemory > 0)
-    options.maxMemory = machine.maxMemory << 20;
+  options.maxMemory =
+      machine.maxMemory > 0 ? machine.maxMemory << 20 : machineMemory() / 2;
   options.progress = &progress;
   QOPT_ASSIGN(options.isa, parseIsa(machine.isa));
 

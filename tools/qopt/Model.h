@@ -25,7 +25,7 @@ namespace qopt {
 struct MachineOptions {
   int64_t threads = 0; // 0: one per processor
   std::string isa = "auto";
-  int64_t maxMemory = 0; // MiB of activations, 0: no limit
+  int64_t maxMemory = 0; // MiB of activations, 0: half of what there is
 
   /// Declares --threads and --isa.
   void declare(Arguments &arguments);
