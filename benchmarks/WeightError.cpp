@@ -131,6 +131,7 @@ int main(int argc, char **argv) {
         std::printf(" – |");
       else
         std::printf(" %.4f |", *error);
+      std::fflush(stdout); // the next cell may take seconds
     }
   }
   std::printf("\n");
