@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-enum { QOPT_RT_ABI = 2 };
+enum { QOPT_RT_ABI = 3 };
 
 /* One run of the model over `rows` tokens. The order of the fields up to
  * `threads` is known to compiled code; all are 8 bytes. */
@@ -51,6 +51,11 @@ typedef void (*QoptRtKernel)(const void *const *components, const float *x,
 
 /* Returns when all threads have come here. */
 void qopt_rt_barrier(const QoptRtCall *call, int64_t thread);
+/* The same. A thread that waits brings the weight of the next linear into its
+ * cache, from where it will start: `codes` has `blocks` blocks of `blockBytes`. */
+void qopt_rt_barrier_fetching(const QoptRtCall *call, int64_t thread,
+                              const void *codes, int64_t blocks,
+                              int64_t blockBytes);
 /* Adds the time since the last mark to a step (of builds for profiling). */
 void qopt_rt_mark(const QoptRtCall *call, int64_t thread, int64_t step);
 
@@ -74,6 +79,13 @@ void qopt_rt_linear_prepared(const QoptRtCall *call, int64_t thread,
                              int64_t blocks, int64_t counter,
                              QoptRtPrepare prepare, QoptRtKernel row,
                              void *prepared);
+/* For a single row: calls `piece` with `arguments` for blocks of outputs. Every
+ * thread starts with some of its own, and then takes what is left. */
+typedef void (*QoptRtPiece)(const void *const *arguments, int64_t firstBlock,
+                            int64_t endBlock);
+void qopt_rt_linear_row(const QoptRtCall *call, int64_t thread,
+                        QoptRtPiece piece, const void *const *arguments,
+                        int64_t blocks, int64_t counter);
 /* Turns each head of x [rows, columns] as rope number `rope` of the description
  * says; y may be x. */
 void qopt_rt_rope(const QoptRtCall *call, int64_t thread, int64_t rope,

@@ -1,6 +1,6 @@
-"""check_bench.py JSON NAMES [KERNEL]: the measurements of `qopt bench --json`.
+"""check_bench.py JSON NAMES [NAME:KERNEL...]: the measurements of `qopt bench --json`.
 
-Their names in order, positive speeds and limits, and that the kernel is there.
+Their names in order, positive speeds and limits, and that the kernels are in what was measured under the name.
 """
 
 import json
@@ -18,6 +18,9 @@ for speed in report["speeds"]:
     if not speed["tokens_per_second"] > 0 or not 0 <= speed["kept"] <= speed["taken"]:
         sys.exit(f"{speed}")
     kernels = {kernel["name"]: kernel for kernel in speed["kernels"]}
-    for name in sys.argv[3:]:
+    for wanted in sys.argv[3:]:
+        measured, name = wanted.split(":")
+        if measured != speed["name"]:
+            continue
         if not (kernels[name]["seconds"] > 0 and kernels[name]["bytes"] > 0):
             sys.exit(f"{kernels[name]}")

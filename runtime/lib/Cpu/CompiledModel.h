@@ -6,7 +6,7 @@
 //
 // The description that stands beside the code, JSON:
 //
-//     {"abi": 2, "name": "novella-7m", "vocabulary": 4096, "context": 1024,
+//     {"abi": 3, "name": "novella-7m", "vocabulary": 4096, "context": 1024,
 //      "arena_columns": 2304, "linears": 43,
 //      "weights": [{"tensor": "l0.attn_q.packed", "bytes": 32768}, …],
 //      "caches": [{"kv_heads": 2, "head_dim": 64, "window": 0}, …],

@@ -68,6 +68,7 @@ std::unique_ptr<CpuModel> CpuModel::open(QoptRtForward forward,
         std::max(mostScratch, attentionScratch(known.caches[i].headDim));
   }
   state.counters.reset(new QoptRtState::Counter[known.linears]);
+  state.pieces.reset(new QoptRtState::Pieces[known.linears * threads]);
   state.scratch.assign(threads, std::vector<float>(mostScratch));
   state.angles.resize(known.ropes.size());
   state.stepTimes.assign(known.steps.size(), 0);
@@ -163,6 +164,7 @@ bool CpuModel::runCall(std::span<const int32_t> tokens,
     fillAngles(known.ropes[i], state.past, rows, state.angles[i]);
   for (int64_t i = 0; i < known.linears; ++i)
     state.counters[i].next.store(0, std::memory_order_relaxed);
+  ++state.run;
   state.tokens = tokens.data();
   if (!state.stepTimes.empty())
     state.lastMark =

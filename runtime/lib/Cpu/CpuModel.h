@@ -38,6 +38,14 @@ struct QoptRtState {
     std::atomic<int64_t> next = 0;
   };
   std::unique_ptr<Counter[]> counters;
+  /// Of each linear and thread, how many pieces of what the thread owns are
+  /// taken, below the number of the run in which they were, so that nobody has
+  /// to set them back.
+  struct alignas(64) Pieces {
+    std::atomic<uint64_t> taken = 0;
+  };
+  std::unique_ptr<Pieces[]> pieces;
+  uint32_t run = 0;
   /// Of each thread.
   std::vector<std::vector<float>> scratch;
 

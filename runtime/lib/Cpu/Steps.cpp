@@ -24,10 +24,6 @@ struct Share {
 };
 } // namespace
 
-void qopt_rt_barrier(const QoptRtCall *call, int64_t) {
-  call->state->team.barrier();
-}
-
 void qopt_rt_mark(const QoptRtCall *call, int64_t thread, int64_t step) {
   call->state->team.barrier();
   if (thread == 0) {
@@ -52,52 +48,6 @@ void qopt_rt_embedding(const QoptRtCall *call, int64_t thread,
       for (int64_t i = 0; i < columns; ++i)
         target[i] *= scale;
   }
-}
-
-/// How many of the blocks that are left a thread takes: half of its share, so
-/// that one which was held up does not keep the others waiting, down to a
-/// quarter, because each piece costs the start of a stream; down to a half for
-/// many rows, which each piece prepares once more.
-static int64_t pieceOf(int64_t left, int64_t blocks, int64_t threads,
-                       int64_t rows) {
-  if (threads == 1)
-    return left;
-  const int64_t cuts = rows > 8 ? 2 : 4;
-  const int64_t least = std::max<int64_t>(1, blocks / (cuts * threads));
-  return std::min(left, std::max(least, left / (2 * threads)));
-}
-
-void qopt_rt_linear(const QoptRtCall *call, int64_t thread, QoptRtKernel kernel,
-                    const void *const *components, const float *x, float *y,
-                    int64_t rows, int64_t blocks, int64_t counter) {
-  if (rows == 0)
-    return;
-  std::atomic<int64_t> &next = call->state->counters[counter].next;
-  int64_t first = next.load(std::memory_order_relaxed);
-  while (first < blocks) {
-    const int64_t end =
-        first + pieceOf(blocks - first, blocks, call->threads, rows);
-    if (!next.compare_exchange_weak(first, end, std::memory_order_relaxed))
-      continue;
-    kernel(components, x, y, rows, first, end);
-    first = next.load(std::memory_order_relaxed);
-  }
-}
-
-void qopt_rt_linear_prepared(const QoptRtCall *call, int64_t thread,
-                             QoptRtKernel kernel, const void *const *components,
-                             const float *x, float *y, int64_t rows,
-                             int64_t blocks, int64_t counter,
-                             QoptRtPrepare prepare, QoptRtKernel row,
-                             void *prepared) {
-  if (rows != 1)
-    return qopt_rt_linear(call, thread, kernel, components, x, y, rows, blocks,
-                          counter);
-  if (prepare)
-    prepare(x, prepared);
-  qopt_rt_linear(call, thread, row, components,
-                 static_cast<const float *>(prepared), y, rows, blocks,
-                 counter);
 }
 
 void qopt_rt_rope(const QoptRtCall *call, int64_t thread, int64_t rope,

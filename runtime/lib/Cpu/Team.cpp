@@ -72,7 +72,7 @@ void Team::run(Function function, void *argument) {
   barrier();
 }
 
-void Team::barrier() {
+void Team::barrier(const char *next, int64_t bytes) {
   if (others.empty())
     return;
   const uint32_t round = passed.load(std::memory_order_relaxed);
@@ -81,6 +81,11 @@ void Team::barrier() {
     passed.store(round + 1, std::memory_order_release);
     passed.notify_all();
     return;
+  }
+  for (int64_t at = 0; at < bytes; at += 64) {
+    if (at % 256 == 0 && passed.load(std::memory_order_acquire) != round)
+      return;
+    __builtin_prefetch(next + at, /*rw=*/0, /*locality=*/2);
   }
   awaitChange(passed, round);
 }

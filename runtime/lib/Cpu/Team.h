@@ -39,7 +39,9 @@ public:
 
   /// To be called by all threads of a run: returns when all have called it.
   /// What was written before it is seen after it.
-  void barrier();
+  void barrier() { barrier(nullptr, 0); }
+  /// The same; a thread that waits brings bytes from `next` on into its cache.
+  void barrier(const char *next, int64_t bytes);
 
 private:
   void work(int64_t thread);

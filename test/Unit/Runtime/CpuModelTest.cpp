@@ -72,7 +72,7 @@ protected:
 
   std::string description() const {
     std::string text =
-        R"({"abi": 2, "name": "t", "vocabulary": 96,
+        R"({"abi": 3, "name": "t", "vocabulary": 96,
       "context": 256, "linears": 0, "arena_columns": )" +
         std::to_string(2 * (shape.queryColumns() + shape.kvColumns())) +
         R"(, "weights": [)";
@@ -241,8 +241,8 @@ TEST(Description, NamesWhatIsWrong) {
   EXPECT_FALSE(Description::parse("{", description, error));
   EXPECT_FALSE(Description::parse(R"({"abi": 99})", description, error));
   EXPECT_EQ(error, "the model was compiled for version 99 of the runtime, and "
-                   "this is version 2");
-  EXPECT_FALSE(Description::parse(R"({"abi": 2, "vocabulary": -3})",
+                   "this is version 3");
+  EXPECT_FALSE(Description::parse(R"({"abi": 3, "vocabulary": -3})",
                                   description, error));
   EXPECT_EQ(error, "the description of the model has no valid 'vocabulary'");
 }

@@ -40,6 +40,8 @@ std::vector<KernelTime>
 Work::kernelTimes(const std::vector<double> &seconds) const {
   std::map<std::string, KernelTime> byName;
   for (size_t i = 0; i < seconds.size() && i < steps.size(); ++i) {
+    if (seconds[i] == 0) // not in the program that ran
+      continue;
     KernelTime &each = byName[steps[i]];
     each.name = steps[i];
     each.calls += 1;

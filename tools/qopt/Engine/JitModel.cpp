@@ -21,10 +21,12 @@ static std::vector<std::pair<llvm::StringRef, void *>> runtimeSymbols() {
     return std::pair(name, reinterpret_cast<void *>(function));
   };
   return {symbol("qopt_rt_barrier", qopt_rt_barrier),
+          symbol("qopt_rt_barrier_fetching", qopt_rt_barrier_fetching),
           symbol("qopt_rt_mark", qopt_rt_mark),
           symbol("qopt_rt_embedding", qopt_rt_embedding),
           symbol("qopt_rt_linear", qopt_rt_linear),
           symbol("qopt_rt_linear_prepared", qopt_rt_linear_prepared),
+          symbol("qopt_rt_linear_row", qopt_rt_linear_row),
           symbol("qopt_rt_rope", qopt_rt_rope),
           symbol("qopt_rt_attention", qopt_rt_attention),
           symbol("qopt_rt_route", qopt_rt_route),

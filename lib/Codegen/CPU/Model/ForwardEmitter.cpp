@@ -14,105 +14,18 @@
 //                        threads)
 //     …
 //
+// A call with a single row goes to a function of its own, of the program for
+// one token.
+//
 //===----------------------------------------------------------------------===//
 #include "ForwardEmitter.h"
-
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "StepEmitter.h"
 
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::cpu;
 
-namespace {
-class Emitter {
-public:
-  Emitter(ModuleOp module, const ModelProgram &program)
-      : module(module), program(program),
-        b(module.getLoc(), module.getContext()),
-        pointer(LLVM::LLVMPointerType::get(module.getContext())),
-        i64(b.getI64Type()), f32(b.getF32Type()) {
-    b.setInsertionPointToEnd(module.getBody());
-  }
-
-  void emit(StringRef name, ArrayRef<PlannedStep> steps, bool profile);
-
-private:
-  /// The fields of QoptRtCall that compiled code reads.
-  enum Field { Weights, Arena, Logits, Rows, OutputRows, Threads };
-
-  Value constant(int64_t value) {
-    return LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(value));
-  }
-  Value constant(float value) {
-    return LLVM::ConstantOp::create(b, f32, b.getF32FloatAttr(value));
-  }
-  Value times(Value x, Value y) { return LLVM::MulOp::create(b, x, y); }
-  Value times(Value x, int64_t y) { return times(x, constant(y)); }
-  Value field(Field number, Type type) {
-    return LLVM::LoadOp::create(b, type,
-                                offset(call, constant(int64_t(8) * number)));
-  }
-  Value offset(Value base, Value bytes) {
-    return LLVM::GEPOp::create(b, pointer, b.getI8Type(), base,
-                               ArrayRef<LLVM::GEPArg>{bytes});
-  }
-  /// Declares a function of the runtime.
-  void declare(StringRef name, ValueRange arguments, Type result);
-  void runtime(StringRef name, ValueRange arguments) {
-    declare(name, arguments, LLVM::LLVMVoidType::get(b.getContext()));
-    LLVM::CallOp::create(b, TypeRange{}, name, arguments);
-  }
-  void callKernel(StringRef name, ValueRange arguments) {
-    LLVM::CallOp::create(b, TypeRange{}, name, arguments);
-  }
-  LLVM::LLVMFuncOp adaptor(const LinearKernel &kernel, bool row);
-
-  Value addressOf(int value);
-  /// The rows of an input that a step reads.
-  Value input(const ModelStep &step, int number);
-  Value output(const ModelStep &step) { return addressOf(step.output); }
-  /// How many rows a step computes.
-  Value rowsOf(const ModelStep &step) {
-    int dispatch = program.value(step.output).dispatch;
-    return dispatch >= 0 ? dispatched[dispatch] : tokensOf(step);
-  }
-  Value tokensOf(const ModelStep &step) {
-    return step.trimmed ? outputRows : rows;
-  }
-  int64_t columnsOf(const ModelStep &step, int number) {
-    return program.value(step.inputs[number]).columns;
-  }
-  Value weight(const WeightUse &use) {
-    return LLVM::LoadOp::create(b, pointer,
-                                offset(weights, constant(8 * use.firstTensor)));
-  }
-  /// The thread's part of `count` units.
-  std::pair<Value, Value> share(Value count);
-
-  void emitStep(const PlannedStep &planned);
-  void emitRowWise(const PlannedStep &planned, int64_t rowsPerToken);
-  void emitElementwise(const PlannedStep &planned);
-  void emitLinear(const PlannedStep &planned);
-  void emitDispatch(const ModelStep &step, llm::DispatchOp op);
-  void emitCombine(const ModelStep &step);
-
-  /// What a prepared row is: of which value, and how.
-  using Preparation = std::tuple<int, bool, std::string>;
-
-  ModuleOp module;
-  const ModelProgram &program;
-  ImplicitLocOpBuilder b;
-  LLVM::LLVMPointerType pointer;
-  Type i64, f32;
-  Value call, thread, weights, arena, logits, rows, outputRows, threads;
-  Value preparedRow; // memory of the thread
-  Preparation prepared = {-1, false, ""};
-  ::llvm::DenseMap<int, Value> dispatched; // value of a dispatch → its rows
-};
-} // namespace
-
-void Emitter::declare(StringRef name, ValueRange arguments, Type result) {
+void StepEmitter::declare(StringRef name, ValueRange arguments, Type result) {
   if (module.lookupSymbol(name))
     return;
   OpBuilder::InsertionGuard guard(b);
@@ -121,41 +34,14 @@ void Emitter::declare(StringRef name, ValueRange arguments, Type result) {
   LLVM::LLVMFuncOp::create(b, name, LLVM::LLVMFunctionType::get(result, types));
 }
 
-/// QoptRtKernel: loads the addresses of the components and calls the kernel, or
-/// the one of a prepared row, which does not ask for the number of rows.
-LLVM::LLVMFuncOp Emitter::adaptor(const LinearKernel &kernel, bool row) {
-  const std::string &symbol = row ? kernel.row : kernel.symbol;
-  std::string name = symbol + "_call";
-  if (auto existing = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return existing;
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToEnd(module.getBody());
-  auto function = LLVM::LLVMFuncOp::create(
-      b, name,
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
-                                  {pointer, pointer, pointer, i64, i64, i64}),
-      LLVM::Linkage::Internal);
-  b.setInsertionPointToStart(function.addEntryBlock(b));
-  SmallVector<Value> arguments = {function.getArgument(1)};
-  for (int i = 0; i < kernel.components; ++i)
-    arguments.push_back(LLVM::LoadOp::create(
-        b, pointer, offset(function.getArgument(0), constant(8 * int64_t(i)))));
-  arguments.push_back(function.getArgument(2));
-  for (int i = row ? 4 : 3; i < 6; ++i)
-    arguments.push_back(function.getArgument(i));
-  callKernel(symbol, arguments);
-  LLVM::ReturnOp::create(b, ValueRange{});
-  return function;
-}
-
-Value Emitter::addressOf(int value) {
+Value StepEmitter::addressOf(int value) {
   const ModelValue &held = program.value(value);
   if (held.place < 0)
     return logits;
   return offset(arena, times(rows, held.place * int64_t(sizeof(float))));
 }
 
-Value Emitter::input(const ModelStep &step, int number) {
+Value StepEmitter::input(const ModelStep &step, int number) {
   const ModelValue &value = program.value(step.inputs[number]);
   Value address = addressOf(step.inputs[number]);
   if (value.trimmed || !step.trimmed)
@@ -165,14 +51,15 @@ Value Emitter::input(const ModelStep &step, int number) {
                 times(skipped, value.columns * int64_t(sizeof(float))));
 }
 
-std::pair<Value, Value> Emitter::share(Value count) {
+std::pair<Value, Value> StepEmitter::share(Value count) {
   Value next = LLVM::AddOp::create(b, thread, constant(int64_t(1)));
   return {LLVM::UDivOp::create(b, times(count, thread), threads),
           LLVM::UDivOp::create(b, times(count, next), threads)};
 }
 
 /// Kernels (x, [w,] y, firstRow, endRow).
-void Emitter::emitRowWise(const PlannedStep &planned, int64_t rowsPerToken) {
+void StepEmitter::emitRowWise(const PlannedStep &planned,
+                              int64_t rowsPerToken) {
   const ModelStep &step = *planned.step;
   auto [first, end] = share(times(rowsOf(step), rowsPerToken));
   SmallVector<Value> arguments = {input(step, 0)};
@@ -184,7 +71,7 @@ void Emitter::emitRowWise(const PlannedStep &planned, int64_t rowsPerToken) {
 
 /// Kernels (x, [z,] y, firstElement, endElement); threads meet at multiples of
 /// 16 elements.
-void Emitter::emitElementwise(const PlannedStep &planned) {
+void StepEmitter::emitElementwise(const PlannedStep &planned) {
   const ModelStep &step = *planned.step;
   Value count = times(rowsOf(step), program.value(step.output).columns);
   Value vectors = LLVM::UDivOp::create(
@@ -199,36 +86,7 @@ void Emitter::emitElementwise(const PlannedStep &planned) {
   callKernel(planned.kernel, arguments);
 }
 
-void Emitter::emitLinear(const PlannedStep &planned) {
-  const ModelStep &step = *planned.step;
-  const LinearKernel &kernel = planned.linear;
-  Value function = LLVM::AddressOfOp::create(b, adaptor(kernel, false));
-  Value components =
-      offset(weights, constant(8 * planned.weights[0].firstTensor));
-  SmallVector<Value> arguments = {call,
-                                  thread,
-                                  function,
-                                  components,
-                                  input(step, 0),
-                                  output(step),
-                                  rowsOf(step),
-                                  constant(kernel.blocks),
-                                  constant(planned.number)};
-  if (kernel.row.empty())
-    return runtime("qopt_rt_linear", arguments);
-  // Linears of the same x share what is prepared, each thread for itself.
-  Preparation wanted = {step.inputs[0], step.trimmed, kernel.preparation};
-  Value prepare = LLVM::ZeroOp::create(b, pointer);
-  if (wanted != prepared)
-    prepare = LLVM::AddressOfOp::create(
-        b, module.lookupSymbol<LLVM::LLVMFuncOp>(kernel.prepare));
-  prepared = wanted;
-  Value row = LLVM::AddressOfOp::create(b, adaptor(kernel, true));
-  arguments.append({prepare, row, preparedRow});
-  runtime("qopt_rt_linear_prepared", arguments);
-}
-
-void Emitter::emitDispatch(const ModelStep &step, llm::DispatchOp op) {
+void StepEmitter::emitDispatch(const ModelStep &step, llm::DispatchOp op) {
   SmallVector<Value> arguments = {call,
                                   thread,
                                   input(step, 0),
@@ -243,7 +101,7 @@ void Emitter::emitDispatch(const ModelStep &step, llm::DispatchOp op) {
       LLVM::CallOp::create(b, i64, "qopt_rt_dispatch", arguments).getResult();
 }
 
-void Emitter::emitCombine(const ModelStep &step) {
+void StepEmitter::emitCombine(const ModelStep &step) {
   const int64_t experts = columnsOf(step, 0);
   Value outputs =
       LLVM::AllocaOp::create(b, pointer, pointer, constant(experts));
@@ -255,7 +113,7 @@ void Emitter::emitCombine(const ModelStep &step) {
            constant(columnsOf(step, 1)), constant(experts)});
 }
 
-void Emitter::emitStep(const PlannedStep &planned) {
+void StepEmitter::emitStep(const PlannedStep &planned) {
   const ModelStep &step = *planned.step;
   if (step.isBias)
     return emitRowWise(planned, 1);
@@ -304,42 +162,66 @@ void Emitter::emitStep(const PlannedStep &planned) {
   emitElementwise(planned);
 }
 
-void Emitter::emit(StringRef name, ArrayRef<PlannedStep> steps, bool profile) {
+/// if (rows == 1 && outputRows == 1) return oneToken(call, thread);
+void StepEmitter::emitOneTokenBranch(StringRef oneToken) {
+  auto isOne = [&](Value count) -> Value {
+    return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::eq, count,
+                                constant(int64_t(1)));
+  };
+  Value both = LLVM::AndOp::create(b, isOne(rows), isOne(outputRows));
+  Block *entry = b.getInsertionBlock();
+  Block *one = b.createBlock(entry->getParent());
+  callKernel(oneToken, {call, thread});
+  LLVM::ReturnOp::create(b, ValueRange{});
+  Block *many = b.createBlock(entry->getParent());
+  b.setInsertionPointToEnd(entry);
+  LLVM::CondBrOp::create(b, both, one, many);
+  b.setInsertionPointToEnd(many);
+}
+
+void StepEmitter::emit(StringRef name, bool profile, int64_t firstMark,
+                       StringRef oneToken, bool isOneToken) {
   auto function = LLVM::LLVMFuncOp::create(
       b, name,
       LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
-                                  {pointer, i64}));
+                                  {pointer, i64}),
+      isOneToken ? LLVM::Linkage::Internal : LLVM::Linkage::External);
   b.setInsertionPointToStart(function.addEntryBlock(b));
   call = function.getArgument(0);
   thread = function.getArgument(1);
   weights = field(Weights, pointer);
   arena = field(Arena, pointer);
   logits = field(Logits, pointer);
-  rows = field(Rows, i64);
-  outputRows = field(OutputRows, i64);
+  rows = isOneToken ? constant(int64_t(1)) : field(Rows, i64);
+  outputRows = isOneToken ? rows : field(OutputRows, i64);
   threads = field(Threads, i64);
-  int64_t preparedBytes = 0;
-  for (const PlannedStep &planned : steps)
-    preparedBytes = std::max(preparedBytes, planned.linear.preparedBytes);
-  if (preparedBytes > 0)
-    preparedRow = LLVM::AllocaOp::create(b, pointer, b.getI8Type(),
-                                         constant(preparedBytes),
-                                         /*alignment=*/64);
+  allocateRows();
+  if (!oneToken.empty())
+    emitOneTokenBranch(oneToken);
   for (auto [index, planned] : llvm::enumerate(steps)) {
     b.setLoc(planned.step->op->getLoc());
     if (planned.step->barrierBefore && !profile)
-      runtime("qopt_rt_barrier", {call, thread});
-    emitStep(planned);
+      emitBarrier(index, /*fetchesAhead=*/isOneToken);
+    if (planned.step->isLinear() && isOneToken &&
+        program.value(planned.step->output).dispatch < 0)
+      emitFused(planned);
+    else
+      emitStep(planned);
     if (profile) // has a barrier of its own
-      runtime("qopt_rt_mark", {call, thread, constant(int64_t(index))});
+      runtime("qopt_rt_mark",
+              {call, thread, constant(firstMark + int64_t(index))});
   }
   LLVM::ReturnOp::create(b, ValueRange{});
 }
 
 void qopt::cpu::emitForward(ModuleOp kernels, StringRef name,
-                            const ModelProgram &program,
-                            ArrayRef<PlannedStep> steps, bool profile) {
-  Emitter(kernels, program).emit(name, steps, profile);
+                            const PlannedProgram &program,
+                            const PlannedProgram &oneToken, bool profile) {
+  std::string oneName = (name + "_one_token").str();
+  StepEmitter(kernels, oneToken)
+      .emit(oneName, profile, program.steps.size(), "", /*isOneToken=*/true);
+  StepEmitter(kernels, program)
+      .emit(name, profile, 0, oneName, /*isOneToken=*/false);
 }
 
 void qopt::cpu::emitDescription(ModuleOp kernels, StringRef text) {

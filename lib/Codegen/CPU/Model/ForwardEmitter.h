@@ -23,12 +23,26 @@ struct PlannedStep {
   /// What one token costs: bytes of weights read, multiplications and
   /// additions.
   double bytes = 0, operations = 0;
+
+  /// Bytes of the codes, or floats, of a linear's weight.
+  int64_t codeBytes = 0;
+  /// What stands for step->norm and step->then.
+  std::string normKernel;
+  std::vector<WeightUse> normWeight;
+  std::vector<PlannedStep> then;
 };
 
-/// Adds the function `name` and the adaptors of linears to a module of lowered
-/// kernels. With `profile`, it marks the end of each step.
+struct PlannedProgram {
+  const ModelProgram *program = nullptr;
+  std::vector<PlannedStep> steps;
+};
+
+/// Adds the function `name`, the one for calls with one row that it calls, and
+/// the adaptors of linears to a module of lowered kernels. With `profile`, they
+/// mark the end of each step, numbered in this order: those of `program`, those
+/// of `oneToken`.
 void emitForward(mlir::ModuleOp kernels, llvm::StringRef name,
-                 const ModelProgram &program, llvm::ArrayRef<PlannedStep> steps,
+                 const PlannedProgram &program, const PlannedProgram &oneToken,
                  bool profile);
 
 /// Adds the description as a constant.

@@ -40,12 +40,17 @@ public:
 
 private:
   OwningOpRef<ModuleOp> beginModule();
-  Status planStep(const ModelStep &step, ModelKernels &kernels);
+  Result<PlannedProgram> plan(const ModelProgram &program,
+                              ModelKernels &kernels);
+  Result<PlannedStep> planStep(const ModelStep &step, ModelKernels &kernels);
+  Status planFused(PlannedStep &planned, ModelKernels &kernels);
+  std::string norm(llm::RmsNormOp norm, ModelKernels &kernels);
   Status planLinear(PlannedStep &planned, LinearOp linear,
                     ModelKernels &kernels);
   int64_t ropeNumber(llm::RopeOp rope);
   int64_t cacheNumber(llm::AttentionOp attention);
-  std::string describe(const ModelProgram &program) const;
+  std::string describe(const PlannedProgram &program,
+                       const PlannedProgram &oneToken) const;
   Status lower(ModuleOp kernels);
   void setTarget(ModuleOp kernels);
 
@@ -53,8 +58,10 @@ private:
   const CpuTarget &target;
   const ModelCompilerOptions &options;
   ModelWeights weights;
-  std::vector<PlannedStep> steps;
-  int64_t linears = 0;
+  // Numbers in the program that is being planned: linears and caches. Programs
+  // share caches, and counters, because one runs at a time.
+  int64_t nextLinear = 0, nextCache = 0;
+  int64_t linears = 0; // counters
   std::vector<llm::RopeOp> ropes;
   std::vector<llm::AttentionOp> caches;
   std::map<std::string, int> decoded; // scheme → linears
@@ -95,7 +102,9 @@ Status Compiler::planLinear(PlannedStep &planned, LinearOp linear,
   planned.weights = {use};
   planned.label =
       StringRef(planned.linear.symbol).drop_back(strlen("_blocks")).str();
-  planned.number = linears++;
+  planned.number = nextLinear++;
+  linears = std::max(linears, nextLinear);
+  planned.codeBytes = weights.tensors()[use.firstTensor].bytes;
   for (int i = 0; i < planned.linear.components; ++i)
     planned.bytes += double(weights.tensors()[use.firstTensor + i].bytes);
   planned.operations = 2. * double(type.getNumElements());
@@ -114,11 +123,20 @@ int64_t Compiler::ropeNumber(llm::RopeOp rope) {
 }
 
 int64_t Compiler::cacheNumber(llm::AttentionOp attention) {
-  caches.push_back(attention);
-  return caches.size() - 1;
+  if (nextCache == int64_t(caches.size()))
+    caches.push_back(attention);
+  return nextCache++;
 }
 
-Status Compiler::planStep(const ModelStep &step, ModelKernels &kernels) {
+std::string Compiler::norm(llm::RmsNormOp norm, ModelKernels &kernels) {
+  return kernels.rmsNorm(
+      norm.getLoc(), norm.getWeight().getType().getDimSize(0),
+      norm.getEps().convertToFloat(),
+      norm.getOffset() ? norm.getOffset()->convertToFloat() : 0);
+}
+
+Result<PlannedStep> Compiler::planStep(const ModelStep &step,
+                                       ModelKernels &kernels) {
   PlannedStep planned;
   planned.step = &step;
   Operation *op = step.op;
@@ -129,11 +147,9 @@ Status Compiler::planStep(const ModelStep &step, ModelKernels &kernels) {
     planned.kernel = kernels.bias(location, columns);
   } else if (auto linear = dyn_cast<LinearOp>(op)) {
     QOPT_CHECK(planLinear(planned, linear, kernels));
+    QOPT_CHECK(planFused(planned, kernels));
   } else if (auto norm = dyn_cast<llm::RmsNormOp>(op)) {
-    planned.kernel = kernels.rmsNorm(
-        location, norm.getWeight().getType().getDimSize(0),
-        norm.getEps().convertToFloat(),
-        norm.getOffset() ? norm.getOffset()->convertToFloat() : 0);
+    planned.kernel = this->norm(norm, kernels);
   } else if (auto slice = dyn_cast<llm::SliceOp>(op)) {
     planned.kernel =
         kernels.slice(location, slice.getInput().getType().getDimSize(1),
@@ -159,12 +175,48 @@ Status Compiler::planStep(const ModelStep &step, ModelKernels &kernels) {
   }
   if (planned.label.empty())
     planned.label = planned.kernel;
-  steps.push_back(std::move(planned));
+  return planned;
+}
+
+/// What a program for one token does along with a linear.
+Status Compiler::planFused(PlannedStep &planned, ModelKernels &kernels) {
+  const ModelStep &step = *planned.step;
+  if (step.norm) {
+    planned.normKernel = norm(cast<llm::RmsNormOp>(step.norm), kernels);
+    QOPT_ASSIGN(WeightUse use, weights.useAsF32(step.normWeight));
+    planned.normWeight = {use};
+    planned.label = "norm+" + planned.label;
+  }
+  for (const ModelStep &next : step.then) {
+    QOPT_ASSIGN(PlannedStep part, planStep(next, kernels));
+    if (next.isBias) // of a single row
+      part.kernel = kernels.sum(next.op->getLoc());
+    planned.bytes += part.bytes;
+    planned.operations += part.operations;
+    StringRef name = next.isBias       ? "bias"
+                     : next.isLinear() ? "linear"
+                                       : StringRef(part.label);
+    name.consume_front("qopt_");
+    planned.label += "+" + name.str();
+    planned.then.push_back(std::move(part));
+  }
   return {};
 }
 
+Result<PlannedProgram> Compiler::plan(const ModelProgram &program,
+                                      ModelKernels &kernels) {
+  PlannedProgram planned{&program, {}};
+  nextLinear = nextCache = 0;
+  for (const ModelStep &step : program.steps()) {
+    QOPT_ASSIGN(PlannedStep each, planStep(step, kernels));
+    planned.steps.push_back(std::move(each));
+  }
+  return planned;
+}
+
 /// The description that qopt's runtime reads (runtime/lib/Cpu/CompiledModel.h).
-std::string Compiler::describe(const ModelProgram &program) const {
+std::string Compiler::describe(const PlannedProgram &program,
+                               const PlannedProgram &oneToken) const {
   std::string name;
   int64_t context = 0;
   if (auto config =
@@ -179,12 +231,13 @@ std::string Compiler::describe(const ModelProgram &program) const {
       .member("abi", int64_t(QOPT_RT_ABI))
       .member("name", name)
       .member("cpu", target.cpu())
-      .member("vocabulary", program.vocabulary())
+      .member("vocabulary", program.program->vocabulary())
       .member("context", context)
-      .member("arena_columns", program.arenaColumns())
+      .member("arena_columns", std::max(program.program->arenaColumns(),
+                                        oneToken.program->arenaColumns()))
       .member("linears", linears);
   double bytes = 0, operations = 0;
-  for (const PlannedStep &step : steps) {
+  for (const PlannedStep &step : program.steps) {
     bytes += step.bytes;
     operations += step.operations;
   }
@@ -234,13 +287,15 @@ std::string Compiler::describe(const ModelProgram &program) const {
   if (!options.tokenizer.empty())
     json.member("tokenizer", options.tokenizer);
   if (options.profile) {
-    json.key("steps").beginArray();
-    for (const PlannedStep &step : steps)
-      json.value(step.label);
-    json.endArray().key("step_bytes").beginArray();
-    for (const PlannedStep &step : steps)
-      json.value(step.bytes);
-    json.endArray();
+    auto both = [&](std::string_view key, auto value) {
+      json.key(key).beginArray();
+      for (const PlannedProgram *each : {&program, &oneToken})
+        for (const PlannedStep &step : each->steps)
+          json.value(value(step));
+      json.endArray();
+    };
+    both("steps", [](const PlannedStep &step) { return step.label; });
+    both("step_bytes", [](const PlannedStep &step) { return step.bytes; });
   }
   return json.endObject().text();
 }
@@ -269,18 +324,19 @@ Status Compiler::lower(ModuleOp kernels) {
 }
 
 Result<CompiledModel> Compiler::run() {
-  QOPT_ASSIGN(ModelProgram program, ModelProgram::build(source));
+  QOPT_ASSIGN(ModelProgram manyTokens, ModelProgram::build(source, false));
+  QOPT_ASSIGN(ModelProgram oneToken, ModelProgram::build(source, true));
   OwningOpRef<ModuleOp> module = beginModule();
   ModelKernels kernels(*module, target);
-  for (const ModelStep &step : program.steps())
-    QOPT_CHECK(planStep(step, kernels));
+  QOPT_ASSIGN(PlannedProgram many, plan(manyTokens, kernels));
+  QOPT_ASSIGN(PlannedProgram one, plan(oneToken, kernels));
   setTarget(*module);
   QOPT_CHECK(lower(*module));
-  emitForward(*module, modelForwardName, program, steps, /*profile=*/false);
+  emitForward(*module, modelForwardName, many, one, /*profile=*/false);
   if (options.profile)
-    emitForward(*module, modelProfileName, program, steps, /*profile=*/true);
+    emitForward(*module, modelProfileName, many, one, /*profile=*/true);
   setTarget(*module);
-  std::string description = describe(program);
+  std::string description = describe(many, one);
   emitDescription(*module, description);
   std::vector<std::string> notes;
   for (const auto &[scheme, count] : decoded)

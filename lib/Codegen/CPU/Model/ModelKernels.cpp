@@ -161,48 +161,64 @@ static Value emitActivation(KernelEmitter &e, llm::Activation activation,
   llvm_unreachable("every activation is listed");
 }
 
-std::string ModelKernels::elementwise(Operation *op) {
-  std::string name;
-  if (auto gated = dyn_cast<llm::GatedOp>(op))
-    name = str("qopt_gated_",
-               llm::stringifyActivation(gated.getActivation()).str());
-  else if (auto softcap = dyn_cast<llm::SoftcapOp>(op))
-    name = str("qopt_softcap_", bitsName(softcap.getCap().convertToFloat()));
-  else
-    name = isa<arith::AddFOp>(op)   ? "qopt_add"
-           : isa<arith::MulFOp>(op) ? "qopt_multiply"
-                                    : "qopt_subtract";
+std::string ModelKernels::elementwise(
+    Location location, std::string name, int inputs,
+    function_ref<Value(KernelEmitter &e, ArrayRef<Value> x)> body) {
   if (has(name))
     return name;
-  const bool unary = isa<llm::SoftcapOp>(op);
   Type f32 = Float32Type::get(module.getContext());
-  SmallVector<Type> buffers(unary ? 2 : 3, f32);
-  KernelEmitter e(module, op->getLoc(), name, buffers);
-  ImplicitLocOpBuilder &b = e.b;
+  SmallVector<Type> buffers(inputs + 1, f32);
+  KernelEmitter e(module, location, name, buffers);
   SmallVector<Value> memory;
-  for (size_t i = 0; i < buffers.size(); ++i)
+  for (int i = 0; i <= inputs; ++i)
     memory.push_back(e.buffer(i));
   e.vectors(e.count(0), e.count(1), {},
             [&](Value i, Value mask, KernelEmitter::Values &) {
-              Value x = e.load(memory[0], i, mask);
-              Value z = unary ? Value() : e.load(memory[1], i, mask);
-              Value y;
-              if (auto gated = dyn_cast<llm::GatedOp>(op)) {
-                y = arith::MulFOp::create(
-                    b, emitActivation(e, gated.getActivation(), x), z);
-              } else if (auto softcap = dyn_cast<llm::SoftcapOp>(op)) {
-                const float cap = softcap.getCap().convertToFloat();
-                Value u = arith::MulFOp::create(b, x, e.splat(1.0 / cap));
-                y = arith::MulFOp::create(b, e.tanh(u), e.splat(cap));
-              } else if (isa<arith::AddFOp>(op)) {
-                y = arith::AddFOp::create(b, x, z);
-              } else if (isa<arith::MulFOp>(op)) {
-                y = arith::MulFOp::create(b, x, z);
-              } else {
-                y = arith::SubFOp::create(b, x, z);
-              }
-              e.store(y, memory.back(), i, mask);
+              SmallVector<Value> x;
+              for (int number = 0; number < inputs; ++number)
+                x.push_back(e.load(memory[number], i, mask));
+              e.store(body(e, x), memory.back(), i, mask);
             });
   e.finish();
   return name;
+}
+
+std::string ModelKernels::sum(Location location) {
+  return elementwise(location, "qopt_add", 2,
+                     [](KernelEmitter &e, ArrayRef<Value> x) -> Value {
+                       return arith::AddFOp::create(e.b, x[0], x[1]);
+                     });
+}
+
+std::string ModelKernels::elementwise(Operation *op) {
+  Location location = op->getLoc();
+  if (auto gated = dyn_cast<llm::GatedOp>(op))
+    return elementwise(
+        location,
+        str("qopt_gated_",
+            llm::stringifyActivation(gated.getActivation()).str()),
+        2, [&](KernelEmitter &e, ArrayRef<Value> x) -> Value {
+          return arith::MulFOp::create(
+              e.b, emitActivation(e, gated.getActivation(), x[0]), x[1]);
+        });
+  if (auto softcap = dyn_cast<llm::SoftcapOp>(op)) {
+    const float cap = softcap.getCap().convertToFloat();
+    return elementwise(
+        location, str("qopt_softcap_", bitsName(cap)), 1,
+        [&](KernelEmitter &e, ArrayRef<Value> x) -> Value {
+          Value u = arith::MulFOp::create(e.b, x[0], e.splat(1.0 / cap));
+          return arith::MulFOp::create(e.b, e.tanh(u), e.splat(cap));
+        });
+  }
+  if (isa<arith::AddFOp>(op))
+    return sum(location);
+  if (isa<arith::MulFOp>(op))
+    return elementwise(location, "qopt_multiply", 2,
+                       [](KernelEmitter &e, ArrayRef<Value> x) -> Value {
+                         return arith::MulFOp::create(e.b, x[0], x[1]);
+                       });
+  return elementwise(location, "qopt_subtract", 2,
+                     [](KernelEmitter &e, ArrayRef<Value> x) -> Value {
+                       return arith::SubFOp::create(e.b, x[0], x[1]);
+                     });
 }

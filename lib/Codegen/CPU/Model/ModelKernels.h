@@ -34,6 +34,8 @@ struct LinearKernel {
   std::string preparation = {}; // equal texts: equally prepared
 };
 
+class KernelEmitter;
+
 class ModelKernels {
 public:
   ModelKernels(mlir::ModuleOp module, const CpuTarget &target)
@@ -51,8 +53,13 @@ public:
                     int64_t outputs);
   /// Of an arith.addf, mulf or subf, an llm.gated or llm.softcap.
   std::string elementwise(mlir::Operation *op);
+  std::string sum(mlir::Location location);
 
 private:
+  using Values = llvm::ArrayRef<mlir::Value>;
+  std::string
+  elementwise(mlir::Location location, std::string name, int inputs,
+              llvm::function_ref<mlir::Value(KernelEmitter &e, Values x)> body);
   bool has(llvm::StringRef symbol) {
     return module.lookupSymbol(symbol) != nullptr;
   }

@@ -25,12 +25,12 @@ static tl::unexpected<Error> errorAt(Operation *op, const std::string &reason) {
                   "': ", reason);
 }
 
-/// Ops whose steps compute element by element, or channel pair by channel pair
-/// of one head, so that their output may take the place of an input.
-static bool worksInPlace(const ModelStep &step) {
-  return step.isBias || isa<arith::AddFOp, arith::MulFOp, arith::SubFOp,
-                            llm::GatedOp, llm::SoftcapOp>(step.op);
+bool ModelStep::isElementwise() const {
+  return isBias || isa<arith::AddFOp, arith::MulFOp, arith::SubFOp,
+                       llm::GatedOp, llm::SoftcapOp>(op);
 }
+
+bool ModelStep::isLinear() const { return !isBias && isa<LinearOp>(op); }
 
 static bool isCovered(Operation *op) {
   return isa<llm::EmbeddingOp, llm::RmsNormOp, llm::RopeOp, llm::AttentionOp,
@@ -171,7 +171,7 @@ private:
 };
 } // namespace qopt::cpu
 
-Result<ModelProgram> ModelProgram::build(ModuleOp module) {
+Result<ModelProgram> ModelProgram::build(ModuleOp module, bool oneToken) {
   auto symbol =
       module->getAttrOfType<FlatSymbolRefAttr>(llm::LLMDialect::kEntry);
   auto entry = symbol ? module.lookupSymbol<func::FuncOp>(symbol.getValue())
@@ -198,6 +198,8 @@ Result<ModelProgram> ModelProgram::build(ModuleOp module) {
   program.logits = results.front().value;
   program.logitColumns = *columns;
   program.trimAfterLastAttention();
+  if (oneToken)
+    program.fuseForOneToken();
   QOPT_CHECK(program.place());
   program.placeBarriers();
   return program;
@@ -222,9 +224,16 @@ void ModelProgram::trimAfterLastAttention() {
 /// step that reads its value.
 Status ModelProgram::place() {
   std::vector<int> lastUse(values.size(), -1);
+  auto visit = [](const ModelStep &step, auto body) {
+    body(step);
+    for (const ModelStep &each : step.then)
+      body(each);
+  };
   for (auto [index, step] : llvm::enumerate(allSteps))
-    for (int input : step.inputs)
-      lastUse[input] = int(index);
+    visit(step, [&, index = index](const ModelStep &part) {
+      for (int input : part.inputs)
+        lastUse[input] = int(index);
+    });
   if (lastUse[logits] >= 0)
     return badInput("the model uses its logits once more");
   struct Interval {
@@ -238,38 +247,50 @@ Status ModelProgram::place() {
   auto sizeOf = [&](int value) {
     return (values[value].columns + 15) / 16 * 16;
   };
+  auto hold = [&](int value) {
+    int64_t begin = 0;
+    auto next = held.begin();
+    for (; next != held.end() && next->begin - begin < sizeOf(value); ++next)
+      begin = next->end;
+    held.insert(next, {begin, begin + sizeOf(value), value});
+    values[value].place = begin;
+    arena = std::max(arena, begin + sizeOf(value));
+  };
   for (auto [index, step] : llvm::enumerate(allSteps)) {
-    ModelValue &output = values[step.output];
-    auto dies = [&](int value) { return lastUse[value] == int(index); };
-    if (step.output != logits) {
-      // In place, or the first hole that is large enough.
-      int reused = -1;
-      if (worksInPlace(step))
-        for (int input : step.inputs)
-          if (dies(input) && values[input].columns == output.columns &&
-              values[input].trimmed == output.trimmed)
-            reused = input;
-      if (reused >= 0) {
+    // In place, if nothing reads the input afterwards and every thread reads
+    // only the elements that it writes, or in the first hole that is large
+    // enough.
+    auto placeOutput = [&, &step = step, index = index](const ModelStep &part) {
+      ModelValue &output = values[part.output];
+      for (int input : part.inputs) {
+        int uses = 0;
+        visit(step, [&](const ModelStep &other) {
+          uses += llvm::count(other.inputs, input);
+        });
+        if (!part.isElementwise() || lastUse[input] != int(index) ||
+            uses != llvm::count(part.inputs, input) ||
+            values[input].columns != output.columns ||
+            values[input].trimmed != output.trimmed)
+          continue;
         for (Interval &each : held)
-          if (each.value == reused)
-            each.value = step.output;
-        output.place = values[reused].place;
-      } else {
-        int64_t begin = 0;
-        auto next = held.begin();
-        for (; next != held.end() && next->begin - begin < sizeOf(step.output);
-             ++next)
-          begin = next->end;
-        held.insert(next, {begin, begin + sizeOf(step.output), step.output});
-        output.place = begin;
-        arena = std::max(arena, begin + sizeOf(step.output));
+          if (each.value == input)
+            each.value = part.output;
+        output.place = values[input].place;
+        return;
       }
-    }
-    for (int input : step.inputs)
-      if (dies(input))
-        release(input);
-    if (step.output != logits && lastUse[step.output] < 0)
-      release(step.output);
+      hold(part.output);
+    };
+    visit(step, [&](const ModelStep &part) {
+      if (part.output != logits)
+        placeOutput(part);
+    });
+    visit(step, [&, index = index](const ModelStep &part) {
+      for (int input : part.inputs)
+        if (lastUse[input] == int(index))
+          release(input);
+      if (part.output != logits && lastUse[part.output] < 0)
+        release(part.output);
+    });
   }
   return {};
 }
@@ -277,36 +298,63 @@ Status ModelProgram::place() {
 void ModelProgram::placeBarriers() {
   struct Access {
     int64_t begin, end;
+    int value;
   };
-  std::vector<Access> reads, writes; // since the last barrier
+  using Accesses = std::vector<Access>;
+  Accesses reads, writes; // since the last barrier
   auto accessOf = [&](int index) -> Access {
     const ModelValue &value = values[index];
-    return {value.place, value.place + value.columns};
+    return {value.place, value.place + value.columns, index};
   };
-  auto meets = [](const std::vector<Access> &list, Access access) {
+  auto meets = [](const Accesses &list, const Accesses &others) {
     return llvm::any_of(list, [&](const Access &each) {
-      return each.begin < access.end && access.begin < each.end;
+      return llvm::any_of(others, [&](const Access &other) {
+        return each.begin < other.end && other.begin < each.end;
+      });
     });
   };
   for (ModelStep &step : allSteps) {
-    std::vector<Access> read;
-    for (int input : step.inputs)
-      read.push_back(accessOf(input));
-    std::vector<Access> written;
-    if (values[step.output].place >= 0)
-      written.push_back(accessOf(step.output));
-    step.barrierBefore =
-        llvm::any_of(read, [&](Access each) { return meets(writes, each); }) ||
-        llvm::any_of(written, [&](Access each) {
-          return meets(writes, each) || meets(reads, each);
-        });
-    // Attention has a barrier of its own between reading keys and values, and
-    // the rest.
-    if (step.barrierBefore || isa<llm::AttentionOp>(step.op)) {
+    Accesses read, written;
+    auto add = [&](const ModelStep &part) {
+      for (int input : part.inputs)
+        // A thread reads what it has just written.
+        if (llvm::none_of(written, [&](const Access &each) {
+              return each.value == input;
+            }))
+          read.push_back(accessOf(input));
+      if (values[part.output].place >= 0)
+        written.push_back(accessOf(part.output));
+    };
+    add(step);
+    for (const ModelStep &part : step.then)
+      add(part);
+    auto needsBarrier = [&](const Accesses &in, const Accesses &out) {
+      return meets(in, writes) || meets(out, writes) || meets(out, reads);
+    };
+    if (isa<llm::AttentionOp>(step.op)) {
+      // Attention has a barrier of its own between storing keys and values and
+      // the rest. Threads share the heads of keys as rope does.
+      Accesses stored = {read[2]};
+      if (!isRotated(step.inputs[1]))
+        stored.push_back(read[1]);
+      step.barrierBefore = needsBarrier(stored, {});
       reads.clear();
       writes.clear();
+      read = {read[0]};
+    } else {
+      step.barrierBefore = needsBarrier(read, written);
+      if (step.barrierBefore) {
+        reads.clear();
+        writes.clear();
+      }
     }
     reads.insert(reads.end(), read.begin(), read.end());
     writes.insert(writes.end(), written.begin(), written.end());
   }
+}
+
+bool ModelProgram::isRotated(int value) const {
+  return llvm::any_of(allSteps, [&](const ModelStep &step) {
+    return step.output == value && isa<llm::RopeOp>(step.op);
+  });
 }

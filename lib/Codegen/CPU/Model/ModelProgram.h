@@ -11,6 +11,11 @@
 // the call; after it, only the last tokens whose logits are wanted
 // (`trimmed`), since nothing there looks at other rows.
 //
+// A program for one token fuses steps, because at that size barriers and trips
+// through memory cost as much as their arithmetic: a linear takes its input
+// through the norm before it, and what follows it element by element is done by
+// the thread that has computed the elements.
+//
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_CPU_MODELPROGRAM_H
 #define QOPT_LIB_CODEGEN_CPU_MODELPROGRAM_H
@@ -41,12 +46,27 @@ struct ModelStep {
   int output = -1;
   bool barrierBefore = false;
   bool trimmed = false;
+
+  /// Of linears in a program for one token: the llm.rms_norm that x goes
+  /// through, and its weight.
+  mlir::Operation *norm = nullptr;
+  std::string normWeight;
+  /// What is done with a range of outputs as soon as it is there: linears of
+  /// the same x and as many outputs, biases and elementwise ops.
+  std::vector<ModelStep> then;
+
+  bool isLinear() const;
+  /// Works on each element of its inputs alone.
+  bool isElementwise() const;
+  /// The value that the step and those after it leave behind.
+  int result() const { return then.empty() ? output : then.back().output; }
 };
 
 class ModelProgram {
 public:
   /// BadInput names the first op that compiled code does not do, and where.
-  static Result<ModelProgram> build(mlir::ModuleOp module);
+  /// `oneToken`: the program runs with a single row, whose logits are wanted.
+  static Result<ModelProgram> build(mlir::ModuleOp module, bool oneToken);
 
   const std::vector<ModelStep> &steps() const { return allSteps; }
   const ModelValue &value(int index) const { return values[index]; }
@@ -57,8 +77,12 @@ public:
 private:
   friend class ProgramFlattener;
   void trimAfterLastAttention();
+  /// In FuseOneToken.cpp.
+  void fuseForOneToken();
   Status place();
   void placeBarriers();
+  /// Whether an llm.rope has made it.
+  bool isRotated(int value) const;
 
   std::vector<ModelStep> allSteps;
   std::vector<ModelValue> values;
