@@ -177,9 +177,8 @@ static func::FuncOp emitPreparedRow(OpBuilder &builder, Location location,
   return function;
 }
 
-/// Whether Linux lets this process use the tiles of AMX, which it must be asked
-/// for once (arch_prctl: ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
-static Value emitTilePermission(ImplicitLocOpBuilder &b) {
+/// arch_prctl: ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA.
+Value qopt::cpu::emitTilePermission(ImplicitLocOpBuilder &b) {
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
   };

@@ -23,6 +23,10 @@
 
 namespace qopt::cpu {
 
+/// Whether Linux lets this process use the tiles of AMX, which it must be asked
+/// for once. A function with tiles must not be entered without.
+mlir::Value emitTilePermission(mlir::ImplicitLocOpBuilder &b);
+
 class TileLinear {
 public:
   using Value = mlir::Value;

@@ -10,11 +10,14 @@
 //
 //===----------------------------------------------------------------------===//
 #include "../Decode.h"
+#include "../TileLinear.h"
+#include "DenseTiles.h"
 #include "KernelEmitter.h"
 #include "ModelKernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -124,20 +127,65 @@ private:
 };
 } // namespace
 
+/// Calls `many` where there are enough rows of x for tiles and tiles may be
+/// used, else `few`.
+static void emitChoice(KernelEmitter &e, func::FuncOp few, func::FuncOp many) {
+  ImplicitLocOpBuilder &b = e.b;
+  ValueRange arguments = e.getFunction().getArguments();
+  auto calling = [&](func::FuncOp callee) {
+    return [&, callee](OpBuilder &, Location) {
+      func::CallOp::create(b, callee, arguments);
+      scf::YieldOp::create(b);
+    };
+  };
+  Value enough = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, e.count(0),
+                                       e.index(TileLinear::leastRows));
+  scf::IfOp::create(
+      b, enough,
+      [&](OpBuilder &, Location) {
+        scf::IfOp::create(b, emitTilePermission(b), calling(many),
+                          calling(few));
+        scf::YieldOp::create(b);
+      },
+      calling(few));
+}
+
 LinearKernel ModelKernels::denseLinear(Location location, GgufType type,
-                                       int64_t rows, int64_t columns) {
+                                       int64_t rows, int64_t columns,
+                                       bool exact) {
   std::string name = str("qopt_linear_", findFormat(type)->name, "_n", rows,
                          "_k", columns, "_blocks");
-  if (!has(name)) {
-    OpBuilder builder(module.getContext());
-    Type f32 = builder.getF32Type();
-    Type element = type == GgufType::F32   ? f32
-                   : type == GgufType::F16 ? Type(builder.getF16Type())
-                                           : Type(builder.getBF16Type());
-    KernelEmitter e(module, location, name, {f32, element, f32},
+  LinearKernel kernel{name, 1, (rows + blockRows - 1) / blockRows};
+  if (has(name))
+    return kernel;
+  OpBuilder builder(module.getContext());
+  Type f32 = builder.getF32Type();
+  Type element = type == GgufType::F32   ? f32
+                 : type == GgufType::F16 ? Type(builder.getF16Type())
+                                         : Type(builder.getBF16Type());
+  auto emitFunction = [&](const std::string &symbol, auto body) {
+    KernelEmitter e(module, location, symbol, {f32, element, f32},
                     /*counts=*/3);
-    DenseEmitter(e, target, type, rows, columns).emit();
+    body(e);
     e.finish();
+    return e.getFunction();
+  };
+  auto emitRows = [&](KernelEmitter &e) {
+    DenseEmitter(e, target, type, rows, columns).emit();
+  };
+  if (exact || !DenseTiles::isAvailable(target, type)) {
+    emitFunction(name, emitRows);
+    return kernel;
   }
-  return {name, 1, (rows + blockRows - 1) / blockRows};
+  func::FuncOp few = emitFunction(name + "_rows", emitRows);
+  func::FuncOp many = emitFunction(name + "_tiles", [&](KernelEmitter &e) {
+    DenseTiles(e.b, target, type, rows, columns,
+               {e.buffer(0), e.buffer(1), e.buffer(2), e.count(0), e.count(1),
+                e.count(2)})
+        .emit();
+  });
+  for (func::FuncOp part : {few, many})
+    part->setAttr("passthrough", builder.getStrArrayAttr({"noinline"}));
+  emitFunction(name, [&](KernelEmitter &e) { emitChoice(e, few, many); });
+  return kernel;
 }

@@ -97,7 +97,7 @@ Status Compiler::planLinear(PlannedStep &planned, LinearOp linear,
     planned.linear = kernels.denseLinear(
         linear.getLoc(),
         use.form == WeightUse::Form::F32 ? GgufType::F32 : use.rowType,
-        type.getDimSize(0), type.getDimSize(1));
+        type.getDimSize(0), type.getDimSize(1), options.exact);
   }
   planned.weights = {use};
   planned.label =

@@ -42,9 +42,10 @@ public:
       : module(module), target(target) {}
 
   LinearKernel linear(mlir::Location location, const LinearKernelSpec &spec);
-  /// A linear whose weight is rows of floats: F32, F16 or BF16.
+  /// A linear whose weight is rows of floats: F32, F16 or BF16. `exact`: the
+  /// bits of a row do not depend on how many there are.
   LinearKernel denseLinear(mlir::Location location, GgufType type, int64_t rows,
-                           int64_t columns);
+                           int64_t columns, bool exact);
 
   std::string rmsNorm(mlir::Location location, int64_t columns, float epsilon,
                       float offset);
