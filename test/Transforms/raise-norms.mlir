@@ -11,6 +11,12 @@
 #matrix = affine_map<(b, t, n, k) -> (b, t, k)>
 #weight = affine_map<(b, t, n, k) -> (n, k)>
 #out = affine_map<(b, t, n, k) -> (b, t, n)>
+#id2 = affine_map<(t, c) -> (t, c)>
+#row2 = affine_map<(t, c) -> (t, 0)>
+#channel2 = affine_map<(t, c) -> (c)>
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
 
 // Scales of what the linear reads go into both vectors of the norm.
 // FOLDS: remark: 4 scales divide @weight_{{[0-9]+}}, @weight_{{[0-9]+}}; multiply columns of @weight
@@ -105,6 +111,99 @@ func.func @gelu(%gate: tensor<2x?x4xf32>, %up: tensor<2x?x4xf32>, %z: tensor<2x?
     linalg.yield %1 : f32
   } -> tensor<2x?x2xf32>
   return %y : tensor<2x?x2xf32>
+}
+
+// A feed-forward block of bfloats, as torch-mlir writes it: products are summed
+// in f32 and rounded by a generic; gate and up are slices of one linear. Scales
+// pass what is rounded.
+// FOLDS: remark: 4 scales divide @[[NORM:weight_[0-9]+]]; multiply columns of @[[UP:weight_[0-9]+]]
+// FOLDS: remark: 6 scales divide rows of @[[UP]]; multiply columns of @weight
+// CHECK-LABEL: func.func @bfloats
+// CHECK: %[[X:.*]] = arith.extf %arg0 : tensor<?x4xbf16> to tensor<?x4xf32>
+// CHECK: %[[N:.*]] = llm.rms_norm %[[X]], %{{.*}} : tensor<?x4xf32>, tensor<4xbf16>
+// CHECK: %[[R:.*]] = arith.truncf %[[N]] : tensor<?x4xf32> to tensor<?x4xbf16>
+// CHECK: %[[W:.*]] = arith.extf %[[R]]
+// CHECK: %[[L:.*]] = qopt.linear %[[W]], %{{.*}} : tensor<?x4xf32>, tensor<12x4xbf16> -> tensor<?x12xf32>
+// CHECK: arith.truncf %[[L]]
+// CHECK-COUNT-2: tensor.extract_slice
+// CHECK: llm.gated %{{.*}}, %{{.*}} {activation = #llm.activation<silu>} : tensor<?x6xf32>
+// CHECK: qopt.linear
+// CHECK-NOT: linalg
+func.func @bfloats(%x: tensor<?x4xbf16>, %t: index) -> (tensor<?x4xf32>, tensor<?x4xbf16>) {
+  %zero = arith.constant 0.0 : f32
+  %g = arith.constant dense<[1.0, 2.0, 0.5, 1.5]> : tensor<4xbf16>
+  %up = arith.constant dense<0.5> : tensor<12x4xbf16>
+  %down = arith.constant dense<0.25> : tensor<4x6xbf16>
+  %k = arith.constant 4.0 : f32
+  %one = arith.constant 1.0 : bf16
+  %eps = arith.constant 1.0e-05 : f64
+  %two = arith.constant 2 : i64
+  %e = tensor.empty(%t) : tensor<?x4xf32>
+  %eb = tensor.empty(%t) : tensor<?x4xbf16>
+  %e1 = tensor.empty(%t) : tensor<?x1xf32>
+  %z1 = linalg.fill ins(%zero : f32) outs(%e1 : tensor<?x1xf32>) -> tensor<?x1xf32>
+  %wide = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<?x4xbf16>) outs(%e : tensor<?x4xf32>) {
+  ^bb0(%i: bf16, %o: f32):
+    %0 = arith.extf %i : bf16 to f32
+    linalg.yield %0 : f32
+  } -> tensor<?x4xf32>
+  %squares = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%wide : tensor<?x4xf32>) outs(%e : tensor<?x4xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %0 = math.fpowi %i, %two : f32, i64
+    linalg.yield %0 : f32
+  } -> tensor<?x4xf32>
+  %sum = linalg.generic {indexing_maps = [#id2, #row2], iterator_types = ["parallel", "reduction"]} ins(%squares : tensor<?x4xf32>) outs(%z1 : tensor<?x1xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %0 = arith.addf %i, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<?x1xf32>
+  %root = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%sum : tensor<?x1xf32>) outs(%e1 : tensor<?x1xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %0 = arith.divf %i, %k : f32
+    %1 = arith.truncf %eps : f64 to f32
+    %2 = arith.addf %0, %1 : f32
+    %3 = math.rsqrt %2 : f32
+    linalg.yield %3 : f32
+  } -> tensor<?x1xf32>
+  %normed = linalg.generic {indexing_maps = [#id2, #row2, #id2], iterator_types = ["parallel", "parallel"]} ins(%wide, %root : tensor<?x4xf32>, tensor<?x1xf32>) outs(%e : tensor<?x4xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %0 = arith.mulf %i, %j : f32
+    linalg.yield %0 : f32
+  } -> tensor<?x4xf32>
+  %narrow = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%normed : tensor<?x4xf32>) outs(%eb : tensor<?x4xbf16>) {
+  ^bb0(%i: f32, %o: bf16):
+    %0 = arith.truncf %i : f32 to bf16
+    linalg.yield %0 : bf16
+  } -> tensor<?x4xbf16>
+  %h = linalg.generic {indexing_maps = [#channel2, #id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%g, %narrow : tensor<4xbf16>, tensor<?x4xbf16>) outs(%eb : tensor<?x4xbf16>) {
+  ^bb0(%i: bf16, %j: bf16, %o: bf16):
+    %0 = arith.mulf %i, %j : bf16
+    linalg.yield %0 : bf16
+  } -> tensor<?x4xbf16>
+  %ep = tensor.empty(%t) : tensor<?x12xf32>
+  %zp = linalg.fill ins(%zero : f32) outs(%ep : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %p = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%h, %up : tensor<?x4xbf16>, tensor<12x4xbf16>) outs(%zp : tensor<?x12xf32>) -> tensor<?x12xf32>
+  %epb = tensor.empty(%t) : tensor<?x12xbf16>
+  %pb = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%p : tensor<?x12xf32>) outs(%epb : tensor<?x12xbf16>) {
+  ^bb0(%i: f32, %o: bf16):
+    %0 = arith.truncf %i : f32 to bf16
+    linalg.yield %0 : bf16
+  } -> tensor<?x12xbf16>
+  %gate = tensor.extract_slice %pb[0, 0] [%t, 6] [1, 1] : tensor<?x12xbf16> to tensor<?x6xbf16>
+  %u = tensor.extract_slice %pb[0, 6] [%t, 6] [1, 1] : tensor<?x12xbf16> to tensor<?x6xbf16>
+  %e6 = tensor.empty(%t) : tensor<?x6xbf16>
+  %a = linalg.generic {indexing_maps = [#id2, #id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%gate, %u : tensor<?x6xbf16>, tensor<?x6xbf16>) outs(%e6 : tensor<?x6xbf16>) {
+  ^bb0(%i: bf16, %j: bf16, %o: bf16):
+    %0 = arith.negf %i : bf16
+    %1 = math.exp %0 : bf16
+    %2 = arith.addf %1, %one : bf16
+    %3 = arith.divf %i, %2 : bf16
+    %4 = arith.mulf %3, %j : bf16
+    linalg.yield %4 : bf16
+  } -> tensor<?x6xbf16>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %y = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%a, %down : tensor<?x6xbf16>, tensor<4x6xbf16>) outs(%z : tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %y, %x : tensor<?x4xf32>, tensor<?x4xbf16>
 }
 
 // CHECK-LABEL: func.func @refused

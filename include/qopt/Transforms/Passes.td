@@ -323,10 +323,11 @@ def RaiseToQOpt : QOpt_Pass<"raise-to-qopt"> {
     reads, spelled out in elementwise ops, becomes `llm.rms_norm`,
     `llm.layer_norm` or `llm.gated`, through which scales of channels can be
     folded. How it is spelled does not matter: its formula is compared with the
-    definition at numbers.
+    definition at numbers. A norm without a weight gets one of ones.
 
-    Sums are then formed in f32, whatever type the contraction had. What is not
-    raised stays as it is, with a remark that says why.
+    Linears, norms and gates are computed in f32, whatever types their ops had;
+    only their results are rounded to 16 bits. What is not raised stays as it
+    is, with a remark that says why.
 
     ```mlir
     %wt = linalg.transpose ins(%w : tensor<32x64xf32>) outs(%e : tensor<64x32xf32>) permutation = [1, 0]
@@ -336,7 +337,10 @@ def RaiseToQOpt : QOpt_Pass<"raise-to-qopt"> {
     %y = qopt.linear %x, %w : tensor<?x64xf32>, tensor<32x64xf32> -> tensor<?x32xf32>
     ```
   }];
-  let statistics = [Statistic<"raisedLinears", "linears", "Linears found">];
+  let statistics = [
+    Statistic<"raisedLinears", "linears", "Linears found">,
+    Statistic<"raisedInputs", "inputs", "Norms and gates found in front of them">,
+  ];
   let dependentDialects = [
     "::qopt::QOptDialect", "::qopt::llm::LLMDialect", "::mlir::ml_program::MLProgramDialect",
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",

@@ -52,7 +52,8 @@ LinearOp::getScaleCompensation(OpOperand &operand) {
 namespace {
 
 /// A sum is scaled with all of its operands, a product with any one; the
-/// dividend of a quotient is its first operand.
+/// dividend of a quotient is its first operand. Conversions between floats
+/// pass scales on, although another number is rounded then.
 enum class Operands { All, Any, First };
 
 template <typename OpTy, Operands which>
@@ -96,6 +97,26 @@ struct ReshapeScale
   }
 };
 
+/// Some of the channels, of some rows.
+struct SliceScale
+    : ChannelScaleInterface::ExternalModel<SliceScale, tensor::ExtractSliceOp> {
+  SmallVector<ScaleWay> getScaleWays(Operation *op) const {
+    auto slice = cast<tensor::ExtractSliceOp>(op);
+    if (slice.getType().getRank() == 0)
+      return {};
+    const int64_t first = slice.getStaticOffsets().back(),
+                  channels = channelCount(op->getResult(0));
+    if (ShapedType::isDynamic(first) || ShapedType::isDynamic(channels) ||
+        slice.getStaticSizes().back() != channels ||
+        slice.getStaticStrides().back() != 1)
+      return {};
+    ScaledOperand source{&slice.getSourceMutable(), ScaleAxis::Channels, {}};
+    for (int64_t c = 0; c < channels; ++c)
+      source.channels.push_back(first + c);
+    return {{source}};
+  }
+};
+
 } // namespace
 
 void qopt::attachElementwiseScales(MLIRContext &context) {
@@ -105,6 +126,7 @@ void qopt::attachElementwiseScales(MLIRContext &context) {
       ReshapeScale<tensor::CollapseShapeOp>>(context);
   tensor::ExpandShapeOp::attachInterface<ReshapeScale<tensor::ExpandShapeOp>>(
       context);
+  tensor::ExtractSliceOp::attachInterface<SliceScale>(context);
   arith::AddFOp::attachInterface<
       ElementwiseScale<arith::AddFOp, Operands::All>>(context);
   arith::SubFOp::attachInterface<
@@ -113,6 +135,10 @@ void qopt::attachElementwiseScales(MLIRContext &context) {
       ElementwiseScale<arith::MulFOp, Operands::Any>>(context);
   arith::DivFOp::attachInterface<
       ElementwiseScale<arith::DivFOp, Operands::First>>(context);
+  arith::ExtFOp::attachInterface<
+      ElementwiseScale<arith::ExtFOp, Operands::First>>(context);
+  arith::TruncFOp::attachInterface<
+      ElementwiseScale<arith::TruncFOp, Operands::First>>(context);
   arith::NegFOp::attachInterface<
       ElementwiseScale<arith::NegFOp, Operands::First>>(context);
 }

@@ -1,5 +1,4 @@
-//===- ElementwiseBody.h - what a linalg op does with one element -*- C++
-//-*-===//
+//===- ElementwiseBody.h - what ops do with rows and elements ---*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -9,6 +8,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tosa/IR/TosaOps.h"
 #include "mlir/IR/Matchers.h"
 
 namespace qopt {
@@ -33,6 +34,14 @@ inline bool isZero(mlir::Value value) {
   return mlir::matchPattern(value, mlir::m_AnyZeroFloat());
 }
 
+/// Whether a tensor is [n] or [1…, n].
+inline bool isVector(mlir::Value value) {
+  auto type = mlir::dyn_cast<mlir::RankedTensorType>(value.getType());
+  return type && type.getRank() > 0 &&
+         llvm::all_of(type.getShape().drop_back(),
+                      [](int64_t size) { return size == 1; });
+}
+
 /// Whether the body yields its only input, as it is or as a wider float.
 inline bool isCopyOrWidening(mlir::linalg::LinalgOp op) {
   if (!op.hasPureTensorSemantics() || op.getNumDpsInputs() != 1 ||
@@ -41,6 +50,35 @@ inline bool isCopyOrWidening(mlir::linalg::LinalgOp op) {
     return false;
   mlir::Value yielded = yieldedValue(op);
   return yielded && beforeWidening(yielded) == op.getBlock()->getArgument(0);
+}
+
+/// Whether a tensor op only groups the rows of its first operand differently:
+/// elements of the last dimension stay together, and rows in their order.
+inline bool regroupsRows(mlir::Operation *op) {
+  auto keepsLast = [](auto reshape) {
+    auto groups = reshape.getReassociationIndices();
+    return !groups.empty() && groups.back().size() == 1;
+  };
+  if (auto expand = mlir::dyn_cast<mlir::tensor::ExpandShapeOp>(op))
+    return keepsLast(expand);
+  if (auto collapse = mlir::dyn_cast<mlir::tensor::CollapseShapeOp>(op))
+    return keepsLast(collapse);
+  if (auto reshape = mlir::dyn_cast<mlir::tosa::ReshapeOp>(op)) {
+    auto last = [](mlir::Value value) {
+      auto type = mlir::dyn_cast<mlir::RankedTensorType>(value.getType());
+      return type && type.getRank() > 0 ? type.getShape().back()
+                                        : mlir::ShapedType::kDynamic;
+    };
+    return !mlir::ShapedType::isDynamic(last(reshape.getInput1())) &&
+           last(reshape.getInput1()) == last(reshape.getOutput());
+  }
+  auto cast = mlir::dyn_cast<mlir::tensor::CastOp>(op);
+  return cast && mlir::isa<mlir::RankedTensorType>(cast.getSource().getType());
+}
+
+/// Whether an op on tensors only rounds to, or widens from, 16-bit floats.
+inline bool changesPrecision(mlir::Operation *op) {
+  return mlir::isa<mlir::arith::ExtFOp, mlir::arith::TruncFOp>(op);
 }
 
 /// The map of an operand with the loop in place of a constant 0 where the

@@ -7,7 +7,6 @@
 #include "ElementwiseBody.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -22,7 +21,7 @@ namespace {
 enum class Access {
   Full,    // [rows…, channels]
   Row,     // [rows…] or [rows…, 1], the same for all channels
-  Channel, // [channels]
+  Channel, // [channels] or [1…, channels], the same for all rows
 };
 
 ExpressionRef make(Kind kind, std::vector<ExpressionRef> operands) {
@@ -37,9 +36,35 @@ ExpressionRef leaf(Kind kind, Value value) {
   return std::make_shared<Expression>(Expression{kind, value, 0, {}});
 }
 
+/// A tensor before conversions to wider floats.
+Value beforeWideningOps(Value value) {
+  for (;;) {
+    auto copy = value.getDefiningOp<linalg::LinalgOp>();
+    if (auto cast = value.getDefiningOp<arith::ExtFOp>())
+      value = cast.getIn();
+    else if (copy && isCopyOrWidening(copy) &&
+             llvm::all_equal(copy.getIndexingMapsArray()))
+      value = copy.getDpsInputs()[0];
+    else
+      return value;
+  }
+}
+
+ExpressionRef element(Value value) {
+  return leaf(Kind::Element, beforeWideningOps(value));
+}
+
 ExpressionRef constantOf(double value) {
   return std::make_shared<Expression>(
       Expression{Kind::Constant, {}, value, {}});
+}
+
+/// The number that all elements of a constant are.
+std::optional<double> splat(Value value) {
+  DenseFPElementsAttr dense;
+  if (!matchPattern(value, m_Constant(&dense)) || !dense.isSplat())
+    return {};
+  return dense.getSplatValue<APFloat>().convertToDouble();
 }
 
 ExpressionRef product(ExpressionRef a, ExpressionRef b) {
@@ -58,18 +83,22 @@ ExpressionRef product(ExpressionRef a, ExpressionRef b) {
 
 class FormulaBuilder {
 public:
-  explicit FormulaBuilder(Value root) : root(root) {}
+  FormulaBuilder(Value root, const llvm::SetVector<Value> &through)
+      : root(root), through(through) {}
   ExpressionRef build(Value value, Access access);
 
 private:
   ExpressionRef scalar(Value value);
   ExpressionRef ofOp(Operation *op, llvm::function_ref<ExpressionRef(Value)>);
   ExpressionRef generic(linalg::LinalgOp op, Access access);
+  bool isLeaf(Value value) const;
   static bool repeatsRows(Value value);
-  static std::optional<Access> accessOf(AffineMap input, AffineMap output,
+  static std::optional<Access> accessOf(Value operand, AffineMap input,
+                                        AffineMap output,
                                         ArrayRef<int64_t> shape, Access access);
 
   Value root;
+  const llvm::SetVector<Value> &through;
   int64_t left = 400; // steps, against formulas that explode
   /// What the arguments of the body that is being read stand for.
   llvm::DenseMap<Value, ExpressionRef> arguments;
@@ -79,7 +108,7 @@ private:
 
 /// The access of an operand, from the maps of it and of the result, which has
 /// this shape.
-std::optional<Access> FormulaBuilder::accessOf(AffineMap input,
+std::optional<Access> FormulaBuilder::accessOf(Value operand, AffineMap input,
                                                AffineMap output,
                                                ArrayRef<int64_t> shape,
                                                Access access) {
@@ -87,12 +116,12 @@ std::optional<Access> FormulaBuilder::accessOf(AffineMap input,
   if (input == output)
     return access;
   ArrayRef<AffineExpr> in = input.getResults(), out = output.getResults();
-  if (access != Access::Full || out.empty())
+  if (access != Access::Full || in.empty() || out.empty())
     return {};
-  if (in.size() == 1 && in[0] == out.back())
-    return Access::Channel;
-  bool unit = !in.empty() && in.size() == out.size() &&
-              isa<AffineConstantExpr>(in.back());
+  if (in.back() == out.back())
+    return isVector(operand) ? std::optional(Access::Channel) : std::nullopt;
+  bool unit = in.size() == out.size() &&
+              cast<ShapedType>(operand.getType()).getShape().back() == 1;
   if (unit)
     in = in.drop_back();
   if (in == out.drop_back())
@@ -106,9 +135,16 @@ bool FormulaBuilder::repeatsRows(Value value) {
   if (!copy || !isCopyOrWidening(copy))
     return false;
   SmallVector<AffineMap> maps = copy.getIndexingMapsArray();
-  return accessOf(maps[0], maps[1],
+  return accessOf(copy.getDpsInputs()[0], maps[0], maps[1],
                   cast<ShapedType>(value.getType()).getShape(),
                   Access::Full) == Access::Row;
+}
+
+/// What is read twice is where a formula begins: the hidden states of a norm.
+/// Means are part of it.
+bool FormulaBuilder::isLeaf(Value value) const {
+  return value != root && !value.hasOneUse() &&
+         !through.contains(beforeWideningOps(value)) && !repeatsRows(value);
 }
 
 /// One op of arith or math, on scalars or elementwise on tensors.
@@ -157,7 +193,9 @@ FormulaBuilder::ofOp(Operation *op,
         return exponent == 3 ? product(base, product(base, base))
                              : ExpressionRef();
       })
-      .Case<arith::ExtFOp>([&](auto cast) { return operand(cast.getIn()); })
+      // Where values are rounded to 16 bits does not change what is meant.
+      .Case<arith::ExtFOp, arith::TruncFOp>(
+          [&](auto cast) { return operand(cast.getIn()); })
       .Default(ExpressionRef());
 }
 
@@ -205,19 +243,24 @@ ExpressionRef FormulaBuilder::generic(linalg::LinalgOp op, Access access) {
   auto outer = std::move(arguments);
   llvm::DenseMap<Value, ExpressionRef> inner;
   for (unsigned i = 0; i < op.getNumDpsInputs(); ++i) {
+    Value input = op.getDpsInputs()[i];
     auto operandAccess =
         sums ? std::optional(Access::Full)
              : accessOf(
-                   maps[i], output,
+                   input, maps[i], output,
                    cast<ShapedType>(op.getDpsInits()[0].getType()).getShape(),
                    access);
-    Value input = op.getDpsInputs()[i];
     ExpressionRef operand;
     arguments.clear();
     if (!isa<RankedTensorType>(input.getType()))
       operand = scalar(input);
-    else if (operandAccess == Access::Full && !body->getArgument(i).hasOneUse())
-      operand = leaf(Kind::Element, input); // read twice, as in build()
+    else if (auto number = splat(input); number && access != Access::Channel &&
+                                         operandAccess != Access::Channel)
+      operand = constantOf(*number);
+    else if (operandAccess == Access::Full &&
+             !body->getArgument(i).hasOneUse() &&
+             !through.contains(beforeWideningOps(input)))
+      operand = element(input); // read twice, as in isLeaf()
     else if (operandAccess)
       operand = build(input, *operandAccess);
     inner[body->getArgument(i)] = operand;
@@ -230,32 +273,59 @@ ExpressionRef FormulaBuilder::generic(linalg::LinalgOp op, Access access) {
 
 ExpressionRef FormulaBuilder::build(Value value, Access access) {
   auto type = cast<RankedTensorType>(value.getType());
-  APFloat splat(0.0f);
-  if (DenseFPElementsAttr dense; matchPattern(value, m_Constant(&dense)) &&
-                                 dense.isSplat() && access != Access::Channel)
-    return constantOf(dense.getSplatValue<APFloat>().convertToDouble());
-  if (access == Access::Channel)
-    return type.getRank() == 1 ? leaf(Kind::Channel, value) : ExpressionRef();
-  // What is read twice is where a formula begins: the hidden states of a norm.
-  if (access == Access::Full && value != root && !value.hasOneUse() &&
-      !repeatsRows(value))
-    return leaf(Kind::Element, value);
+  if (auto number = splat(value); number && access != Access::Channel)
+    return constantOf(*number);
+  if (access == Access::Channel &&
+      llvm::any_of(type.getShape().drop_back(),
+                   [](int64_t n) { return n != 1; }))
+    return {};
+  if (access == Access::Full && isLeaf(value))
+    return element(value);
   Operation *op = value.getDefiningOp();
   ExpressionRef result;
   if (op && --left > 0) {
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
       result = generic(linalgOp, access);
-    else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op) &&
-             access == Access::Row)
+    else if (access == Access::Row &&
+             isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
       result = build(op->getOperand(0), access); // of units
+    else if (access == Access::Full && regroupsRows(op))
+      result = build(op->getOperand(0), access);
     else
       result = ofOp(op, [&](Value operand) { return build(operand, access); });
   }
-  if (!result && access == Access::Full)
-    return leaf(Kind::Element, value);
+  if (!result && access != Access::Row)
+    return access == Access::Full ? element(value) : leaf(Kind::Channel, value);
   return result;
 }
 
+/// Of several leaves, one that follows from the others by a mean: x − mean(x)
+/// beside x.
+static Value derivedLeaf(const llvm::SetVector<Value> &leaves,
+                         const llvm::SetVector<Value> &through) {
+  if (leaves.size() < 2)
+    return {};
+  for (Value leaf : leaves) {
+    ExpressionRef formula =
+        FormulaBuilder(leaf, through).build(leaf, Access::Full);
+    auto sources = leavesOf(*formula, Kind::Element);
+    if (contains(*formula, Kind::RowSum) && !sources.empty() &&
+        llvm::all_of(sources, [&](Value source) {
+          return source != leaf && leaves.contains(source);
+        }))
+      return leaf;
+  }
+  return {};
+}
+
 ExpressionRef qopt::expressionOf(Value tensor) {
-  return FormulaBuilder(tensor).build(tensor, Access::Full);
+  llvm::SetVector<Value> through;
+  for (;;) {
+    ExpressionRef formula =
+        FormulaBuilder(tensor, through).build(tensor, Access::Full);
+    Value derived = derivedLeaf(leavesOf(*formula, Kind::Element), through);
+    if (!derived || through.size() == 4)
+      return formula;
+    through.insert(derived);
+  }
 }

@@ -15,22 +15,12 @@
 using namespace mlir;
 using namespace qopt;
 
-/// Whether a reshape leaves the last dimension alone.
-static bool keepsRows(ArrayRef<ReassociationIndices> groups) {
-  return !groups.empty() && groups.back().size() == 1;
-}
-
-/// The last of a chain of reshapes and casts of a linear's output that are only
-/// used by the next.
+/// The last of a chain of reshapes, casts and roundings of a linear's output
+/// that are only used by the next.
 static Value lastOfRows(Value value) {
   while (value.hasOneUse()) {
     Operation *user = *value.user_begin();
-    bool keeps = isa<tensor::CastOp>(user);
-    if (auto expand = dyn_cast<tensor::ExpandShapeOp>(user))
-      keeps = keepsRows(expand.getReassociationIndices());
-    else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(user))
-      keeps = keepsRows(collapse.getReassociationIndices());
-    if (!keeps)
+    if (!regroupsRows(user) && !changesPrecision(user))
       break;
     value = user->getResult(0);
   }
@@ -44,11 +34,7 @@ static Value addedVector(Operation *op, Value rows) {
     return traceRepeatedVector(other(add.getLhs(), add.getRhs()));
   if (auto add = dyn_cast<tosa::AddOp>(op)) {
     Value vector = other(add.getInput1(), add.getInput2());
-    auto type = dyn_cast<RankedTensorType>(vector.getType());
-    bool repeats = type && type.getRank() > 0 &&
-                   llvm::all_of(type.getShape().drop_back(),
-                                [](int64_t size) { return size == 1; });
-    return repeats ? vector : Value();
+    return isVector(vector) ? vector : Value();
   }
   auto generic = dyn_cast<linalg::LinalgOp>(op);
   if (!generic || !generic.hasPureTensorSemantics() ||
@@ -76,9 +62,9 @@ static Value addedVector(Operation *op, Value rows) {
   Value vector = generic.getDpsInputs()[1 - rowsOperand];
   if (vectorMap == output)
     return traceRepeatedVector(vector);
-  bool alongRows = vectorMap.getNumResults() == 1 &&
-                   vectorMap.getResult(0) == output.getResults().back();
-  return alongRows ? vector : Value();
+  bool alongRows = vectorMap.getNumResults() > 0 &&
+                   vectorMap.getResults().back() == output.getResults().back();
+  return alongRows && isVector(vector) ? vector : Value();
 }
 
 /// The vector as a 1-D value in front of the linear; null if it is computed

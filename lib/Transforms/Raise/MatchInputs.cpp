@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "MatchInputs.h"
 
+#include "llvm/ADT/APFloat.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -82,16 +84,19 @@ static double constantNear(const Expression &formula, double eps) {
 /// the formula is that.
 static bool completes(const Expression &formula, int64_t channels,
                       NormFormula &norm) {
+  const Row zeros(channels), ones(channels, 1);
   auto compute = [&](const Row &x, const Row &weight, const Row &bias) {
-    LeafValues leaves = {{norm.input, x}, {norm.weight, weight}};
+    LeafValues leaves = {{norm.input, x}};
+    if (norm.weight)
+      leaves[norm.weight] = weight;
     if (norm.bias)
       leaves[norm.bias] = bias;
     return evaluateRow(formula, channels, leaves);
   };
-  const Row zeros(channels), ones(channels, 1);
-  // Small numbers, of which eps is a large part: y = x̂ (offset + weight).
+  // Small numbers, of which eps is a large part: y = x̂ (offset + weight), or
+  // x̂ without a weight.
   const Row small = numbers(channels, 1e-3, 1);
-  const Row none = compute(small, zeros, zeros),
+  const Row none = norm.weight ? compute(small, zeros, zeros) : zeros,
             one = compute(small, ones, zeros);
   const Row centered = without(small, norm.centered);
   size_t largest = 0;
@@ -111,7 +116,7 @@ static bool completes(const Expression &formula, int64_t channels,
   norm.eps = constantNear(formula, std::max(0., eps));
   for (double scale : {1e-3, 1., 30.}) {
     const Row x = numbers(channels, scale, 2),
-              weight = numbers(channels, 1.5, 3),
+              weight = norm.weight ? numbers(channels, 1.5, 3) : ones,
               bias = numbers(channels, norm.bias ? 1 : 0, 4);
     if (!agree(compute(x, weight, bias), normOf(x, weight, bias, norm)))
       return false;
@@ -140,16 +145,22 @@ std::optional<NormFormula> qopt::matchNorm(const Expression &formula,
                                            int64_t channels) {
   auto elements = leavesOf(formula, Kind::Element);
   auto vectors = leavesOf(formula, Kind::Channel);
-  if (elements.size() != 1 || vectors.empty() || vectors.size() > 2 ||
-      channels < 2 || !contains(formula, Kind::RowSum))
+  if (elements.size() != 1 || vectors.size() > 2 || channels < 2 ||
+      !contains(formula, Kind::RowSum))
     return {};
-  for (unsigned weight = 0; weight < vectors.size(); ++weight)
+  SmallVector<std::pair<Value, Value>> roles; // weight, bias
+  if (vectors.empty())
+    roles = {{Value(), Value()}};
+  else if (vectors.size() == 1)
+    roles = {{vectors[0], Value()}, {Value(), vectors[0]}};
+  else
+    roles = {{vectors[0], vectors[1]}, {vectors[1], vectors[0]}};
+  for (auto [weight, bias] : roles)
     for (bool centered : {false, true}) {
       NormFormula norm;
       norm.input = elements.front();
-      norm.weight = vectors[weight];
-      if (vectors.size() == 2)
-        norm.bias = vectors[1 - weight];
+      norm.weight = weight;
+      norm.bias = bias;
       norm.centered = centered;
       if (!completes(formula, channels, norm))
         continue;
@@ -169,16 +180,43 @@ std::optional<NormFormula> qopt::matchNorm(const Expression &formula,
 // Gates
 //===----------------------------------------------------------------------===//
 
-static double activated(llm::Activation activation, double x) {
+namespace {
+/// The constants of activations, as a formula in some float type has them: not
+/// the nearest to the true ones, but what was rounded to that type.
+struct ActivationConstants {
+  double inverseRoot2, rootOf2ByPi, cubic;
+};
+} // namespace
+
+static std::vector<ActivationConstants> constantsInAnyType() {
+  std::vector<ActivationConstants> all;
+  for (const llvm::fltSemantics *type :
+       {&APFloat::IEEEdouble(), &APFloat::IEEEhalf(), &APFloat::BFloat()}) {
+    auto rounded = [&](double value) {
+      APFloat number(value);
+      bool inexact;
+      number.convert(*type, APFloat::rmNearestTiesToEven, &inexact);
+      return number.convertToDouble();
+    };
+    const double root = rounded(std::sqrt(2 * std::numbers::inv_pi)),
+                 cubic = rounded(0.044715);
+    all.push_back({rounded(1 / std::numbers::sqrt2), root, cubic});
+    all.push_back({1 / rounded(std::numbers::sqrt2), root, cubic});
+  }
+  return all;
+}
+
+static double activated(llm::Activation activation,
+                        const ActivationConstants &constants, double x) {
   switch (activation) {
   case llm::Activation::Silu:
     return x / (1 + std::exp(-x));
   case llm::Activation::Gelu:
-    return x / 2 * std::erfc(-x / std::numbers::sqrt2);
+    return x / 2 * std::erfc(-x * constants.inverseRoot2);
   case llm::Activation::GeluTanh:
     return x / 2 *
-           (1 + std::tanh(std::sqrt(2 * std::numbers::inv_pi) *
-                          (x + 0.044715 * x * x * x)));
+           (1 + std::tanh(constants.rootOf2ByPi *
+                          (x + constants.cubic * x * x * x)));
   }
   llvm_unreachable("every activation is listed");
 }
@@ -193,14 +231,15 @@ std::optional<GatedFormula> qopt::matchGated(const Expression &formula) {
   for (unsigned which : {0, 1}) {
     const Row actual = evaluateRow(
         formula, count, {{elements[which], gate}, {elements[1 - which], up}});
-    for (auto activation : {llm::Activation::Silu, llm::Activation::Gelu,
-                            llm::Activation::GeluTanh}) {
-      Row expected(count);
-      for (int64_t i = 0; i < count; ++i)
-        expected[i] = activated(activation, gate[i]) * up[i];
-      if (agree(actual, expected))
-        return GatedFormula{elements[which], elements[1 - which], activation};
-    }
+    for (const ActivationConstants &constants : constantsInAnyType())
+      for (auto activation : {llm::Activation::Silu, llm::Activation::Gelu,
+                              llm::Activation::GeluTanh}) {
+        Row expected(count);
+        for (int64_t i = 0; i < count; ++i)
+          expected[i] = activated(activation, constants, gate[i]) * up[i];
+        if (agree(actual, expected))
+          return GatedFormula{elements[which], elements[1 - which], activation};
+      }
   }
   return {};
 }

@@ -23,8 +23,8 @@ namespace qopt {
 
 /// llm.rms_norm or, with `centered`, llm.layer_norm.
 struct NormFormula {
-  mlir::Value input, weight;
-  mlir::Value bias; // null: none
+  mlir::Value input;
+  mlir::Value weight, bias; // null: none
   bool centered = false;
   double eps = 0, offset = 0;
 };

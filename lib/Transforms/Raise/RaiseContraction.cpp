@@ -155,16 +155,25 @@ static SmallVector<ReassociationIndices> lastAsOne(int64_t leading,
   return groups;
 }
 
+/// `x` as f32 in front of `op`; linears that read the same read one value.
+static Value widened(ImplicitLocOpBuilder &b, Value x, Operation *op) {
+  if (typeOf(x).getElementType().isF32())
+    return x;
+  Type type = typeOf(x).clone(b.getF32Type());
+  for (Operation *user : x.getUsers())
+    if (isa<arith::ExtFOp>(user) && user->getResult(0).getType() == type &&
+        user->getBlock() == op->getBlock() && user->isBeforeInBlock(op))
+      return user->getResult(0);
+  return arith::ExtFOp::create(b, type, x);
+}
+
 /// x as f32 [M…, K].
 Value Raising::inputRows(ImplicitLocOpBuilder &b) const {
   SmallVector<int64_t> order;
   for (const Loops &loops : {roles.m, roles.k})
     for (unsigned loop : loops)
       order.push_back(*placeIn(xMap, loop));
-  Value rows = x;
-  if (!typeOf(x).getElementType().isF32())
-    rows = arith::ExtFOp::create(b, typeOf(x).clone(b.getF32Type()), x);
-  rows = transposed(b, rows, order);
+  Value rows = transposed(b, widened(b, x, contraction.op), order);
   int64_t leading = roles.m.size(), rank = order.size();
   if (rank - leading > 1)
     rows = tensor::CollapseShapeOp::create(b, rows, lastAsOne(leading, rank));

@@ -19,8 +19,13 @@ namespace qopt {
 Result<LinearOp> raiseContraction(const Contraction &contraction,
                                   WeightGlobals &globals);
 
+/// Conversions between floats in front of a linear and behind it, if they are
+/// ops of linalg, become those of arith, through which scales of channels pass.
+/// Looks through reshapes that keep the rows' last dimension, and slices.
+void exposeCasts(LinearOp linear);
+
 /// Adds of a vector to every row of the result of a linear without bias become
-/// its bias. Looks through reshapes that keep the rows' last dimension.
+/// its bias. Looks through such reshapes and conversions.
 void foldBias(LinearOp linear);
 
 /// Erases an op without uses and effects, and then what only it used.

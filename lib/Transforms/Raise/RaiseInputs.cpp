@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "RaiseInputs.h"
+#include "ElementwiseBody.h"
 #include "MatchInputs.h"
 #include "RaiseContraction.h"
 
@@ -20,18 +21,10 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-/// What stands before reshapes and casts that keep the rows.
+/// What stands before reshapes that keep the rows, and roundings.
 static Value beforeReshapes(Value value) {
-  auto keeps = [](auto groups) {
-    return !groups.empty() && groups.back().size() == 1;
-  };
   while (Operation *op = value.getDefiningOp()) {
-    bool same = isa<tensor::CastOp>(op);
-    if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
-      same = keeps(expand.getReassociationIndices());
-    else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
-      same = keeps(collapse.getReassociationIndices());
-    if (!same || !isa<RankedTensorType>(op->getOperand(0).getType()))
+    if (!regroupsRows(op) && !changesPrecision(op))
       break;
     value = op->getOperand(0);
   }
@@ -45,29 +38,41 @@ static SmallVector<ReassociationIndices> rowsAsOne(int64_t rank) {
   return {llvm::to_vector(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
 }
 
-/// [rows…, channels] as [rows, channels], which the ops of llm take.
+/// [rows…, channels] as f32 [rows, channels], which the ops of llm take.
 static Value asMatrix(ImplicitLocOpBuilder &b, Value value) {
   RankedTensorType type = typeOf(value);
+  if (!type.getElementType().isF32()) {
+    type = cast<RankedTensorType>(type.clone(b.getF32Type()));
+    value = arith::ExtFOp::create(b, type, value);
+  }
   if (type.getRank() == 2)
     return value;
   if (type.getRank() == 1)
     return tensor::ExpandShapeOp::create(
-        b,
-        RankedTensorType::get({1, type.getDimSize(0)}, type.getElementType()),
+        b, RankedTensorType::get({1, type.getDimSize(0)}, b.getF32Type()),
         value, rowsAsOne(1));
   return tensor::CollapseShapeOp::create(b, value, rowsAsOne(type.getRank()));
 }
 
-/// Back to the shape of `like`.
-static Value fromMatrix(ImplicitLocOpBuilder &b, Value matrix, Value like) {
-  RankedTensorType type = typeOf(like);
-  if (type.getRank() == 2)
-    return matrix;
+/// The sizes of what an elementwise op computes, without reading its result.
+static SmallVector<OpFoldResult> sizesOf(ImplicitLocOpBuilder &b,
+                                         Operation *op) {
+  auto destination = dyn_cast<DestinationStyleOpInterface>(op);
+  return tensor::getMixedSizes(b, b.getLoc(),
+                               destination ? destination.getDpsInits()[0]
+                                           : op->getOperand(0));
+}
+
+/// Back to the type of what `op` computes.
+static Value fromMatrix(ImplicitLocOpBuilder &b, Value matrix, Operation *op) {
+  RankedTensorType type = typeOf(op->getResult(0));
+  Type shape = type.clone(b.getF32Type());
   if (type.getRank() == 1)
-    return tensor::CollapseShapeOp::create(b, matrix, rowsAsOne(1));
-  return tensor::ExpandShapeOp::create(
-      b, type, matrix, rowsAsOne(type.getRank()),
-      tensor::getMixedSizes(b, b.getLoc(), like));
+    matrix = tensor::CollapseShapeOp::create(b, matrix, rowsAsOne(1));
+  else if (type.getRank() > 2)
+    matrix = tensor::ExpandShapeOp::create(
+        b, shape, matrix, rowsAsOne(type.getRank()), sizesOf(b, op));
+  return type == shape ? matrix : arith::TruncFOp::create(b, type, matrix);
 }
 
 /// A constant vector as a global; null: it is none.
@@ -77,10 +82,11 @@ static Value vectorOf(ImplicitLocOpBuilder &b, Value value,
   return traced ? globals.loadVector(b, *traced) : Value();
 }
 
-static Result<Value> raiseNorm(ImplicitLocOpBuilder &b, Value value,
-                               const NormFormula &norm,
+static Result<Value> raiseNorm(ImplicitLocOpBuilder &b, const NormFormula &norm,
                                WeightGlobals &globals) {
-  Value weight = vectorOf(b, norm.weight, globals);
+  Value weight = norm.weight
+                     ? vectorOf(b, norm.weight, globals)
+                     : globals.ones(b, typeOf(norm.input).getShape().back());
   Value bias = norm.bias ? vectorOf(b, norm.bias, globals) : Value();
   if (!weight || (norm.bias && !bias)) {
     for (Value loaded : {weight, bias})
@@ -90,50 +96,58 @@ static Result<Value> raiseNorm(ImplicitLocOpBuilder &b, Value value,
   }
   Value x = asMatrix(b, norm.input);
   FloatAttr eps = b.getF32FloatAttr(float(norm.eps));
-  Value y;
   if (norm.centered)
-    y = llm::LayerNormOp::create(b, x.getType(), x, weight, bias, eps);
-  else
-    y = llm::RmsNormOp::create(
-        b, x.getType(), x, weight, eps,
-        norm.offset != 0 ? b.getF32FloatAttr(float(norm.offset)) : FloatAttr());
-  return fromMatrix(b, y, norm.input);
+    return llm::LayerNormOp::create(b, x.getType(), x, weight, bias, eps)
+        .getResult();
+  return llm::RmsNormOp::create(b, x.getType(), x, weight, eps,
+                                norm.offset != 0
+                                    ? b.getF32FloatAttr(float(norm.offset))
+                                    : FloatAttr())
+      .getResult();
 }
 
 static Value raiseGated(ImplicitLocOpBuilder &b, const GatedFormula &gated) {
   Value gate = asMatrix(b, gated.gate), up = asMatrix(b, gated.up);
-  Value y = llm::GatedOp::create(
+  return llm::GatedOp::create(
       b, gate.getType(), gate, up,
       llm::ActivationAttr::get(b.getContext(), gated.activation));
-  return fromMatrix(b, y, gated.gate);
 }
 
-/// The value that takes the place of `value`; null: it is nothing of interest.
-/// BadInput: it looks like something, and why it is not raised. Operands of a
-/// formula always dominate its result.
-static Result<Value> replacement(ImplicitLocOpBuilder &b, Value value,
+/// Whether rows of an operand are those of the result, but for their grouping
+/// and precision.
+static bool hasRowsOf(Value operand, Value result) {
+  RankedTensorType from = typeOf(operand), to = typeOf(result);
+  auto rows = [](RankedTensorType type) {
+    ArrayRef<int64_t> shape = type.getShape().drop_back();
+    return ShapedType::isDynamicShape(shape)
+               ? ShapedType::kDynamic
+               : ShapedType::getNumElements(shape);
+  };
+  return from.getShape().back() == to.getShape().back() &&
+         rows(from) == rows(to) &&
+         isa<Float16Type, BFloat16Type, Float32Type>(from.getElementType()) &&
+         isa<Float16Type, BFloat16Type, Float32Type>(to.getElementType());
+}
+
+/// The value [rows, channels] that says the same as the result of `op`; null:
+/// it is nothing of interest. BadInput: it looks like something, and why it is
+/// not raised. Operands of a formula always dominate its result.
+static Result<Value> replacement(ImplicitLocOpBuilder &b, Operation *op,
                                  WeightGlobals &globals) {
+  Value value = op->getResult(0);
   ExpressionRef formula = expressionOf(value);
   if (!formula || formula->is(Kind::Element))
     return Value();
-  const int64_t channels = typeOf(value).getShape().back();
-  auto fits = [&](std::initializer_list<Value> operands) -> Status {
-    for (Value operand : operands)
-      if (operand.getType() != value.getType())
-        return badInput("types change within this norm or gate");
-    if (!typeOf(value).getElementType().isF32())
-      return badInput("this norm or gate does not give f32");
-    return {};
-  };
   bool roots =
       contains(*formula, Kind::Rsqrt) || contains(*formula, Kind::Sqrt);
   if (roots && contains(*formula, Kind::RowSum)) {
-    auto norm = matchNorm(*formula, channels);
+    auto norm = matchNorm(*formula, typeOf(value).getShape().back());
     if (!norm)
       return badInput("this is neither an RMS norm nor a layer norm with a "
                       "weight for each channel");
-    QOPT_CHECK(fits({norm->input}));
-    return raiseNorm(b, value, *norm, globals);
+    if (!hasRowsOf(norm->input, value))
+      return badInput("shapes change within this norm");
+    return raiseNorm(b, *norm, globals);
   }
   bool activates = contains(*formula, Kind::Exp) ||
                    contains(*formula, Kind::Erf) ||
@@ -142,7 +156,8 @@ static Result<Value> replacement(ImplicitLocOpBuilder &b, Value value,
     auto gated = matchGated(*formula);
     if (!gated)
       return badInput("this is no product with a SiLU or GELU");
-    QOPT_CHECK(fits({gated->gate, gated->up}));
+    if (!hasRowsOf(gated->gate, value) || !hasRowsOf(gated->up, value))
+      return badInput("shapes change within this product");
     return raiseGated(b, *gated);
   }
   return Value();
@@ -155,19 +170,21 @@ llvm::SetVector<Value> qopt::inputsOf(ArrayRef<LinearOp> linears) {
   return inputs;
 }
 
-void qopt::raiseInput(Value input, WeightGlobals &globals) {
+bool qopt::raiseInput(Value input, WeightGlobals &globals) {
   Operation *op = input.getDefiningOp();
-  if (!op || ShapedType::isDynamic(typeOf(input).getShape().back()) ||
+  if (!op || op->getNumResults() != 1 ||
+      ShapedType::isDynamic(typeOf(input).getShape().back()) ||
       isa_and_nonnull<QOptDialect, llm::LLMDialect>(op->getDialect()))
-    return;
+    return false;
   ImplicitLocOpBuilder b(op->getLoc(), op);
-  Result<Value> raised = replacement(b, input, globals);
+  Result<Value> raised = replacement(b, op, globals);
   if (!raised) {
     op->emitRemark("not raised: ") << raised.error().message;
-    return;
+    return false;
   }
   if (!*raised)
-    return;
-  input.replaceAllUsesWith(*raised);
+    return false;
+  input.replaceAllUsesWith(fromMatrix(b, *raised, op));
   eraseDead(op);
+  return true;
 }

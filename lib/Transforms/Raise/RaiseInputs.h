@@ -21,8 +21,8 @@ llvm::SetVector<mlir::Value> inputsOf(llvm::ArrayRef<LinearOp> linears);
 /// constant weight, or a product with a SiLU or GELU, spelled out in
 /// elementwise ops, it becomes an `llm.rms_norm`, `llm.layer_norm` or
 /// `llm.gated`: ops that say how scales of channels pass them. What only looks
-/// like one stays, with a remark.
-void raiseInput(mlir::Value input, WeightGlobals &globals);
+/// like one stays, with a remark. Whether something became one.
+bool raiseInput(mlir::Value input, WeightGlobals &globals);
 
 } // namespace qopt
 

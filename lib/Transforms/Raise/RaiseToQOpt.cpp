@@ -54,9 +54,11 @@ struct RaiseToQOptPass : qopt::impl::RaiseToQOptBase<RaiseToQOptPass> {
         emitRemark(location, "not raised: ") << linear.error().message;
     }
     for (LinearOp linear : linears)
+      exposeCasts(linear);
+    for (LinearOp linear : linears)
       foldBias(linear);
     for (Value input : inputsOf(linears))
-      raiseInput(input, globals);
+      raisedInputs += raiseInput(input, globals);
     raisedLinears += linears.size();
   }
 };

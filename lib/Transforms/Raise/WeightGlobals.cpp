@@ -101,6 +101,22 @@ static Attribute rectangleValue(const StridedWeight &weight,
   return ViewAttr::get(context, base, baseType, ArrayAttr::get(context, steps));
 }
 
+/// A new private symbol, at the start of the module or behind another.
+ml_program::GlobalOp WeightGlobals::insert(Location location, StringRef name,
+                                           Attribute value,
+                                           RankedTensorType type,
+                                           Operation *after) {
+  OpBuilder builder(symbols.getOp()->getContext());
+  auto global = ml_program::GlobalOp::create(builder, location, name, type,
+                                             /*is_mutable=*/false, value,
+                                             builder.getStringAttr("private"));
+  Block &body = symbols.getOp()->getRegion(0).front();
+  symbols.insert(global, after
+                             ? Block::iterator(std::next(after->getIterator()))
+                             : body.begin());
+  return global;
+}
+
 ml_program::GlobalOp WeightGlobals::global(Location location,
                                            const StridedWeight &weight,
                                            Attribute value,
@@ -109,18 +125,16 @@ ml_program::GlobalOp WeightGlobals::global(Location location,
   if (known && known.getValueAttr() == value && known.getType() == type)
     return known;
   ml_program::GlobalOp &global = made[{value, type}];
-  if (global)
-    return global;
-  OpBuilder builder(symbols.getOp()->getContext());
-  std::string name = known ? known.getSymName().str() + "_view" : "weight";
-  global = ml_program::GlobalOp::create(builder, location, name, type,
-                                        /*is_mutable=*/false, value,
-                                        builder.getStringAttr("private"));
-  Block &body = symbols.getOp()->getRegion(0).front();
-  symbols.insert(global, known
-                             ? Block::iterator(std::next(known->getIterator()))
-                             : body.begin());
+  if (!global)
+    global =
+        insert(location, known ? known.getSymName().str() + "_view" : "weight",
+               value, type, known);
   return global;
+}
+
+static Value loadOf(ImplicitLocOpBuilder &b, ml_program::GlobalOp global) {
+  return ml_program::GlobalLoadConstOp::create(
+      b, global.getType(), FlatSymbolRefAttr::get(global.getSymNameAttr()));
 }
 
 Value WeightGlobals::load(ImplicitLocOpBuilder &b, const StridedWeight &weight,
@@ -130,23 +144,29 @@ Value WeightGlobals::load(ImplicitLocOpBuilder &b, const StridedWeight &weight,
     return {};
   auto type = RankedTensorType::get({rows.size, columns.size},
                                     weight.baseType.getElementType());
-  ml_program::GlobalOp source =
-      global(b.getLoc(), weight, rectangleValue(weight, *rectangle), type);
-  return ml_program::GlobalLoadConstOp::create(
-      b, type, FlatSymbolRefAttr::get(source.getSymNameAttr()));
+  return loadOf(
+      b, global(b.getLoc(), weight, rectangleValue(weight, *rectangle), type));
 }
 
 Value WeightGlobals::loadVector(ImplicitLocOpBuilder &b,
                                 const StridedWeight &weight) {
   int64_t count = weight.baseType.getNumElements();
-  bool whole = weight.dimensions.size() == 1 &&
-               weight.dimensions[0].size == count && weight.offset == 0 &&
-               (count == 1 || weight.dimensions[0].stride == 1);
+  SmallVector<Dimension> dimensions = weight.dimensions;
+  llvm::erase_if(dimensions, [](Dimension part) { return part.size == 1; });
+  bool whole =
+      count == 1 || (dimensions.size() == 1 && dimensions[0].size == count &&
+                     dimensions[0].stride == 1);
   auto type = RankedTensorType::get({count}, weight.baseType.getElementType());
   if (!whole || (weight.symbol && weight.baseType != type))
     return {};
-  ml_program::GlobalOp source =
-      global(b.getLoc(), weight, reshaped(weight.base, type), type);
-  return ml_program::GlobalLoadConstOp::create(
-      b, type, FlatSymbolRefAttr::get(source.getSymNameAttr()));
+  Attribute value = reshaped(weight.base, type);
+  return loadOf(b, weight.symbol
+                       ? global(b.getLoc(), weight, value, type)
+                       : insert(b.getLoc(), "weight", value, type, nullptr));
+}
+
+Value WeightGlobals::ones(ImplicitLocOpBuilder &b, int64_t count) {
+  auto type = RankedTensorType::get({count}, b.getF32Type());
+  return loadOf(b, insert(b.getLoc(), "weight",
+                          SplatElementsAttr::get(type, 1.0f), type, nullptr));
 }

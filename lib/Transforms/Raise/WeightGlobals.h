@@ -1,5 +1,4 @@
-//===- WeightGlobals.h - strided constants as weights of linears -*- C++
-//-*-===//
+//===- WeightGlobals.h - constants as weights of linears --------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -16,9 +15,10 @@
 
 namespace qopt {
 
-/// Makes an `ml_program.global` of each weight matrix; a matrix that is used
-/// twice exists once. No number is copied: what is not the constant itself is a
-/// `#qopt.view` of it.
+/// Makes an `ml_program.global` of each weight. A matrix that is used twice
+/// exists once, and no number of it is copied: what is not the constant itself
+/// is a `#qopt.view` of it. Vectors of norms are one for each norm, even if
+/// their numbers agree, so that each can be scaled by itself.
 class WeightGlobals {
 public:
   explicit WeightGlobals(mlir::ModuleOp module) : symbols(module) {}
@@ -29,15 +29,21 @@ public:
                    const StridedWeight &weight, StridedWeight::Dimension rows,
                    StridedWeight::Dimension columns);
 
-  /// The same for a whole vector.
+  /// A whole vector, whose dimensions but one are 1; null if it is none.
   mlir::Value loadVector(mlir::ImplicitLocOpBuilder &builder,
                          const StridedWeight &weight);
+  /// For a norm that has no weight.
+  mlir::Value ones(mlir::ImplicitLocOpBuilder &builder, int64_t count);
 
 private:
   mlir::ml_program::GlobalOp global(mlir::Location location,
                                     const StridedWeight &weight,
                                     mlir::Attribute value,
                                     mlir::RankedTensorType type);
+  mlir::ml_program::GlobalOp insert(mlir::Location location,
+                                    llvm::StringRef name, mlir::Attribute value,
+                                    mlir::RankedTensorType type,
+                                    mlir::Operation *after);
 
   mlir::SymbolTable symbols;
   llvm::DenseMap<std::pair<mlir::Attribute, mlir::Type>,

@@ -104,8 +104,9 @@ private:
   std::unique_ptr<mlir::ExecutionEngine> engine;
 };
 
-/// Both are sums of `columns` products in f32, added in different orders.
-inline void expectNear(const Tensor &actual, const Tensor &expected) {
+/// By default both are sums of products in f32, added in different orders.
+inline void expectNear(const Tensor &actual, const Tensor &expected,
+                       float tolerance = 2e-5f) {
   ASSERT_EQ(actual.rows(), expected.rows());
   ASSERT_EQ(actual.columns(), expected.columns());
   float largest = 0;
@@ -113,7 +114,7 @@ inline void expectNear(const Tensor &actual, const Tensor &expected) {
     largest = std::max(largest, std::abs(value));
   ASSERT_GT(largest, 0);
   for (int64_t i = 0; i < expected.size(); ++i)
-    ASSERT_NEAR(actual.values()[i], expected.values()[i], 2e-5f * largest);
+    ASSERT_NEAR(actual.values()[i], expected.values()[i], tolerance * largest);
 }
 
 } // namespace qopt::test

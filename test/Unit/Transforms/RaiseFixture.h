@@ -47,7 +47,7 @@ protected:
       SCOPED_TRACE(i);
       std::string name = "f" + std::to_string(i);
       Tensor x = randomTensor(5, 8, 1000 + i);
-      expectNear(lowered.run(name, x), original.run(name, x));
+      expectNear(lowered.run(name, x), original.run(name, x), tolerance);
     }
   }
 
@@ -55,6 +55,7 @@ protected:
   mlir::MLIRContext context;
   std::string text;
   int count = 0; // of functions
+  float tolerance = 2e-5f;
   const std::string maps = R"(
 #mn = affine_map<(m, n, k) -> (m, n)>
 #mk = affine_map<(m, n, k) -> (m, k)>

@@ -217,6 +217,29 @@ TEST_F(Raise, TakesTosa) {
       "-> !tosa.shape<2>\n"
       "%y = tosa.reshape %p, %ys : (tensor<1x5x1x6xf32>, !tosa.shape<2>) -> "
       "tensor<5x6xf32>\n");
+  // The bias behind a reshape, as torch-mlir writes it.
+  add("%s = tosa.const_shape {values = dense<[1, 5, 8]> : tensor<3xindex>} : "
+      "() -> !tosa.shape<3>\n"
+      "%x3 = tosa.reshape %x, %s : (tensor<5x8xf32>, !tosa.shape<3>) -> "
+      "tensor<1x5x8xf32>\n"
+      "%ws = tosa.const_shape {values = dense<[1, 8, 6]> : tensor<3xindex>} : "
+      "() -> !tosa.shape<3>\n"
+      "%w3 = tosa.reshape %wt, %ws : (tensor<8x6xf32>, !tosa.shape<3>) -> "
+      "tensor<1x8x6xf32>\n"
+      "%zp = \"tosa.const\"() {values = dense<0.0> : tensor<1xf32>} : () -> "
+      "tensor<1xf32>\n"
+      "%p = tosa.matmul %x3, %w3, %zp, %zp : (tensor<1x5x8xf32>, "
+      "tensor<1x8x6xf32>, tensor<1xf32>, tensor<1xf32>) -> "
+      "tensor<1x5x6xf32>\n"
+      "%ys = tosa.const_shape {values = dense<[5, 6]> : tensor<2xindex>} : () "
+      "-> !tosa.shape<2>\n"
+      "%r = tosa.reshape %p, %ys : (tensor<1x5x6xf32>, !tosa.shape<2>) -> "
+      "tensor<5x6xf32>\n"
+      "%bias = \"tosa.const\"() {values = dense<2.5> : tensor<1x6xf32>} : () "
+      "-> "
+      "tensor<1x6xf32>\n"
+      "%y = tosa.add %r, %bias : (tensor<5x6xf32>, tensor<1x6xf32>) -> "
+      "tensor<5x6xf32>\n");
   check("func.func(tosa-to-linalg-named,tosa-to-linalg,tosa-to-arith,"
         "tosa-to-tensor,canonicalize)");
 }
