@@ -56,7 +56,7 @@ private:
   }
   Value field(Field number, mlir::Type type) {
     return mlir::LLVM::LoadOp::create(
-        b, type, offset(call, constant(int64_t(8 * number))));
+        b, type, offset(call, constant(int64_t(8) * number)));
   }
   Value offset(Value base, Value bytes) {
     return mlir::LLVM::GEPOp::create(b, pointer, b.getI8Type(), base,
