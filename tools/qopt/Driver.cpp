@@ -17,6 +17,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Regex.h"
@@ -201,6 +202,9 @@ int qopt::runDriver(int argc, char **argv) {
   PassRegistration<RebasePass>();
   registerEmitPass();
 
+  llvm::cl::SetVersionPrinter([](raw_ostream &stream) {
+    stream << "qopt " QOPT_VERSION ", with LLVM " LLVM_VERSION_STRING "\n";
+  });
   DriverFlags flags;
   auto [input, output] = registerAndParseCLIOptions(
       argc, argv, "qopt: LLM quantization compiler\n", registry);
