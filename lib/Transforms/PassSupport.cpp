@@ -6,6 +6,7 @@
 #include "PassSupport.h"
 
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
+#include "qopt/Weights/WeightLoads.h"
 
 #include "mlir/IR/SymbolTable.h"
 
@@ -28,10 +29,7 @@ void qopt::setWeight(ModuleOp module, ml_program::GlobalOp global,
                      Attribute value, Type type) {
   global.setValueAttr(value);
   global.setType(type);
-  if (auto uses = SymbolTable::getSymbolUses(global, module))
-    for (SymbolTable::SymbolUse use : *uses)
-      if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(use.getUser()))
-        load.getResult().setType(type);
+  retypeLoads(module, global);
 }
 
 SchemeAttrInterface qopt::schemeFor(ml_program::GlobalOp global,

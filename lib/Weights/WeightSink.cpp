@@ -7,6 +7,7 @@
 #include "qopt/Dialect/QOpt/QOptDialect.h"
 #include "qopt/IO/AtomicFile.h"
 #include "qopt/IO/Hash.h"
+#include "qopt/Weights/WeightLoads.h"
 
 #include "mlir/IR/SymbolTable.h"
 
@@ -227,10 +228,7 @@ void WeightSink::State::replace(const PlannedWeight &weight, Attribute value) {
   global.setType(weight.type);
   global.setValueAttr(value);
   global->removeAttr(QOptDialect::kScheme);
-  if (auto uses = SymbolTable::getSymbolUses(global, module))
-    for (SymbolTable::SymbolUse use : *uses)
-      if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(use.getUser()))
-        load.getResult().setType(weight.type);
+  retypeLoads(module, global);
 }
 
 Status WeightSink::finish(SourceFiles &files) {

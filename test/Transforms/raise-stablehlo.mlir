@@ -16,7 +16,7 @@ ml_program.global private @gate(dense<1.0> : tensor<8x16xf32>) : tensor<8x16xf32
 ml_program.global private @file(#qopt.extern<ckpt, "w">) : tensor<16x8xbf16>
 // CHECK: ml_program.global private mutable @state
 ml_program.global private mutable @state(dense<1.0> : tensor<8x16xf32>) : tensor<8x16xf32>
-"util.global"() {sym_name = "heads", sym_visibility = "private", initial_value = dense<2.0> : tensor<8x2x4xf32>, type = tensor<8x2x4xf32>} : () -> ()
+"util.global"() <{sym_name = "heads", sym_visibility = "private", initial_value = dense<2.0> : tensor<8x2x4xf32>, type = tensor<8x2x4xf32>}> : () -> ()
 
 // CHECK-LABEL: func.func @symbols
 func.func @symbols(%x: tensor<2x?x8xf32>, %t: index) -> (tensor<2x?x16xf32>, tensor<2x?x2x4xf32>, tensor<2x?x16xbf16>) {
@@ -34,7 +34,7 @@ func.func @symbols(%x: tensor<2x?x8xf32>, %t: index) -> (tensor<2x?x16xf32>, ten
   } -> tensor<2x?x16xf32>
 
   // The output is split into heads.
-  %heads = "util.global.load"() {global = @heads} : () -> tensor<8x2x4xf32>
+  %heads = "util.global.load"() <{global = @heads, is_immutable}> : () -> tensor<8x2x4xf32>
   %eh = tensor.empty(%t) : tensor<2x?x2x4xf32>
   %zh = linalg.fill ins(%zero : f32) outs(%eh : tensor<2x?x2x4xf32>) -> tensor<2x?x2x4xf32>
   // CHECK: %[[L:.*]] = qopt.linear %arg0, %{{.*}} : tensor<2x?x8xf32>, tensor<8x8xf32> -> tensor<2x?x8xf32>

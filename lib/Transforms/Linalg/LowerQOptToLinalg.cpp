@@ -21,6 +21,7 @@
 
 #include "qopt/Dialect/QOpt/QOptOps.h"
 #include "qopt/Transforms/Passes.h"
+#include "qopt/Weights/WeightLoads.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -259,10 +260,7 @@ void Lowering::eraseUnusedWeights() {
     if (load->use_empty())
       load.erase();
   });
-  DenseSet<StringAttr> used;
-  if (auto uses = SymbolTable::getSymbolUses(&module.getBodyRegion()))
-    for (const SymbolTable::SymbolUse &use : *uses)
-      used.insert(use.getSymbolRef().getLeafReference());
+  DenseSet<StringAttr> used = referencedSymbols(module);
   bool refersToFiles = false;
   for (auto global :
        llvm::make_early_inc_range(module.getOps<ml_program::GlobalOp>())) {

@@ -48,7 +48,13 @@ static Traced traceSymbol(Operation *load) {
   if (load->getNumOperands() != 0 || load->getNumResults() != 1)
     return {};
   SymbolRefAttr reference;
-  for (NamedAttribute attribute : load->getAttrs())
+  NamedAttrList attributes(load->getAttrDictionary());
+  // Of an op that is not registered, they are not among the attributes.
+  if (!load->isRegistered())
+    if (auto properties =
+            dyn_cast_or_null<DictionaryAttr>(load->getPropertiesAsAttribute()))
+      attributes.append(properties.getValue());
+  for (NamedAttribute attribute : attributes)
     if (auto symbol = dyn_cast<SymbolRefAttr>(attribute.getValue())) {
       if (reference)
         return {};
