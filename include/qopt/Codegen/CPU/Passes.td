@@ -9,7 +9,7 @@
 include "mlir/Pass/PassBase.td"
 
 def ConvertLinearToCPU : Pass<"convert-linear-to-cpu", "::mlir::ModuleOp"> {
-  let summary = "qopt.linear on interleaved weights -> calls of outlined kernels";
+  let summary = "Call outlined kernels for linears with interleaved weights";
   let description = [{
     Every `qopt.linear` whose weight is packed as `#qopt.interleaved<rows = 16>`
     becomes a call of a kernel with bare pointers. The kernels are emitted in
@@ -46,7 +46,7 @@ def ConvertLinearToCPU : Pass<"convert-linear-to-cpu", "::mlir::ModuleOp"> {
 }
 
 def LowerCPUKernels : Pass<"lower-cpu-kernels", "::mlir::ModuleOp"> {
-  let summary = "the module of CPU kernels -> LLVM dialect";
+  let summary = "Lower the module of CPU kernels to the LLVM dialect";
   let description = [{
     Lowers the nested module `@qopt_cpu_kernels`, and nothing else, to the LLVM
     dialect with bare pointers. It can then be translated by itself.
