@@ -35,15 +35,33 @@ static bool sumsProducts(linalg::LinalgOp op) {
   return (a == x && b == y) || (a == y && b == x);
 }
 
+/// A map of `op` with sums of one step left out where they add nothing: the
+/// place of a pixel plus that in a kernel of one pixel.
+static AffineMap withoutUnitSums(AffineMap map, linalg::LinalgOp op) {
+  SmallVector<AffineExpr> loops;
+  for (auto [loop, size, kind] :
+       llvm::enumerate(op.getStaticLoopRanges(), op.getIteratorTypesArray()))
+    loops.push_back(size == 1 && kind == utils::IteratorType::reduction
+                        ? getAffineConstantExpr(0, map.getContext())
+                        : getAffineDimExpr(loop, map.getContext()));
+  SmallVector<AffineExpr> results;
+  for (AffineExpr result : map.getResults())
+    results.push_back(isa<AffineDimExpr>(result) ? result
+                                                 : result.replaceDims(loops));
+  return AffineMap::get(map.getNumDims(), 0, results, map.getContext());
+}
+
 static std::optional<Contraction> matchLinalg(linalg::LinalgOp op) {
   if (!op.hasPureTensorSemantics() || op.getNumDpsInputs() != 2 ||
       op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0 ||
       !llvm::all_of(op->getOperands(), isFloatTensor) || !sumsProducts(op))
     return {};
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  for (AffineMap map : maps)
+  for (AffineMap &map : maps) {
+    map = withoutUnitSums(map, op);
     if (!map.isProjectedPermutation())
       return {};
+  }
   Value initial = op.getDpsInits()[0];
   return Contraction{
       op,      {op.getDpsInputs()[0], op.getDpsInputs()[1]}, {maps[0], maps[1]},

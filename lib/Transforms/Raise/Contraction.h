@@ -25,7 +25,7 @@ struct Contraction {
 };
 
 /// The contraction that an op is, if it is one of floats: any linalg op with
-/// such a body, `tosa.matmul`, and `tosa.conv2d` with a kernel of one pixel.
+/// such a body, `tosa.matmul`; convolutions if the kernel is one pixel.
 std::optional<Contraction> matchContraction(mlir::Operation *op);
 
 } // namespace qopt

@@ -153,6 +153,43 @@ TEST_F(Raise, TakesGenericsOfSeveralLoops) {
   check();
 }
 
+TEST_F(Raise, TakesConvolutionsOfOnePixel) {
+  for (bool channelsFirst : {false, true}) {
+    const std::string in = channelsFirst ? "1x8x5x1" : "1x5x1x8",
+                      out = channelsFirst ? "1x6x5x1" : "1x5x1x6",
+                      kernel = channelsFirst ? "6x8x1x1" : "1x1x8x6";
+    std::string body;
+    if (channelsFirst)
+      body +=
+          "%e = tensor.empty() : tensor<8x5xf32>\n"
+          "%xt = linalg.transpose ins(%x : tensor<5x8xf32>) outs(%e : "
+          "tensor<8x5xf32>) permutation = [1, 0]\n"
+          "%x4 = tensor.expand_shape %xt [[0, 1], [2, 3]] output_shape [1, "
+          "8, 5, 1] : tensor<8x5xf32> into tensor<1x8x5x1xf32>\n"
+          "%k = tensor.expand_shape %w [[0], [1, 2, 3]] output_shape [6, 8, "
+          "1, 1] : tensor<6x8xf32> into tensor<6x8x1x1xf32>\n";
+    else
+      body += "%x4 = tensor.expand_shape %x [[0, 1, 2], [3]] output_shape [1, "
+              "5, 1, 8] : tensor<5x8xf32> into tensor<1x5x1x8xf32>\n"
+              "%k = tensor.expand_shape %wt [[0, 1, 2], [3]] output_shape [1, "
+              "1, 8, 6] : tensor<8x6xf32> into tensor<1x1x8x6xf32>\n";
+    body += "%z = arith.constant dense<0.0> : tensor<" + out +
+            "xf32>\n%p = linalg.conv_2d_" +
+            (channelsFirst ? "nchw_fchw" : "nhwc_hwcf") +
+            " ins(%x4, %k : tensor<" + in + "xf32>, tensor<" + kernel +
+            "xf32>) outs(%z : tensor<" + out + "xf32>) -> tensor<" + out +
+            "xf32>\n";
+    if (channelsFirst)
+      body += "%y = tensor.collapse_shape %p [[0, 1], [2, 3]] : "
+              "tensor<1x6x5x1xf32> into tensor<6x5xf32>\n";
+    else
+      body += "%y = tensor.collapse_shape %p [[0, 1, 2], [3]] : "
+              "tensor<1x5x1x6xf32> into tensor<5x6xf32>\n";
+    add(body, channelsFirst ? "6x5" : "5x6");
+  }
+  check();
+}
+
 TEST_F(Raise, FoldsBiases) {
   const std::string matmul =
       "%p = linalg.matmul ins(%x, %wt : tensor<5x8xf32>, tensor<8x6xf32>) "
