@@ -6,6 +6,7 @@
 #include "PassSupport.h"
 
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
+#include "qopt/Dialect/QOpt/QOptAttrs.h"
 #include "qopt/Weights/WeightLoads.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -13,11 +14,27 @@
 using namespace mlir;
 using namespace qopt;
 
-LogicalResult qopt::emitStatus(Operation *op, const Status &status) {
+/// Where a message belongs: at the weight that it begins with, or that is the
+/// tensor of a file that it names, or else at the module.
+static Location placeOf(StringRef message, Operation *module) {
+  for (auto global : module->getRegion(0).getOps<ml_program::GlobalOp>()) {
+    bool meant = message.starts_with(str("@", global.getSymName().str(), ":"));
+    if (Attribute value = global.getValueAttr())
+      value.walk([&](ExternAttr tensor) {
+        meant |= message.contains(str("'", tensor.getTensor().str(), "'"));
+      });
+    if (meant)
+      return global.getLoc();
+  }
+  return module->getLoc();
+}
+
+LogicalResult qopt::emitStatus(Operation *module, const Status &status) {
   if (status)
     return success();
-  // Not op->emitError(): its note would print the whole module.
-  return emitError(op->getLoc()) << status.error().message;
+  // Not module->emitError(): its note would print the whole module.
+  return emitError(placeOf(status.error().message, module))
+         << status.error().message;
 }
 
 std::string qopt::archivePath(const std::string &option,

@@ -12,8 +12,9 @@
 
 namespace qopt {
 
-/// Emits the error of a status at an operation.
-mlir::LogicalResult emitStatus(mlir::Operation *op, const Status &status);
+/// Emits the error of a status at the weight of the module that it is about, or
+/// at the module.
+mlir::LogicalResult emitStatus(mlir::Operation *module, const Status &status);
 
 /// The pass option if it is given, else what the services say.
 std::string archivePath(const std::string &option,

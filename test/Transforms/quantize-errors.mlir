@@ -11,8 +11,12 @@
 // RUN: not qopt %t/ok.mlir --pack-weights="layout=#qopt.gguf<q4_0>" 2>&1 | FileCheck %s --check-prefix=LAYOUT
 // RUN: not qopt %t/missing.mlir --rtn-quantize -o %t/out.mlir 2>&1 | FileCheck %s --check-prefix=MISSING
 // RUN: not ls %t/out.mlir %t/out.weights.safetensors
+// RUN: cp %models/novella-7m/model.safetensors %t/model.safetensors
+// RUN: not qopt %t/tensor.mlir --rtn-quantize -o %t/out.mlir 2>&1 | FileCheck %s --check-prefix=TENSOR
+// RUN: not qopt %t/tensor.mlir --lower-qopt-to-linalg 2>&1 | FileCheck %s --check-prefix=TENSOR
 
-// NAN: error: @w: weight [0, 1] is nan
+// Errors of a weight stand at it.
+// NAN: nan.mlir:{{[0-9]+}}:1: error: @w: weight [0, 1] is nan
 // BITS: error: {{.*}}2 to 8
 // ORDER: error: gptq-quantize: order is none, act or group, not 'random'
 // BLOCK: error: gptq-quantize: block must be at least 1
@@ -23,6 +27,8 @@
 // TARGET: error: pack-weights: target is cpu or nvptx, not 'abacus'
 // LAYOUT: error: pack-weights: '#qopt.gguf<q4_0>' is not a layout
 // MISSING: error: {{.*}}nowhere.safetensors
+// TENSOR: tensor.mlir:2:3: error: {{.*}}model.safetensors: has no tensor 'of.nobody'
+// TENSOR-NOT: see current operation
 
 //--- ok.mlir
 ml_program.global private @w(dense<1.0> : tensor<2x8xf32>) : tensor<2x8xf32>
@@ -38,6 +44,16 @@ func.func @f(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
   %w = ml_program.global_load_const @w : tensor<2x2xf32>
   %y = qopt.linear %x, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
   return %y : tensor<?x2xf32>
+}
+
+//--- tensor.mlir
+module attributes {qopt.sources = {ckpt = #qopt.file<"model.safetensors">}} {
+  ml_program.global private @w(#qopt.extern<ckpt, "of.nobody">) : tensor<2x8xf32>
+  func.func @f(%x: tensor<?x8xf32>) -> tensor<?x2xf32> {
+    %w = ml_program.global_load_const @w : tensor<2x8xf32>
+    %y = qopt.linear %x, %w : tensor<?x8xf32>, tensor<2x8xf32> -> tensor<?x2xf32>
+    return %y : tensor<?x2xf32>
+  }
 }
 
 //--- missing.mlir

@@ -268,7 +268,7 @@ struct ConvertLinearToCPU : impl::ConvertLinearToCPUBase<ConvertLinearToCPU> {
     Result<std::vector<CpuTarget>> variants =
         resolveVariants(cpu, features, triple);
     if (!variants) {
-      getOperation().emitError(variants.error().message);
+      emitError(getOperation().getLoc()) << variants.error().message;
       return signalPassFailure();
     }
     Kernels kernels(getOperation(), *variants);

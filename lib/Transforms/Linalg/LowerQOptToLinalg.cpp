@@ -19,6 +19,8 @@
 #include "WeightConstants.h"
 #include "WeightElement.h"
 
+#include "../PassSupport.h"
+
 #include "qopt/Dialect/QOpt/QOptOps.h"
 #include "qopt/Transforms/Passes.h"
 #include "qopt/Weights/WeightLoads.h"
@@ -337,10 +339,8 @@ struct LowerQOptToLinalgPass
     Status status = lowering.lowerAll();
     loweredOps += lowering.lowered;
     keptOps += lowering.kept;
-    if (!status) {
-      getOperation().emitError(status.error().message);
+    if (failed(emitStatus(getOperation(), status)))
       signalPassFailure();
-    }
   }
 };
 
