@@ -64,6 +64,9 @@ void qopt_rt_mark(const QoptRtCall *call, int64_t thread, int64_t step);
 void qopt_rt_embedding(const QoptRtCall *call, int64_t thread,
                        const void *table, int64_t type, int64_t columns,
                        float scale, float *y);
+/* Decodes rows [firstRow, firstRow + rows) of a matrix of GGUF blocks. */
+void qopt_rt_decode_rows(const void *blocks, int64_t type, int64_t columns,
+                         int64_t firstRow, int64_t rows, float *target);
 /* Shares the blocks of a linear among the threads, as they become free.
  * `counter`: the number of this linear in the program. */
 void qopt_rt_linear(const QoptRtCall *call, int64_t thread, QoptRtKernel kernel,

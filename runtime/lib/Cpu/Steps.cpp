@@ -50,6 +50,14 @@ void qopt_rt_embedding(const QoptRtCall *call, int64_t thread,
   }
 }
 
+void qopt_rt_decode_rows(const void *blocks, int64_t type, int64_t columns,
+                         int64_t firstRow, int64_t rows, float *target) {
+  const FormatRow *format = findFormat(GgufType(type));
+  format->decode(static_cast<const uint8_t *>(blocks) +
+                     firstRow * format->rowBytes(columns),
+                 target, rows * columns);
+}
+
 void qopt_rt_rope(const QoptRtCall *call, int64_t thread, int64_t rope,
                   const float *x, float *y, int64_t columns, int64_t headDim) {
   const RopeTable &table = call->state->description.ropes[rope];

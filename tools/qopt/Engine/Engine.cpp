@@ -40,6 +40,10 @@ void EngineOptions::declare(Arguments &arguments, Kind usual) {
   arguments.flag("--exact",
                  "compiled: f32 activations and cache of keys and values",
                  exact);
+  arguments.flag("--no-repack",
+                 "compiled: read GGUF blocks where they lie in the file: less "
+                 "memory, much slower",
+                 noRepack);
   cache.declare(arguments);
   arguments.option("--cpu", "NAME",
                    "compiled: for this CPU, as LLVM names it; default: host",
@@ -98,6 +102,7 @@ Result<OpenedModel> qopt::openForUse(const std::string &path,
     JitModel::Options options;
     options.cpu = engine.cpu;
     options.exact = engine.exact;
+    options.repack = !engine.noRepack;
     options.cache = engine.cache.runtimeType(engine.exact);
     options.threads = machine.threads;
     auto compiled = JitModel::create(*result.model.module,

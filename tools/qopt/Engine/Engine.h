@@ -21,7 +21,7 @@ struct CacheOption {
   int32_t runtimeType(bool exact) const;
 };
 
-/// How a verb computes: --engine, --exact, --cpu.
+/// How a verb computes: --engine, --exact, --no-repack, --cpu.
 struct EngineOptions {
   enum Kind : size_t {
     Auto,       // compiled where all ops are covered, else interpreted
@@ -31,6 +31,8 @@ struct EngineOptions {
   size_t kind = Auto;
   /// f32 activations and cache.
   bool exact = false;
+  /// GGUF blocks stay where they lie in their file.
+  bool noRepack = false;
   CacheOption cache;
   std::string cpu = "host";
 

@@ -26,6 +26,7 @@ static std::vector<std::pair<llvm::StringRef, void *>> runtimeSymbols() {
           symbol("qopt_rt_embedding", qopt_rt_embedding),
           symbol("qopt_rt_linear", qopt_rt_linear),
           symbol("qopt_rt_linear_prepared", qopt_rt_linear_prepared),
+          symbol("qopt_rt_decode_rows", qopt_rt_decode_rows),
           symbol("qopt_rt_linear_row", qopt_rt_linear_row),
           symbol("qopt_rt_rope", qopt_rt_rope),
           symbol("qopt_rt_attention", qopt_rt_attention),
@@ -44,6 +45,7 @@ JitModel::create(mlir::ModuleOp module, QuantizationContext &services,
   cpu::ModelCompilerOptions compilerOptions;
   compilerOptions.profile = options.profile;
   compilerOptions.exact = options.exact;
+  compilerOptions.repack = options.repack;
   QOPT_ASSIGN(cpu::CompiledModel compiled,
               cpu::compileModel(module, services, target, compilerOptions));
   QOPT_ASSIGN(model->jit, cpu::Jit::compile(*compiled.code, runtimeSymbols()));

@@ -18,7 +18,7 @@ class JitModel : public TokenModel {
 public:
   struct Options {
     std::string cpu = "host";
-    bool exact = false, profile = false;
+    bool exact = false, profile = false, repack = true;
     int32_t cache = 0;                // QOPT_RT_CACHE_*
     int64_t threads = 0, context = 0; // as in runtime::CpuModel
   };

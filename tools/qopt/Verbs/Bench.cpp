@@ -29,7 +29,7 @@ struct BenchOptions {
   std::vector<std::string> prompts;
   int64_t generate = 32, samples = 5;
   CacheOption cache;
-  bool exact = false, json = false, overwrite = false;
+  bool exact = false, noRepack = false, json = false, overwrite = false;
   double seconds = 20;
   MachineOptions machine;
 };
@@ -86,6 +86,7 @@ static Result<Subject> openSubject(const std::string &path,
     JitModel::Options jit;
     jit.cpu = options.cpu;
     jit.exact = options.exact;
+    jit.repack = !options.noRepack;
     jit.cache = options.cache.runtimeType(options.exact);
     jit.profile = true;
     jit.threads = options.machine.threads;
@@ -262,6 +263,10 @@ Status qopt::runBench(std::span<char *> words) {
                    options.seconds);
   arguments.flag("--exact", "f32 activations and cache of keys and values",
                  options.exact);
+  arguments.flag("--no-repack",
+                 "read GGUF blocks where they lie in the file: less memory, "
+                 "much slower",
+                 options.noRepack);
   options.cache.declare(arguments);
   arguments.option("--cpu", "NAME", "compile for this CPU; default: host",
                    options.cpu);

@@ -29,6 +29,9 @@ struct ModelCompilerOptions {
   bool profile = false;
   /// Activations of linears stay in f32 instead of becoming bytes.
   bool exact = false;
+  /// GGUF blocks are interleaved for the kernels; else they are read where they
+  /// lie, which saves that copy and costs most of the speed.
+  bool repack = true;
   /// Entered into the description; both may be empty.
   std::string archive, tokenizer;
 };

@@ -8,7 +8,7 @@
 //
 //     packed    interleaved rows, the components of its layout: linears
 //     rows      row after row of floats or GGUF blocks: tables of embeddings,
-//               and linears with float weights
+//               linears with float weights, and others that stay in place
 //     f32       plain numbers: norms, biases, and whatever no kernel reads
 //
 // Where a file already has the bytes of the form, they are used in place.
@@ -47,11 +47,12 @@ public:
   ModelWeights(mlir::ModuleOp module, QuantizationContext &services)
       : module(module), services(&services) {}
 
-  /// The use of a weight as a linear: as rows if it is floats, packed if a
-  /// layout holds it and has a kernel, else decoded.
-  Result<WeightUse>
-  useInLinear(llvm::StringRef symbol,
-              llvm::function_ref<bool(PackedType)> hasKernel);
+  /// The use of a weight as a linear: as rows if it is floats, or GGUF blocks
+  /// and not to be repacked; packed if a layout holds it and has a kernel; else
+  /// decoded.
+  Result<WeightUse> useInLinear(llvm::StringRef symbol,
+                                llvm::function_ref<bool(PackedType)> hasKernel,
+                                bool repack);
   /// As rows that can be read one by one.
   Result<WeightUse> useAsRows(llvm::StringRef symbol);
   /// As plain f32.

@@ -8,6 +8,9 @@
 // of it and up to four of x share what they load; lanes are added up once per
 // output. "Blocks" are 16 rows, as for packed weights.
 //
+// Rows of GGUF blocks that stay where they are in their file are decoded by the
+// runtime, 16 at a time, and then used like rows of f32.
+//
 //===----------------------------------------------------------------------===//
 #include "../Decode.h"
 #include "../TileLinear.h"
@@ -31,7 +34,12 @@ public:
   DenseEmitter(KernelEmitter &e, const CpuTarget &target, GgufType type,
                int64_t rows, int64_t columns)
       : e(e), target(target), type(type), rows(rows), columns(columns),
-        x(e.buffer(0)), w(e.buffer(1)), y(e.buffer(2)) {}
+        x(e.buffer(0)), w(e.buffer(1)), y(e.buffer(2)) {
+    if (findFormat(type)->quantized)
+      decoded = memref::AllocaOp::create(
+          e.b, MemRefType::get({blockRows * columns}, e.b.getF32Type()),
+          e.b.getI64IntegerAttr(64));
+  }
 
   void emit() {
     Value m = e.count(0);
@@ -43,6 +51,11 @@ public:
       Value end = arith::MinUIOp::create(e.b, e.add(first, e.index(blockRows)),
                                          e.index(rows));
       Value length = arith::SubIOp::create(e.b, end, first);
+      firstRow = e.index(0);
+      if (decoded) {
+        decode(first, length);
+        firstRow = first;
+      }
       Value fours = e.add(
           first, e.times(arith::DivUIOp::create(e.b, length, e.index(4)), 4));
       auto outputs = [&](Value row, int weightRows) {
@@ -56,13 +69,41 @@ public:
   }
 
 private:
+  /// Rows [first, first + length) of the weight to the beginning of `decoded`.
+  void decode(Value first, Value length) {
+    constexpr llvm::StringLiteral name = "qopt_rt_decode_rows";
+    ImplicitLocOpBuilder &b = e.b;
+    auto target = MemRefType::get({1}, b.getF32Type());
+    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+    Value bare = memref::ReinterpretCastOp::create(b, target, decoded, zero,
+                                                   ArrayRef<OpFoldResult>{one},
+                                                   ArrayRef<OpFoldResult>{one});
+    SmallVector<Value> arguments = {e.getFunction().getArgument(1),
+                                    e.index(int64_t(type)),
+                                    e.index(columns),
+                                    first,
+                                    length,
+                                    bare};
+    auto module = e.getFunction()->getParentOfType<ModuleOp>();
+    if (!module.lookupSymbol(name)) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(module.getBody());
+      func::FuncOp::create(
+          b, name, b.getFunctionType(TypeRange(ValueRange(arguments)), {}))
+          .setPrivate();
+    }
+    func::CallOp::create(b, name, TypeRange{}, arguments);
+  }
+
   /// y of some rows of x and some of the weight.
   void emitTile(Value inputRow, int inputs, Value weightRow, int weights) {
     SmallVector<Value> xStart, wStart;
     for (int i = 0; i < inputs; ++i)
       xStart.push_back(e.times(e.add(inputRow, e.index(i)), columns));
     for (int n = 0; n < weights; ++n)
-      wStart.push_back(e.times(e.add(weightRow, e.index(n)), columns));
+      wStart.push_back(e.times(
+          arith::SubIOp::create(e.b, e.add(weightRow, e.index(n)), firstRow),
+          columns));
     // One row of x alone needs more sums than four to hide their latency.
     const int64_t unroll = inputs == 1 ? 2 : 1, step = unroll * 16;
     KernelEmitter::Values sums(inputs * weights * unroll, e.splat(0));
@@ -72,7 +113,8 @@ private:
       for (int i = 0; i < inputs; ++i)
         left.push_back(e.load(x, e.add(xStart[i], k), mask));
       for (int n = 0; n < weights; ++n) {
-        Value weight = widen(e.load(w, e.add(wStart[n], k), mask));
+        Value weight =
+            widen(e.load(decoded ? decoded : w, e.add(wStart[n], k), mask));
         for (int i = 0; i < inputs; ++i) {
           Value &sum = carried[(part * weights + n) * inputs + i];
           sum = e.fma(left[i], weight, sum);
@@ -103,7 +145,7 @@ private:
   }
 
   Value widen(Value vector) {
-    if (type == GgufType::F32)
+    if (type == GgufType::F32 || decoded)
       return vector;
     if (type == GgufType::F16)
       return emitHalfToFloat(e.b, target, vector);
@@ -124,6 +166,8 @@ private:
   GgufType type;
   int64_t rows, columns;
   Value x, w, y;
+  Value decoded;  // rows of a block in f32; null if floats are stored
+  Value firstRow; // of the weight, where what is read begins
 };
 } // namespace
 
@@ -153,16 +197,18 @@ static void emitChoice(KernelEmitter &e, func::FuncOp few, func::FuncOp many) {
 LinearKernel ModelKernels::denseLinear(Location location, GgufType type,
                                        int64_t rows, int64_t columns,
                                        bool exact) {
-  std::string name = str("qopt_linear_", findFormat(type)->name, "_n", rows,
-                         "_k", columns, "_blocks");
+  std::string name = str("qopt_linear_", findFormat(type)->name,
+                         findFormat(type)->quantized ? "_in_place" : "", "_n",
+                         rows, "_k", columns, "_blocks");
   LinearKernel kernel{name, 1, (rows + blockRows - 1) / blockRows};
   if (has(name))
     return kernel;
   OpBuilder builder(module.getContext());
   Type f32 = builder.getF32Type();
-  Type element = type == GgufType::F32   ? f32
-                 : type == GgufType::F16 ? Type(builder.getF16Type())
-                                         : Type(builder.getBF16Type());
+  Type element = type == GgufType::F32    ? f32
+                 : type == GgufType::F16  ? Type(builder.getF16Type())
+                 : type == GgufType::BF16 ? Type(builder.getBF16Type())
+                                          : Type(builder.getI8Type()); // blocks
   auto emitFunction = [&](const std::string &symbol, auto body) {
     KernelEmitter e(module, location, symbol, {f32, element, f32},
                     /*counts=*/3);

@@ -86,7 +86,8 @@ Status Compiler::planLinear(PlannedStep &planned, LinearOp linear,
     return kernelSpecOf(type, options.exact).has_value();
   };
   QOPT_ASSIGN(WeightUse use,
-              weights.useInLinear(planned.step->weights[0], hasKernel));
+              weights.useInLinear(planned.step->weights[0], hasKernel,
+                                  options.repack));
   auto type = cast<ShapedType>(linear.getWeight().getType());
   if (use.form == WeightUse::Form::Packed) {
     planned.linear = kernels.linear(linear.getLoc(),

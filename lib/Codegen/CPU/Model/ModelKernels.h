@@ -42,7 +42,7 @@ public:
       : module(module), target(target) {}
 
   LinearKernel linear(mlir::Location location, const LinearKernelSpec &spec);
-  /// A linear whose weight is rows of floats: F32, F16 or BF16. `exact`: the
+  /// A linear whose weight is rows of floats or GGUF blocks. `exact`: the
   /// bits of a row do not depend on how many there are.
   LinearKernel denseLinear(mlir::Location location, GgufType type, int64_t rows,
                            int64_t columns, bool exact);

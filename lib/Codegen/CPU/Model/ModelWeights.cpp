@@ -82,9 +82,8 @@ Result<WeightUse> ModelWeights::use(WeightUse wantedUse, ShapedType type) {
   return wantedUse;
 }
 
-Result<WeightUse>
-ModelWeights::useInLinear(StringRef symbol,
-                          function_ref<bool(PackedType)> hasKernel) {
+Result<WeightUse> ModelWeights::useInLinear(
+    StringRef symbol, function_ref<bool(PackedType)> hasKernel, bool repack) {
   QOPT_ASSIGN(ml_program::GlobalOp global, find(symbol));
   auto type = cast<ShapedType>(global.getType());
   SchemeAttrInterface scheme = weightScheme(type);
@@ -92,6 +91,8 @@ ModelWeights::useInLinear(StringRef symbol,
     return use({symbol.str(), WeightUse::Form::Rows, 0,
                 rowTypeOf(type.getElementType()), nullptr},
                type);
+  if (auto gguf = dyn_cast<GgufAttr>(scheme); gguf && !repack)
+    return useAsRows(symbol);
   MLIRContext *context = ModuleOp(module).getContext();
   LayoutAttrInterface layout = InterleavedAttr::get(context, blockRows);
   ScopedDiagnosticHandler quiet(context, [](Diagnostic &) {});
