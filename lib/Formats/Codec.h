@@ -14,7 +14,11 @@
 //     };
 //
 // `encode` works on one block per lane (Lanes.h) and writes byte i of every
-// block to block[i]. makeRow<Q4_0>() loops over rows of blocks.
+// block to block[i]. makeRow<Q4_0>() loops over rows of blocks. A format may
+// have a faster way for `lanes` blocks without importance that lie one behind
+// the other, which returns false where it does not know:
+//
+//     static bool encodeInRows(const float *source, uint8_t *target);
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_FORMATS_CODEC_H
@@ -87,6 +91,11 @@ void encodeRows(const float *source, const float *importance, uint8_t *target,
   FloatTile meanSquare = 0.0f; // of the 16 rows that the last block is in
   for (int64_t first = 0; first < blocks; first += lanes) {
     const int used = blocks - first < lanes ? int(blocks - first) : lanes;
+    if constexpr (requires { Format::encodeInRows(source, target); })
+      if (!importance && used == lanes &&
+          Format::encodeInRows(source + first * elements,
+                               target + first * size))
+        continue;
     const float *weightsOfLane[lanes], *importanceOfLane[lanes];
     for (int lane = 0; lane < lanes; ++lane) {
       // Lanes without a block of their own repeat the first.

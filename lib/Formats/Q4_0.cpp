@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Blocks32.h"
+#include "InRows32.h"
 
 namespace {
 struct Q4_0 {
@@ -28,6 +29,10 @@ struct Q4_0 {
     Floats d = encodeSymmetric<8>(input, codes);
     storeHalf(block + offsetof(Block, d), f32ToF16(d));
     storeNibbles(codes, block + offsetof(Block, q));
+  }
+
+  static bool encodeInRows(const float *source, uint8_t *target) {
+    return encodeSymmetricInRows<8>(source, target);
   }
 
   static void unpack(const Block &block, qopt::BlockParts &parts) {

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Blocks32.h"
+#include "InRows32.h"
 
 namespace {
 struct Q4_1 {
@@ -29,6 +30,10 @@ struct Q4_1 {
     storeHalf(block + offsetof(Block, d), f32ToF16(d));
     storeHalf(block + offsetof(Block, m), f32ToF16(m));
     storeNibbles(codes, block + offsetof(Block, q));
+  }
+
+  static bool encodeInRows(const float *source, uint8_t *target) {
+    return encodeAffineInRows<15>(source, target);
   }
 
   static void unpack(const Block &block, qopt::BlockParts &parts) {

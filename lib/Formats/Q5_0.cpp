@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Blocks32.h"
+#include "InRows32.h"
 
 namespace {
 struct Q5_0 {
@@ -32,6 +33,10 @@ struct Q5_0 {
     storeHalf(block + offsetof(Block, d), f32ToF16(d));
     storeFifthBits(codes, block + offsetof(Block, qh));
     storeNibbles(codes, block + offsetof(Block, q));
+  }
+
+  static bool encodeInRows(const float *source, uint8_t *target) {
+    return encodeSymmetricInRows<16>(source, target);
   }
 
   static void unpack(const Block &block, qopt::BlockParts &parts) {

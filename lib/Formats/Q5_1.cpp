@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Blocks32.h"
+#include "InRows32.h"
 
 namespace {
 struct Q5_1 {
@@ -33,6 +34,10 @@ struct Q5_1 {
     storeHalf(block + offsetof(Block, m), f32ToF16(m));
     storeFifthBits(codes, block + offsetof(Block, qh));
     storeNibbles(codes, block + offsetof(Block, q));
+  }
+
+  static bool encodeInRows(const float *source, uint8_t *target) {
+    return encodeAffineInRows<31>(source, target);
   }
 
   static void unpack(const Block &block, qopt::BlockParts &parts) {

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Codec.h"
+#include "InRows32.h"
 
 namespace {
 struct Q8_0 {
@@ -35,6 +36,35 @@ struct Q8_0 {
       Floats rounded = __builtin_elementwise_round(w[j] * reciprocal);
       block[offsetof(Block, q) + j] = toBytes(truncateToInt(rounded));
     }
+  }
+
+  static bool encodeInRows(const float *w, uint8_t *target) {
+    const Extremes extremes(w);
+    const Floats d =
+        select(extremes.high > -extremes.low, extremes.high, -extremes.low) /
+        127.0f;
+    const Floats reciprocal = reciprocalOrZero(d);
+    if (!extremes.ordinary || anyInfinite(reciprocal))
+      return false;
+    int halves[lanes];
+    float factors[lanes];
+    const Ints d16 = f32ToF16(absolute(d));
+    __builtin_memcpy(halves, &d16, sizeof(halves));
+    __builtin_memcpy(factors, &reciprocal, sizeof(factors));
+    for (int block = 0; block < lanes; ++block, target += sizeof(Block)) {
+      __builtin_memcpy(target, &halves[block], 2);
+      for (int first = 0; first < elements; first += tile, w += tile) {
+        const FloatTile quotient = loadTile(w) * factors[block];
+        // Half away from zero, for the largest float below a half.
+        const FloatTile shifted =
+            quotient +
+            __builtin_elementwise_copysign(FloatTile(0x1.fffffep-2f), quotient);
+        const ByteTile codes = __builtin_convertvector(
+            __builtin_convertvector(shifted, IntTile), ByteTile);
+        __builtin_memcpy(target + offsetof(Block, q) + first, &codes, tile);
+      }
+    }
+    return true;
   }
 
   static void unpack(const Block &block, qopt::BlockParts &parts) {
