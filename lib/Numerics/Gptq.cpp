@@ -270,7 +270,7 @@ Result<GptqResult> qopt::gptqQuantize(const ComputeContext &context,
     if (options.gridFinder)
       return options.gridFinder(group);
     return descends && !options.mse
-               ? findWeightedGrid(group, importance, scheme)
+               ? findWeightedGrid(context.isa, group, importance, scheme)
                : findGrid(group, scheme, {options.mse});
   };
   plan.blocks = cutBlocks(plan, options.block);

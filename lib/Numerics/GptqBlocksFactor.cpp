@@ -3,6 +3,7 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
+#include "FirstError.h"
 #include "GptqBlocksState.h"
 #include "qopt/Numerics/Cholesky.h"
 
@@ -100,31 +101,52 @@ static ColumnVisit planVisit(const std::vector<double> &diagonal,
   return visit;
 }
 
-/// Factors H_jj of every sub-block.
+/// U of one sub-block, and H_jj⁻¹ = Uᵀ U packed as left factor.
+static Status factorSubBlock(const ComputeContext &context,
+                             const std::vector<double> &hessian, int64_t index,
+                             GptqBlocksFactor::State &state) {
+  const GemmKernels<float> &kernels = kernelsFor(context.isa).f32;
+  const int64_t columns = state.columns, sub = state.subElements;
+  const int64_t begin = index * sub;
+  std::vector<double> block(sub * sub);
+  for (int64_t i = 0; i < sub; ++i)
+    std::copy_n(hessian.data() + (begin + i) * columns + begin, sub,
+                block.data() + i * sub);
+  QOPT_ASSIGN(HessianInverseFactor factor,
+              factorInverse(context, std::move(block), sub, 0));
+  std::vector<double> inverse(sub * sub);
+  for (int64_t k = 0; k < sub; ++k) {
+    const double *row = factor.upper.data() + k * sub;
+    for (int64_t i = k; i < sub; ++i)
+      for (int64_t j = k; j < sub; ++j)
+        inverse[i * sub + j] += row[i] * row[j];
+  }
+  std::copy_n(factor.upper.begin(), sub * sub,
+              state.subUpper.begin() + begin * sub);
+  const std::vector<float> narrowed(inverse.begin(), inverse.end());
+  float *packed = state.subInverse.data() + index * state.packedSubSize;
+  for (int64_t first = 0; first < sub; first += kernels.tileRows)
+    kernels.pack(narrowed.data() + first, 1, sub,
+                 std::min<int64_t>(kernels.tileRows, sub - first), sub,
+                 kernels.tileRows, packed + first * sub);
+  return {};
+}
+
 static Status factorSubBlocks(const ComputeContext &context,
                               const std::vector<double> &hessian,
                               GptqBlocksFactor::State &state) {
-  const int64_t columns = state.columns, sub = state.subElements;
-  state.subUpper.resize(columns * sub);
-  state.subInverse.assign(columns * sub, 0);
-  for (int64_t begin = 0; begin < columns; begin += sub) {
-    std::vector<double> block(sub * sub);
-    for (int64_t i = 0; i < sub; ++i)
-      std::copy_n(hessian.data() + (begin + i) * columns + begin, sub,
-                  block.data() + i * sub);
-    QOPT_ASSIGN(HessianInverseFactor factor,
-                factorInverse(context, std::move(block), sub, 0));
-    for (int64_t i = 0; i < sub; ++i)
-      for (int64_t j = 0; j < sub; ++j) {
-        double sum = 0;
-        for (int64_t k = 0; k <= std::min(i, j); ++k)
-          sum += factor.upper[k * sub + i] * factor.upper[k * sub + j];
-        state.subInverse[(begin + i) * sub + j] = float(sum);
-        state.subUpper[(begin + i) * sub + j] =
-            float(factor.upper[i * sub + j]);
-      }
-  }
-  return {};
+  const int64_t count = state.columns / state.subElements;
+  const int64_t sub = state.subElements,
+                tile = kernelsFor(context.isa).f32.tileRows;
+  state.packedSubSize = (sub + tile - 1) / tile * tile * sub;
+  state.subUpper.resize(state.columns * sub);
+  state.subInverse.resize(count * state.packedSubSize);
+  FirstError errors(count);
+  context.pool.parallelFor(count, [&](int64_t index) {
+    if (Status status = factorSubBlock(context, hessian, index, state); !status)
+      errors.set(index, std::move(status.error()));
+  });
+  return std::move(errors).status();
 }
 
 /// H in the order of the visit, its diagonal without zeros.

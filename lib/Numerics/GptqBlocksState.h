@@ -45,7 +45,8 @@ struct qopt::GptqBlocksFactor::State {
   std::vector<float> importance; // [K], stored order: diag H
   std::vector<float> upper;      // [K, K]: U, H⁻¹ = Uᵀ U, in order of the visit
   std::vector<float> subUpper;   // [K, sub]: the same of each sub-block alone
-  std::vector<float> subInverse; // [K, sub]: H_jj⁻¹
+  std::vector<float> subInverse; // of each: H_jj⁻¹, packed as left factor
+  int64_t packedSubSize = 0;     // numbers of each
   std::unique_ptr<detail::PackedMatrix> upperProducts, products; // of U, of H
   double damping = 0;
   int raised = 0;

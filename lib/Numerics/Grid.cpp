@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/Grid.h"
 #include "Finite.h"
+#include "KernelTable.h"
 
 #include <bit>
 #include <limits>
@@ -101,30 +102,8 @@ Result<GroupGrid> qopt::findGrid(std::span<const float> weights,
   return best;
 }
 
-/// Σ importance · (w − ŵ)², in four partial sums.
-static float weightedLoss(std::span<const float> weights,
-                          std::span<const float> importance,
-                          const GroupGrid &grid, int maxCode) {
-  constexpr size_t lanes = 4;
-  const float scale = grid.scale(), inverse = 1 / scale;
-  const float first = float(-grid.zero), last = float(maxCode - grid.zero);
-  float sums[lanes] = {};
-  auto add = [&](size_t k, float &sum) {
-    const float code = std::nearbyint(weights[k] * inverse);
-    const float error =
-        weights[k] - scale * std::min(std::max(code, first), last);
-    sum += importance[k] * error * error;
-  };
-  size_t k = 0;
-  for (; k + lanes <= weights.size(); k += lanes)
-    for (size_t lane = 0; lane < lanes; ++lane)
-      add(k + lane, sums[lane]);
-  for (; k < weights.size(); ++k)
-    add(k, sums[0]);
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
-Result<GroupGrid> qopt::findWeightedGrid(std::span<const float> weights,
+Result<GroupGrid> qopt::findWeightedGrid(Isa isa,
+                                         std::span<const float> weights,
                                          std::span<const float> importance,
                                          const GroupedScheme &scheme) {
   constexpr int steps = 9; // of a twentieth of the range
@@ -133,15 +112,20 @@ Result<GroupGrid> qopt::findWeightedGrid(std::span<const float> weights,
   const float least = std::min(0.f, *low), most = std::max(0.f, *high);
   if (least == most)
     return best;
-  float bestLoss = weightedLoss(weights, importance, best, scheme.maxCode());
+  auto gridLoss = kernelsFor(isa).gridLoss;
+  auto lossOf = [&](const GroupGrid &grid) {
+    return gridLoss(weights.data(), importance.data(), weights.size(),
+                    grid.scale(), float(-grid.zero),
+                    float(scheme.maxCode() - grid.zero));
+  };
+  float bestLoss = lossOf(best);
   for (int i = 0; i < steps; ++i)
     for (int j = 0; j < (scheme.symmetric ? 1 : steps); ++j) {
       const float shareHigh = 1 - 0.05f * float(i);
       const float shareLow =
           scheme.symmetric ? shareHigh : 1 - 0.05f * float(j);
       const GroupGrid grid = gridOf(least * shareLow, most * shareHigh, scheme);
-      const float loss =
-          weightedLoss(weights, importance, grid, scheme.maxCode());
+      const float loss = lossOf(grid);
       if (loss < bestLoss) {
         bestLoss = loss;
         best = grid;

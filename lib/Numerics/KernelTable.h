@@ -80,6 +80,9 @@ struct KernelTable {
   /// Quantizes one column and subtracts its error from the others.
   void (*gptqColumn)(const GptqColumn &column);
   void (*gridTrial)(const GridTrial &trial);
+  /// Σ importance · (w − ŵ)², ŵ = scale · clamp(round(w / scale), first, last).
+  float (*gridLoss)(const float *weights, const float *importance,
+                    int64_t count, float scale, float first, float last);
 };
 
 extern const KernelTable kernelsBaseline;

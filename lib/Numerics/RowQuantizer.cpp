@@ -150,17 +150,18 @@ void RowQuantizer::descendSubBlock(int64_t index, int64_t step) {
   for (size_t p = 0; p < panels.size(); ++p) {
     // t − ŵ = H_jj⁻¹ g; the error of ŵ itself is (t − ŵ) H_jj (t − ŵ)ᵀ.
     const float *gradient = workOf(panels[p], step);
+    const float *inverse =
+        factor.subInverse.data() + step / sub * factor.packedSubSize;
+    const int64_t tile = kernels.f32.tileRows;
+    for (int64_t i = 0; i < sub; i += tile)
+      kernels.f32.tile(sub, inverse + i * sub, gradient,
+                       target[p].data() + i * lanes, lanes,
+                       int(std::min(tile, sub - i)), int(lanes), TileMode::Add);
     std::fill(loss.begin(), loss.end(), 0.f);
-    for (int64_t i = 0; i < sub; ++i) {
-      const float *inverse = factor.subInverse.data() + (step + i) * sub;
-      const float *present = before[p].data() + i * lanes;
-      float *row = target[p].data() + i * lanes;
-      for (int64_t k = 0; k < sub; ++k)
-        for (int64_t lane = 0; lane < lanes; ++lane)
-          row[lane] += inverse[k] * gradient[k * lanes + lane];
+    for (int64_t i = 0; i < sub * lanes; i += lanes)
       for (int64_t lane = 0; lane < lanes; ++lane)
-        loss[lane] += (row[lane] - present[lane]) * gradient[i * lanes + lane];
-    }
+        loss[lane] +=
+            (target[p][i + lane] - before[p][i + lane]) * gradient[i + lane];
     // Rounding must not pass for progress.
     for (float &value : loss)
       value *= 1 - 1e-5f;

@@ -14,21 +14,31 @@
 //===----------------------------------------------------------------------===//
 #include <cstdint>
 #include <cstdlib>
+#include <malloc.h>
 #include <new>
 #include <sys/mman.h>
 
-static constexpr size_t hugePage = 2 << 20;
+static constexpr size_t hugePage = 2 << 20, largeArray = 256 << 10;
+
+#ifdef M_MMAP_THRESHOLD
+/// Arrays up to the most that glibc allows lie side by side, where they can
+/// share huge pages, and a little that is free stays for the next one, so that
+/// it need not be zeroed again.
+[[maybe_unused]] static const bool tuned =
+    mallopt(M_MMAP_THRESHOLD, 32 << 20) == 1 &&
+    mallopt(M_TRIM_THRESHOLD, 256 << 20) == 1;
+#endif
 
 void *operator new(size_t size) {
   void *memory = std::malloc(size > 0 ? size : 1);
   if (!memory)
     throw std::bad_alloc();
 #ifdef MADV_HUGEPAGE
-  if (size >= 2 * hugePage) {
-    const uintptr_t begin =
-        (reinterpret_cast<uintptr_t>(memory) + hugePage - 1) & -hugePage;
+  if (size >= largeArray) {
+    // All pages that it touches; to neighbours this is as good.
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(memory) & -hugePage;
     const uintptr_t end =
-        (reinterpret_cast<uintptr_t>(memory) + size) & -hugePage;
+        (reinterpret_cast<uintptr_t>(memory) + size + hugePage - 1) & -hugePage;
     madvise(reinterpret_cast<void *>(begin), end - begin, MADV_HUGEPAGE);
   }
 #endif

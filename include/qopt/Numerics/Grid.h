@@ -10,6 +10,7 @@
 #include "qopt/Formats/Half.h"
 #include "qopt/Numerics/MatrixView.h"
 #include "qopt/Support/Error.h"
+#include "qopt/Support/Isa.h"
 
 #include <algorithm>
 #include <cmath>
@@ -51,7 +52,7 @@ Result<GroupGrid> findGrid(std::span<const float> weights,
 
 /// The grid with the smallest Σ importance · (w − ŵ)², of ranges whose ends are
 /// each 100 % down to 60 % of where the group ends. Errors as for findGrid.
-Result<GroupGrid> findWeightedGrid(std::span<const float> weights,
+Result<GroupGrid> findWeightedGrid(Isa isa, std::span<const float> weights,
                                    std::span<const float> importance,
                                    const GroupedScheme &scheme);
 
