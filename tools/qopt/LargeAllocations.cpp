@@ -5,11 +5,10 @@
 //===----------------------------------------------------------------------===//
 //
 // Matrices of a large model are tens of megabytes each, and a walk along a
-// column of one touches a page per element. With pages of 4 KiB that misses
-// the TLB at every step: sums of outer products run at half the speed, and
-// zeroing fresh pages one by one takes as long as some of the products. Most
-// systems give huge pages only to those who ask; so programs of qopt do, where
-// an array is large. Libraries leave the allocator of their host alone.
+// column of one touches a page per element: with pages of 4 KiB, a miss of the
+// TLB each (docs/Results.md, dense kernels). Most systems give huge pages only
+// to those who ask; so programs of qopt do, where an array is large. Libraries
+// leave the allocator of their host alone.
 //
 //===----------------------------------------------------------------------===//
 #include <cstdint>
