@@ -314,10 +314,10 @@ def RaiseToQOpt : QOpt_Pass<"raise-to-qopt"> {
     A contraction of floats with a constant weight becomes a `qopt.linear`, and
     the weight an `ml_program.global` that quantizing passes can rewrite. Taken
     are linalg ops of any name and any indexing maps whose body sums products,
-    `tosa.matmul`, and `tosa.conv2d` with a kernel of one pixel. Between the
-    constant and the contraction may stand transposes, slices, reshapes,
-    repetition along a batch, and conversions to wider floats; together they
-    become a `#qopt.view`. A vector added to every row becomes the bias.
+    `tosa.matmul`, and convolutions with a kernel of one pixel (`tosa.conv2d`,
+    `linalg.conv_2d_nhwc_hwcf` and the like). Between the constant and the
+    contraction may stand transposes, slices, reshapes, repetition along a batch,
+    and conversions to wider floats; together they become a `#qopt.view`. A vector added to every row becomes the bias.
 
     An RMS norm, a layer norm, or a product with a SiLU or GELU that a linear
     reads, spelled out in elementwise ops, becomes `llm.rms_norm`,
