@@ -122,7 +122,7 @@ def main():
 
     if args.models:
         os.makedirs(args.models, exist_ok=True)
-    print(f"{args.shape}, {args.threads} threads, tokens/s; share: of a read of the weights just before and after")
+    print(f"{args.shape}, {args.threads} threads, tokens/s; share: of the read bandwidth of the same run")
     head = ["type", "GB/s read", "decode", "share", "llama.cpp", "ratio"]
     for count in prompts:
         head += [f"prefill {count}", "llama.cpp", "ratio"]
@@ -152,7 +152,8 @@ def main():
             own, other = speed["tokens_per_second"], theirs[speed["name"]]
             cells.append(f"{own:.1f}" + ("" if speed["quiet"] else " (noisy)"))
             if speed["name"] == "decode":
-                cells.append(f"{ours['read_share']:.2f}")
+                share = own * ours["bytes_per_token"] / ours["read_bandwidth"]
+                cells.append(f"{share:.2f}")
             cells += [f"{other:.1f}", f"{own / other:.2f}"]
         print("| " + " | ".join(cells) + " |", flush=True)
     if not args.write_only:

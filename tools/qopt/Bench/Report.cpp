@@ -73,7 +73,7 @@ void Report::printText() const {
     const double operations = operationsOf(speed);
     std::printf("%-13s %9.1f ", speed.name.c_str(), speed.tokensPerSecond);
     if (speed.name == "decode")
-      std::printf("%8.1f %6.0f%% ", bytes * 1e-9, 100 * readShare);
+      std::printf("%8.1f %6.0f%% ", bytes * 1e-9, 100 * bytes / bandwidth);
     else
       std::printf("%8s %7s ", "", "");
     std::printf("%8.0f %6.0f%% ", operations * 1e-9,
@@ -117,7 +117,6 @@ void Report::printJson() const {
       .member("load_seconds", loadSeconds)
       .member("peak_memory", peakMemory)
       .member("read_bandwidth", bandwidth)
-      .member("read_share", readShare)
       .member("peak_flops", peakFlops)
       .member("peak_byte_ops", peakByteOps);
   json.key("speeds").beginArray();

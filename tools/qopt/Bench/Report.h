@@ -44,9 +44,6 @@ struct Report {
   int64_t threads = 0;
   double weightBytes = 0, compileSeconds = 0, loadSeconds = 0;
   Work work;
-  /// Median of what decoding reads in a second, divided by what a read of the
-  /// weights just before and after does.
-  double readShare = 0;
   double bandwidth = 0, peakFlops = 0, peakByteOps = 0;
   std::vector<Speed> speeds;
   double peakMemory = 0;

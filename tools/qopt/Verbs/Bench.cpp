@@ -14,7 +14,6 @@
 #include "qopt/IO/MappedFile.h"
 #include "qopt/Numerics/Random.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -129,20 +128,13 @@ private:
   Status append(std::span<const int32_t> tokens) {
     return subject.language->append(tokens).map([](auto &&) {});
   }
-  /// Seconds of `work`, which may fail, without those that it has added to
-  /// `paused`.
+  /// Seconds of `work`, which may fail.
   double timed(const std::function<Status()> &work) {
-    paused = 0;
-    const double all = secondsOf([&] {
+    return secondsOf([&] {
       if (Status outcome = work(); !outcome)
         failure = outcome;
     });
-    return all - paused;
   }
-  /// Decodes token by token. Reads of all weights come in between, because on a
-  /// machine that others use, only what is measured at nearly the same time can
-  /// be compared.
-  Status decode(std::span<const int32_t> tokens);
   Status measure(const std::string &name, int64_t tokens,
                  const std::function<Status()> &prepare,
                  const std::function<Status()> &work);
@@ -153,36 +145,8 @@ private:
   ThreadPool &pool;
   QuietSampler sampler;
   Status failure;
-  double paused = 0;
-  /// What decoding reads in a second, of what a read beside it does.
-  std::vector<double> readShares;
 };
 } // namespace
-
-Status Bench::decode(std::span<const int32_t> tokens) {
-  constexpr size_t tokensPerRead = 8;
-  auto read = [&] {
-    double speed = 0;
-    paused += secondsOf([&] { speed = readBandwidth(pool, subject.weights); });
-    return speed;
-  };
-  double before = read();
-  for (size_t first = 0; first < tokens.size(); first += tokensPerRead) {
-    auto part = tokens.subspan(first);
-    part = part.first(std::min(part.size(), tokensPerRead));
-    Status outcome;
-    const double seconds = secondsOf([&] {
-      for (size_t i = 0; i < part.size() && outcome; ++i)
-        outcome = append(part.subspan(i, 1));
-    });
-    QOPT_CHECK(std::move(outcome));
-    const double after = read();
-    readShares.push_back(double(part.size()) * report.work.bytesPerToken /
-                         seconds / ((before + after) / 2));
-    before = after;
-  }
-  return {};
-}
 
 Status Bench::measure(const std::string &name, int64_t tokens,
                       const std::function<Status()> &prepare,
@@ -231,9 +195,11 @@ Status Bench::run(std::span<const int64_t> prompts) {
   report.peakByteOps = peakByteOps(pool);
   QOPT_CHECK(measure(
       "decode", options.generate, [&] { return append(firstTokens(8)); },
-      [&] { return decode(std::span(tokens).subspan(8, options.generate)); }));
-  std::sort(readShares.begin(), readShares.end());
-  report.readShare = readShares[readShares.size() / 2];
+      [&]() -> Status {
+        for (int64_t i = 0; i < options.generate; ++i)
+          QOPT_CHECK(append(std::span(tokens).subspan(8 + i, 1)));
+        return {};
+      }));
   auto again = sampler.collect(int(2 * options.samples), options.seconds, [&] {
     return readBandwidth(pool, subject.weights);
   });
