@@ -166,7 +166,8 @@ bool BlockRunner::exceedsMemory(int64_t columns) {
     rows += sample.size();
   columns += states.columns();
   const int64_t bytes = rows * columns * int64_t(sizeof(float));
-  const bool exceeds = bytes > interpreter->services().options().maxMemory;
+  const bool exceeds =
+      bytes > interpreter->services().options().maxMemory / sharers;
   if (exceeds && !saidOnDisk)
     interpreter->services().progress().note(
         str("activations have ", bytes >> 20, " MiB: holding them on disk"));
@@ -174,9 +175,8 @@ bool BlockRunner::exceedsMemory(int64_t columns) {
   return exceeds;
 }
 
-Result<Tensor> BlockRunner::newStates(int64_t rows, int64_t columns) {
-  onDisk = exceedsMemory(columns);
-  if (!onDisk)
+Result<Tensor> BlockRunner::allocate(int64_t rows, int64_t columns) {
+  if (!exceedsMemory(columns))
     return Tensor(rows, columns);
   QOPT_ASSIGN(std::shared_ptr<float[]> memory, scratchFloats(rows * columns));
   return Tensor(std::move(memory), rows, columns);
@@ -230,7 +230,8 @@ Status BlockRunner::start(std::vector<std::vector<int32_t>> newSamples) {
     total += sample.size();
   auto type =
       cast<RankedTensorType>(structure.calls.front().getOperand(0).getType());
-  QOPT_ASSIGN(states, newStates(total, type.getDimSize(1)));
+  onDisk = exceedsMemory(type.getDimSize(1));
+  QOPT_ASSIGN(states, allocate(total, type.getDimSize(1)));
   return forEachBatch(
       rowsPerBatch,
       [&](int64_t first, int64_t rows, llvm::ArrayRef<RuntimeValue> arguments) {

@@ -113,6 +113,12 @@ Status BlockWalk::advance(LinearOp linear,
   return {};
 }
 
+Tensor BlockWalk::held(mlir::Value value, int64_t batch) const {
+  const auto *found = llvm::find(live, value);
+  assert(found != live.end() && "nothing behind the walk reads it");
+  return std::get<Tensor>(values[batch][found - live.begin()]);
+}
+
 Status BlockWalk::finish() {
   Block &body = runner->block(runner->position()).getBody().front();
   QOPT_CHECK(runTo(

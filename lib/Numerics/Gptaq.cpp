@@ -10,14 +10,15 @@
 
 using namespace qopt;
 
-/// Rows whose products are summed in f32, as in syrk.
-static constexpr int64_t rowsPerPiece = 1024;
+/// Rows whose products are summed in f32, as in syrk, and rows of C for which
+/// that happens at a time.
+static constexpr int64_t rowsPerPiece = 1024, rowsPerStrip = 512;
 
 void CrossAccumulator::add(const ComputeContext &context, ConstMatrix original,
                            ConstMatrix present) {
   count += present.rows;
   std::vector<float> difference(columns * rowsPerPiece),
-      transposed(columns * rowsPerPiece), products(columns * columns);
+      transposed(columns * rowsPerPiece), products(rowsPerStrip * columns);
   for (int64_t first = 0; first < present.rows; first += rowsPerPiece) {
     const int64_t rows = std::min(rowsPerPiece, present.rows - first);
     context.pool.parallelFor(columns, [&](int64_t k) {
@@ -27,13 +28,16 @@ void CrossAccumulator::add(const ComputeContext &context, ConstMatrix original,
         transposed[k * rows + row] = value;
       }
     });
-    gemm(context, {difference.data(), columns, rows},
-         {transposed.data(), columns, rows},
-         {products.data(), columns, columns});
-    context.pool.parallelFor(columns, [&](int64_t k) {
-      for (int64_t j = 0; j < columns; ++j)
-        sums[k * columns + j] += products[k * columns + j];
-    });
+    for (int64_t strip = 0; strip < columns; strip += rowsPerStrip) {
+      const int64_t height = std::min(rowsPerStrip, columns - strip);
+      gemm(context, {difference.data() + strip * rows, height, rows},
+           {transposed.data(), columns, rows},
+           {products.data(), height, columns});
+      context.pool.parallelFor(height, [&](int64_t k) {
+        for (int64_t j = 0; j < columns; ++j)
+          sums[(strip + k) * columns + j] += products[k * columns + j];
+      });
+    }
   }
 }
 

@@ -81,9 +81,6 @@ Status GptqQuantizePass::quantize() {
                       order.getValue(), "'");
   if (!(gptaq >= 0 && gptaq <= 1))
     return usageError("gptq-quantize: gptaq must be from 0 to 1");
-  if (gptaq > 0 && !stats.empty())
-    return usageError("gptq-quantize: gptaq compares with the float model, "
-                      "which saved statistics do not hold; give a text");
   if (block < 1 || !(damp >= 0) || rounds < 0)
     return usageError("gptq-quantize: block must be at least 1, and damp and "
                       "rounds must not be negative");
@@ -123,7 +120,7 @@ Status GptqQuantizePass::quantize() {
   if (plan.weightCount() == 0)
     return sink.finish(services->files());
   CalibrationOptions calibration{text, samples, ctx, stats, sequential};
-  calibration.original = gptaq > 0;
+  calibration.original = gptaq > 0; // saved statistics have no such moments
   QOPT_ASSIGN(std::unique_ptr<StatsProvider> provider,
               makeStatsProvider(plan, interpreter, calibration));
 

@@ -72,9 +72,9 @@ public:
   Result<HessianStatistics> statistics(const PlannedBlock &block,
                                        const WeightGroup &group) override {
     if (sequential) {
-      QOPT_CHECK(collect(block, {&group, 1}));
+      QOPT_CHECK(collect({&group, 1}));
     } else if (!collected.contains(group.firstLinear)) {
-      QOPT_CHECK(collect(block, block.groups));
+      QOPT_CHECK(collect(block.groups));
     }
     auto found = collected.find(group.firstLinear);
     HessianStatistics result = std::move(found->second);
@@ -125,56 +125,49 @@ private:
     });
   }
 
-  /// Runs the current block, or what follows the last one, and gathers the
-  /// inputs of the groups.
-  Status collect(const PlannedBlock &block,
-                 std::span<const WeightGroup> groups) {
-    DenseMap<Operation *, HessianAccumulator> accumulators;
+  /// Gathers the inputs of groups, in order, behind the weights of the moment.
+  Status collect(std::span<const WeightGroup> groups) {
     for (const WeightGroup &group : groups)
-      accumulators.try_emplace(group.firstLinear, group.columns(), products);
-    DenseMap<Operation *, CrossMoments> cross;
-    if (original) {
-      QOPT_CHECK(original->collect(groups));
-      for (const WeightGroup &group : groups)
-        cross.try_emplace(group.firstLinear,
-                          CrossMoments{CrossAccumulator(group.columns())});
-    }
-    ComputeContext compute = interpreter.services().compute();
-    LinearObserver observer = [&](LinearOp linear,
-                                  ConstMatrix input) -> Status {
-      auto found = accumulators.find(linear);
-      if (found == accumulators.end())
-        return {};
-      if (original)
-        cross.find(linear)->second.add(compute, *original, linear, input);
-      return found->second.add(compute, input);
-    };
-    QOPT_CHECK(observe(groups, observer));
-    for (const WeightGroup &group : groups) {
-      HessianStatistics &result = collected[group.firstLinear];
-      result = accumulators.find(group.firstLinear)->second.finish(compute);
-      if (original)
-        result.cross = cross.find(group.firstLinear)->second.finish();
-    }
+      QOPT_CHECK(collect(group));
+    // Weights of the block will have changed: it is run anew when it is done.
+    if (!sequential)
+      walk.reset();
     return {};
   }
 
-  /// Shows the inputs of the groups to `observer`.
-  Status observe(std::span<const WeightGroup> groups,
-                 const LinearObserver &observer) {
-    LinearOp last = groups.back().firstLinear;
-    const bool inBlock = runner.position() < runner.blockCount();
-    if (!inBlock || !sequential) {
-      RunOptions options{observer, last};
-      return inBlock ? runner.run(runner.position(), options,
-                                  /*keepOutput=*/false)
-                     : runner.runTail(options);
+  Status collect(const WeightGroup &group) {
+    ComputeContext compute = interpreter.services().compute();
+    HessianAccumulator moments(group.columns(), products);
+    std::optional<CrossMoments> cross;
+    if (original) {
+      QOPT_CHECK(original->advance(group.firstLinear));
+      cross.emplace(CrossMoments{CrossAccumulator(group.columns())});
+    }
+    QOPT_CHECK(observe(group.firstLinear, [&](ConstMatrix input) {
+      if (cross)
+        cross->add(compute, *original, group.firstLinear, input);
+      return moments.add(compute, input);
+    }));
+    HessianStatistics &result = collected[group.firstLinear];
+    result = moments.finish(compute);
+    if (cross)
+      result.cross = cross->finish();
+    return {};
+  }
+
+  /// Runs the current block, or what follows the last one, up to a linear, and
+  /// shows what it reads in each batch to `use`.
+  Status observe(LinearOp linear, function_ref<Status(ConstMatrix)> use) {
+    if (runner.position() >= runner.blockCount()) {
+      LinearObserver observer = [&](LinearOp seen, ConstMatrix input) {
+        return seen == linear ? use(input) : Status();
+      };
+      return runner.runTail({observer, linear});
     }
     if (!walk)
       walk.emplace(runner);
-    return walk->advance(last, [&](const Tensor &input) {
-      return observer(last, input.matrix());
-    });
+    return walk->advance(
+        linear, [&](const Tensor &input) { return use(input.matrix()); });
   }
 
   Interpreter &interpreter;
@@ -201,6 +194,7 @@ qopt::liveStats(Interpreter &interpreter, const QuantizationPlan &plan,
               BlockRunner::create(interpreter, plan.structure));
   std::unique_ptr<OriginalModel> original;
   if (options.original) {
+    runner.shareMemory(2);
     original = std::make_unique<OriginalModel>(interpreter.module());
     QOPT_CHECK(original->start(plan.structure, samples));
   }

@@ -23,37 +23,22 @@ public:
   Status start(const BlockStructure &structure,
                const std::vector<std::vector<int32_t>> &samples) {
     QOPT_ASSIGN(runner, BlockRunner::create(interpreter, structure));
+    runner->shareMemory(2);
     return runner->start(samples);
   }
 
-  /// Holds what some linears of the next block, or of the tail, read.
-  Status collect(std::span<const WeightGroup> groups) {
-    inputs.clear();
-    for (const WeightGroup &group : groups)
-      inputs[group.firstLinear];
-    if (runner->position() >= runner->blockCount()) {
-      RunOptions options;
-      options.observer = [&](LinearOp linear, ConstMatrix input) -> Status {
-        if (auto found = inputs.find(linear); found != inputs.end())
-          found->second.push_back(Tensor::copyOf(input));
-        return {};
-      };
-      options.stopAfter = LinearOp(groups.back().firstLinear).getOperation();
-      return runner->runTail(options);
-    }
+  /// Runs the next block, or the tail, up to a linear.
+  Status advance(LinearOp linear) {
+    if (runner->position() >= runner->blockCount())
+      return runTail(linear);
     if (!walk)
       walk.emplace(*runner);
-    for (const WeightGroup &group : groups)
-      QOPT_CHECK(walk->advance(group.firstLinear, [&](const Tensor &input) {
-        inputs.find(group.firstLinear)->second.push_back(input);
-        return Status();
-      }));
-    return {};
+    return walk->advance(linear, [](const Tensor &) { return Status(); });
   }
 
-  /// What a linear reads in one batch of samples.
-  const Tensor &input(LinearOp linear, int64_t batch) {
-    return inputs.find(linear)->second[batch];
+  /// What the linear that it has come to reads in one batch of samples.
+  Tensor input(LinearOp linear, int64_t batch) const {
+    return walk ? walk->held(linear.getInput(), batch) : tailInputs[batch];
   }
 
   WeightStore &weights() { return interpreter.weights(); }
@@ -67,10 +52,25 @@ public:
   }
 
 private:
+  Status runTail(LinearOp linear) {
+    tailInputs.clear();
+    LinearObserver observer = [&](LinearOp seen, ConstMatrix input) -> Status {
+      if (seen != linear)
+        return {};
+      QOPT_ASSIGN(Tensor copy, runner->allocate(input.rows, input.columns));
+      for (int64_t row = 0; row < input.rows; ++row)
+        std::copy_n(input.row(row), input.columns,
+                    copy.mutableMatrix().row(row));
+      tailInputs.push_back(std::move(copy));
+      return {};
+    };
+    return runner->runTail({observer, linear});
+  }
+
   Interpreter interpreter;
   std::optional<BlockRunner> runner;
   std::optional<BlockWalk> walk; // if it has begun
-  llvm::DenseMap<mlir::Operation *, std::vector<Tensor>> inputs;
+  std::vector<Tensor> tailInputs;
 };
 
 /// C of one group of linears. Where the models route different tokens to an
@@ -80,9 +80,9 @@ struct CrossMoments {
   int64_t batch = 0;
   bool comparable = true;
 
-  void add(const ComputeContext &context, OriginalModel &original,
+  void add(const ComputeContext &context, const OriginalModel &original,
            LinearOp linear, ConstMatrix present) {
-    const Tensor &input = original.input(linear, batch++);
+    const Tensor input = original.input(linear, batch++);
     comparable &= input.rows() == present.rows;
     if (comparable)
       sums.add(context, input.matrix(), present);

@@ -54,11 +54,20 @@ Status qopt::checkRecipe(const QuantizeRecipe &recipe) {
   if (compensates(recipe) && format && !findBlockGrid(format->type))
     return usageError("--method gptq has no grid for --type ", type,
                       "; use another type or --method rtn or awq");
+  if (recipe.gptaq.value_or(0) > 0 && !recipe.calibration.stats.empty())
+    return usageError("--gptaq compares with the inputs of the float model, "
+                      "which --stats does not hold; give a text");
   if (recipe.method == QuantizeMethod::AwqGptq &&
       !recipe.calibration.stats.empty())
     return usageError("--stats with --method awq+gptq: scaling changes the "
                       "inputs that were measured; give a text");
   return {};
+}
+
+/// How much of the error of inputs is made up for: by default a half, if there
+/// is a float model to compare with.
+static double inputShare(const QuantizeRecipe &recipe) {
+  return recipe.gptaq.value_or(recipe.calibration.stats.empty() ? 0.5 : 0);
 }
 
 static std::unique_ptr<Pass> gptq(const QuantizeRecipe &recipe) {
@@ -69,7 +78,7 @@ static std::unique_ptr<Pass> gptq(const QuantizeRecipe &recipe) {
   options.damp = recipe.damp;
   options.mse = recipe.mse;
   options.rounds = recipe.rounds;
-  options.gptaq = recipe.gptaq;
+  options.gptaq = inputShare(recipe);
   options.text = recipe.calibration.text;
   options.samples = recipe.calibration.samples;
   options.ctx = recipe.calibration.context;
@@ -131,8 +140,7 @@ void qopt::recordRecipe(ModuleOp module, const QuantizeRecipe &recipe) {
     entries.set("damp", builder.getF64FloatAttr(recipe.damp));
     entries.set("mse", builder.getBoolAttr(recipe.mse));
     count("rounds", recipe.rounds);
-    if (recipe.gptaq > 0)
-      entries.set("gptaq", builder.getF64FloatAttr(recipe.gptaq));
+    entries.set("gptaq", builder.getF64FloatAttr(inputShare(recipe)));
   }
   if (recipe.method != QuantizeMethod::Rtn) {
     const CalibrationOptions &calibration = recipe.calibration;

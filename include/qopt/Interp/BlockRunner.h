@@ -51,6 +51,10 @@ public:
     return structure.blocks[index];
   }
 
+  /// Says that so many runners hold samples at the same time: each leaves the
+  /// others their part of the memory that the services allow.
+  void shareMemory(int64_t runners) { sharers = runners; }
+
   /// Takes the samples, each a sequence of its own, and runs the prelude: the
   /// hidden states are now those before block 0.
   Status start(std::vector<std::vector<int32_t>> samples);
@@ -67,6 +71,10 @@ public:
   /// Runs what follows the last block (norm and head); its results are dropped.
   Status runTail(const RunOptions &options);
 
+  /// Room for numbers of some rows, in a file if the hidden states and as many
+  /// numbers for every row are more than the services allow.
+  Result<Tensor> allocate(int64_t rows, int64_t columns);
+
   /// Rows of all samples, one after another; [0, 0] if the entry is the block.
   ConstMatrix hidden() const { return states.matrix(); }
   /// The block that the hidden states stand before.
@@ -82,7 +90,6 @@ private:
       llvm::function_ref<Status(int64_t firstRow, int64_t rows,
                                 llvm::ArrayRef<RuntimeValue> entryArguments)>;
   Status forEachBatch(int64_t maxRows, BatchTask task);
-  Result<Tensor> newStates(int64_t rows, int64_t columns);
   Tensor slice(int64_t first, int64_t rows) const;
   /// Lets go of the memory of some hidden states that lie in a file.
   void letGo(int64_t first, int64_t rows) const;
@@ -106,7 +113,7 @@ private:
   Tensor states;
   bool onDisk = false; // the states
   bool saidOnDisk = false;
-  int64_t next = 0;
+  int64_t next = 0, sharers = 1;
 };
 
 } // namespace qopt

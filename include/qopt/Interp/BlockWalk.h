@@ -28,6 +28,11 @@ public:
   Status advance(LinearOp linear,
                  llvm::function_ref<Status(const Tensor &input)> use);
 
+  /// A value that the ops before the walk computed and ones behind it read, as
+  /// it is in one batch: the input of the linear that it has come to, or of a
+  /// later one that reads the same.
+  Tensor held(mlir::Value value, int64_t batch) const;
+
   /// Runs what is left, and moves the runner behind the block.
   Status finish();
 

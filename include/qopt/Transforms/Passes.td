@@ -95,6 +95,10 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     grouped or a GGUF type whose blocks have scales and codes; with another
     assignment it stays.
 
+    Behind quantized weights a linear reads something else than in the float
+    model. Before GPTQ its weights move by `gptaq` of the way to those that give
+    the outputs of the float model on it, for which that model is run as well.
+
     Then come `rounds` of descent on the error that is left: each group finds
     its grid and codes anew, against the errors of all others. (Not for groups
     of more than 256 columns or with a shorter group at the end of a row.)
@@ -124,8 +128,9 @@ def GptqQuantize : QOpt_Pass<"gptq-quantize">, QOpt_SchemeOptions, QOpt_Calibrat
     Option<"rounds", "rounds", "int64_t", "4", "Rounds of descent on the error that is left; 0: only GPTQ">,
     Option<"staticGroups", "static-groups", "bool", "false",
            "Fix the grids of all groups beforehand, which order=act does anyway">,
-    Option<"gptaq", "gptaq", "double", "0",
-           "0 to 1: how much of the error of the inputs the weights make up for, as GPTAQ does (arXiv 2504.02692)">,
+    Option<"gptaq", "gptaq", "double", "0.5",
+           "0 to 1: how much of the error of the inputs the weights make up for, as GPTAQ does (arXiv 2504.02692); "
+           "nothing with saved statistics">,
   ]);
   let statistics = [
     Statistic<"quantizedWeights", "weights", "Weights quantized">,

@@ -34,11 +34,11 @@ std::string_view quantizeMethodName(QuantizeMethod method);
 struct QuantizeRecipe {
   QuantizeMethod method = QuantizeMethod::Gptq;
   TypeRequest types;
-  std::string order = "act"; // of GPTQ
-  double damp = 0.01;        // of GPTQ
-  bool mse = false;          // of GPTQ
-  int64_t rounds = 4;        // of descent after GPTQ
-  double gptaq = 0;          // of GPTQ
+  std::string order = "act";   // of GPTQ
+  double damp = 0.01;          // of GPTQ
+  bool mse = false;            // of GPTQ
+  int64_t rounds = 4;          // of descent after GPTQ
+  std::optional<double> gptaq; // of GPTQ; see the pass
   CalibrationOptions calibration;
   std::string imatrix; // file of an importance matrix, for GGUF types
   /// Of the calibration samples, AWQ uses this many: it runs every block

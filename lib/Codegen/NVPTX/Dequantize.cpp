@@ -119,6 +119,7 @@ std::array<Value, 4> Dequantizer::fragment(const CodeWords &codes, int64_t step,
                           plane.bit(pair) - place, mask, disguised);
       first += plane.width;
     }
+    assert(disguised && "codes have at least one plane");
     disguised = b.bitcast(pairType(), disguised);
     if (base(i))
       result[i] = LLVM::FMAOp::create(

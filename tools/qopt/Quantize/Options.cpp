@@ -103,7 +103,7 @@ void QuantizeOptions::declareGptq(Arguments &arguments) {
                    recipe.rounds);
   arguments.option("--gptaq", "SHARE",
                    "0 to 1: how much of the error of the inputs gptq makes up "
-                   "for; default 0",
+                   "for; default 0.5; 0 saves running the float model",
                    recipe.gptaq);
 }
 

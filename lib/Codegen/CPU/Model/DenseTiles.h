@@ -56,7 +56,7 @@ private:
   Value loadColumns(Value buffer, Value row, Value column);
   /// 32 columns of a row, as two numbers in bf16 each; without the second one
   /// for bf16.
-  void split(Value buffer, Value row, Value column, bool isHalf,
+  void split(Value buffer, Value row, Value column, bool twoParts,
              VectorBuilder::Values &high, VectorBuilder::Values &low);
   void convertRows(const Pass &pass);
   void convertSpan(Value firstBlock, Value firstChunk);

@@ -340,6 +340,7 @@ Result<CompiledModel> Compiler::run() {
   std::string description = describe(many, one);
   emitDescription(*module, description);
   std::vector<std::string> notes;
+  notes.reserve(decoded.size());
   for (const auto &[scheme, count] : decoded)
     notes.push_back(str(count, " of ", scheme));
   return CompiledModel{std::move(module), std::move(description),

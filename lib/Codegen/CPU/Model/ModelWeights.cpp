@@ -233,6 +233,7 @@ Result<ModelWeights::Loaded> ModelWeights::load(Progress &progress) const {
 Status ModelWeights::write(const std::string &path, bool overwrite,
                            Progress &progress) const {
   std::vector<SafetensorsDeclaration> declarations;
+  declarations.reserve(wanted.size());
   for (const WeightTensor &tensor : wanted)
     declarations.push_back({tensor.name, tensor.type, tensor.shape});
   QOPT_ASSIGN(SafetensorsWriter writer,
