@@ -22,6 +22,12 @@ namespace {
 inline int nibble(const uint8_t *q, int weight) {
   return weight < 16 ? q[weight] & 15 : q[weight - 16] >> 4;
 }
+/// Stores what `decode` gives for each of 32 weights and its nibble.
+template <typename Decode>
+void decodeNibbles(const uint8_t *q, float *target, Decode decode) {
+  decodeRun<16>(target, [&](int j) { return decode(j, q[j] & 15); });
+  decodeRun<16>(target + 16, [&](int j) { return decode(j + 16, q[j] >> 4); });
+}
 inline int fifthBit(const uint8_t *qh, int weight) {
   return qh[weight / 8] >> weight % 8 & 1;
 }

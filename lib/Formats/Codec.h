@@ -119,6 +119,15 @@ void encodeRows(const float *source, const float *importance, uint8_t *target,
   }
 }
 
+/// Stores what `decode` gives for a run of weights, in vectors. Left alone, the
+/// compiler unrolls such short loops, and gathers across several of them.
+template <int count, typename Decode>
+void decodeRun(float *__restrict target, Decode decode) {
+#pragma clang loop vectorize(enable) unroll(disable)
+  for (int i = 0; i < count; ++i)
+    target[i] = decode(i);
+}
+
 /// FormatRow::decode of a format.
 template <typename Format>
 void decodeBlocks(const uint8_t *source, float *target, int64_t count) {

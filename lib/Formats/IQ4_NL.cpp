@@ -19,8 +19,9 @@ struct IQ4_NL {
 
   static void decode(const Block &block, float *target) {
     float d = f16ToF32(block.d);
-    for (int j = 0; j < elements; ++j)
-      target[j] = d * float(nonlinearValues[nibble(block.q, j)]);
+    decodeNibbles(block.q, target, [&](int, int code) {
+      return d * float(nonlinearValues[code]);
+    });
   }
 
   static void encode(const BlockInput &input, Bytes *block) {

@@ -27,9 +27,9 @@ struct IQ4_XS {
       int low = block.scalesLow[j / 2] >> j % 2 * 4 & 15;
       int level = low | (block.scalesHigh >> 2 * j & 3) << 4;
       float scale = f16ToF32(block.d) * float(level - 32);
-      for (int i = 0; i < 32; ++i)
-        target[32 * j + i] =
-            scale * float(nonlinearValues[nibble(block.q + 16 * j, i)]);
+      decodeNibbles(block.q + 16 * j, target + 32 * j, [&](int, int code) {
+        return scale * float(nonlinearValues[code]);
+      });
     }
   }
 

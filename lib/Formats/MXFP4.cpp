@@ -33,8 +33,9 @@ struct MXFP4 {
 
   static void decode(const Block &block, float *target) {
     float unit = halfUnit(block.e);
-    for (int j = 0; j < elements; ++j)
-      target[j] = float(doubledValues[nibble(block.q, j)]) * unit;
+    decodeNibbles(block.q, target, [&](int, int code) {
+      return float(doubledValues[code]) * unit;
+    });
   }
 
   /// floor(log2 x) + 127 - 2 where the logarithm is first rounded to f32, as

@@ -22,8 +22,9 @@ struct Q2_K {
     for (int j = 0; j < 16; ++j) {
       float scale = f16ToF32(block.d) * (block.scales[j] & 15);
       float minimum = f16ToF32(block.dmin) * (block.scales[j] >> 4);
-      for (int i = 16 * j; i < 16 * (j + 1); ++i)
-        target[i] = scale * float(crumb(block.q, i)) - minimum;
+      const CrumbRun q(block.q, 16 * j);
+      decodeRun<16>(target + 16 * j,
+                    [&](int l) { return scale * float(q[l]) - minimum; });
     }
   }
 

@@ -29,10 +29,12 @@ struct Q3_K {
   static void decode(const Block &block, float *target) {
     for (int j = 0; j < subBlocks; ++j) {
       float scale = f16ToF32(block.d) * level(block, j);
-      for (int i = 16 * j; i < 16 * (j + 1); ++i) {
-        int third = block.qh[i % 32] >> i / 32 & 1;
-        target[i] = scale * float((crumb(block.q, i) | third << 2) - 4);
-      }
+      const CrumbRun q(block.q, 16 * j);
+      const uint8_t *thirds = block.qh + 16 * j % 32;
+      decodeRun<16>(target + 16 * j, [&](int l) {
+        int third = thirds[l] >> j / 2 & 1;
+        return scale * float((q[l] | third << 2) - 4);
+      });
     }
   }
 

@@ -24,8 +24,10 @@ struct Q4_K {
     for (int j = 0; j < 8; ++j) {
       float scale = f16ToF32(block.d) * scales[j];
       float minimum = f16ToF32(block.dmin) * minima[j];
-      for (int i = 32 * j; i < 32 * (j + 1); ++i)
-        target[i] = scale * float(pairedNibble(block.q, i)) - minimum;
+      const uint8_t *q = block.q + j / 2 * 32;
+      decodeRun<32>(target + 32 * j, [&](int l) {
+        return scale * float(q[l] >> j % 2 * 4 & 15) - minimum;
+      });
     }
   }
 

@@ -21,10 +21,11 @@ struct Q5_1 {
 
   static void decode(const Block &block, float *target) {
     float d = f16ToF32(block.d), m = f16ToF32(block.m);
-    for (int j = 0; j < elements; ++j) {
-      int q = nibble(block.q, j) | fifthBit(block.qh, j) << 4;
-      target[j] = d * float(q) + m;
-    }
+    const uint32_t fifths = __builtin_bit_cast(uint32_t, block.qh);
+    decodeNibbles(block.q, target, [&](int j, int low) {
+      int q = low | int(fifths >> j & 1) << 4;
+      return d * float(q) + m;
+    });
   }
 
   static void encode(const BlockInput &input, Bytes *block) {

@@ -25,11 +25,11 @@ struct Q5_K {
     for (int j = 0; j < 8; ++j) {
       float scale = f16ToF32(block.d) * scales[j];
       float minimum = f16ToF32(block.dmin) * minima[j];
-      for (int i = 32 * j; i < 32 * (j + 1); ++i) {
-        int fifth = block.qh[i % 32] >> j & 1;
-        int q = pairedNibble(block.q, i) | fifth << 4;
-        target[i] = scale * float(q) - minimum;
-      }
+      const uint8_t *low = block.q + j / 2 * 32;
+      decodeRun<32>(target + 32 * j, [&](int l) {
+        int q = (low[l] >> j % 2 * 4 & 15) | (block.qh[l] >> j & 1) << 4;
+        return scale * float(q) - minimum;
+      });
     }
   }
 

@@ -37,9 +37,15 @@ struct Q6_K {
   }
 
   static void decode(const Block &block, float *target) {
-    for (int i = 0; i < elements; ++i) {
-      int q = code(block, i) - 32;
-      target[i] = f16ToF32(block.d) * block.scales[i / 16] * float(q);
+    for (int j = 0; j < subBlocks; ++j) {
+      const float scale = f16ToF32(block.d) * block.scales[j];
+      const uint8_t *low = block.ql + j / 8 * 64 + j % 4 * 16;
+      const int shift = j % 8 / 4 * 4;
+      const CrumbRun high(block.qh, 16 * j);
+      decodeRun<16>(target + 16 * j, [&](int l) {
+        int q = (low[l] >> shift & 15) | high[l] << 4;
+        return scale * float(q - 32);
+      });
     }
   }
 

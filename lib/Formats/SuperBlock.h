@@ -151,6 +151,15 @@ void requantizeSymmetric(const Floats *w, Ints d, const Ints *levels,
 inline int crumb(const uint8_t *q, int weight) {
   return q[weight / 128 * 32 + weight % 32] >> weight % 128 / 32 * 2 & 3;
 }
+/// The crumbs of up to 32 weights from a multiple of 16 on, which lie in bytes
+/// that follow each other: what a compiler needs to know to use vectors.
+struct CrumbRun {
+  CrumbRun(const uint8_t *q, int first)
+      : bytes(q + first / 128 * 32 + first % 32), shift(first % 128 / 32 * 2) {}
+  int operator[](int l) const { return bytes[l] >> shift & 3; }
+  const uint8_t *bytes;
+  int shift;
+};
 /// Stores the bits `shift` and `shift + 1` of the codes in 64 bytes.
 /// Byte is Bytes, or uint8_t for one block.
 template <typename Byte>

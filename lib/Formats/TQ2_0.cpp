@@ -20,8 +20,10 @@ struct TQ2_0 {
 
   static void decode(const Block &block, float *target) {
     float d = f16ToF32(block.d);
-    for (int i = 0; i < elements; ++i)
-      target[i] = float(crumb(block.q, i) - 1) * d;
+    for (int first = 0; first < elements; first += 32) {
+      const CrumbRun q(block.q, first);
+      decodeRun<32>(target + first, [&](int l) { return float(q[l] - 1) * d; });
+    }
   }
 
   static void encode(const BlockInput &input, Bytes *block) {
