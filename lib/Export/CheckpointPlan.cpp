@@ -195,6 +195,7 @@ std::vector<GroupedScheme> CheckpointPlan::schemes() const {
     std::rotate(counts.begin(), most, most + 1);
   }
   std::vector<GroupedScheme> result;
+  result.reserve(counts.size());
   for (const auto &[scheme, count] : counts)
     result.push_back(scheme);
   return result;

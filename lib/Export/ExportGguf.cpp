@@ -133,6 +133,7 @@ static std::vector<GgufDeclaration>
 declare(const std::vector<GgufWeight> &weights,
         const std::vector<GgufNumbers> &ropeNumbers) {
   std::vector<GgufDeclaration> declarations;
+  declarations.reserve(weights.size() + ropeNumbers.size());
   for (const GgufWeight &weight : weights)
     declarations.push_back(weight.declaration);
   for (const GgufNumbers &numbers : ropeNumbers)

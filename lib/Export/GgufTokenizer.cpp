@@ -37,6 +37,7 @@ Status qopt::detail::writeTokenizerKeys(const TokenizerData &tokenizer,
                     " tokens, but the model embeds only ", vocabularySize);
   std::vector<std::string> tokens = tokenizer.tokens;
   std::vector<int32_t> types;
+  types.reserve(vocabularySize);
   for (TokenType type : tokenizer.types)
     types.push_back(int32_t(type));
   while (int64_t(tokens.size()) < vocabularySize) {

@@ -84,7 +84,7 @@ Status placeTensors(const std::string &file, GgufHeader &header, uint64_t start,
       return badInput(file, ": tensor ", quote(tensor.name), " of ",
                       tensor.bytes, " bytes at offset ", tensor.offset,
                       " of the data does not fit the file of ", size, " bytes");
-    expected = *checkedAlign(tensor.offset + tensor.bytes, header.alignment);
+    expected = alignUp(tensor.offset + tensor.bytes, header.alignment);
     tensor.offset = *begin;
   }
   return {};
@@ -110,7 +110,7 @@ Result<GgufHeader> qopt::parseGguf(ByteSpan bytes, const std::string &file) {
   for (const GgufTensor &tensor : header.tensors)
     if (!names.insert(tensor.name).second)
       return badInput(file, ": tensor ", quote(tensor.name), " is there twice");
-  uint64_t start = *checkedAlign(reader.offset(), header.alignment);
+  uint64_t start = alignUp(reader.offset(), header.alignment);
   QOPT_CHECK(placeTensors(file, header, start, bytes.size()));
   return header;
 }

@@ -77,7 +77,7 @@ GgufWriter::create(const std::string &path, const GgufMetadata &metadata,
       return internalError(path, ": more than 2^64 bytes of tensors");
     end = *next;
   }
-  uint64_t start = *checkedAlign(header.size(), alignment);
+  uint64_t start = alignUp(header.size(), alignment);
   for (FileRegion &region : regions)
     region.offset += start;
   QOPT_ASSIGN(RegionFile file,

@@ -68,7 +68,7 @@ Result<SafetensorsWriter> SafetensorsWriter::create(
   json.endObject();
 
   std::string text = json.text();
-  text.resize(*checkedAlign(8 + text.size(), dataAlignment) - 8, ' ');
+  text.resize(alignUp(8 + text.size(), dataAlignment) - 8, ' ');
   uint64_t length = text.size(), start = 8 + length;
   for (FileRegion &region : regions)
     region.offset += start;

@@ -39,6 +39,7 @@ static Result<std::vector<JsonValue>> steps(JsonValue component,
     return std::vector<JsonValue>{component};
   QOPT_ASSIGN(const auto list, component.getArray(key));
   std::vector<JsonValue> result;
+  result.reserve(list.size());
   for (std::size_t i = 0; i < list.size(); ++i)
     result.push_back(list[i]);
   return result;

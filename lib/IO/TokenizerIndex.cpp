@@ -165,7 +165,7 @@ Status Tokenizer::indexMerges() {
     const std::string left(merge.substr(0, space));
     const std::string right(merge.substr(space + 1));
     MergeRule rule;
-    for (auto [spelling, id] : {std::pair{left, &rule.left},
+    for (const auto &[spelling, id] : {std::pair{left, &rule.left},
                                 {right, &rule.right},
                                 {left + right, &rule.result}}) {
       const auto found = find(spelling);

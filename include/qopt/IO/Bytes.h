@@ -45,6 +45,10 @@ inline std::optional<uint64_t> checkedAlign(uint64_t value,
     return std::nullopt;
   return *sum & ~(alignment - 1);
 }
+/// The same for sizes of what is in memory or in a file: they do not overflow.
+inline uint64_t alignUp(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
 
 /// Bytes of a tensor whose extents are all positive; nothing if a product
 /// wraps or an extent is not positive.
