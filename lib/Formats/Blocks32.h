@@ -12,6 +12,7 @@
 #ifndef QOPT_LIB_FORMATS_BLOCKS32_H
 #define QOPT_LIB_FORMATS_BLOCKS32_H
 
+#include "AffineSearch.h"
 #include "Codec.h"
 #include "ScaleSearch.h"
 
@@ -80,8 +81,9 @@ ScaleAndOffset encodeAffine(const BlockInput &input, Bytes *codes) {
   if (input.importance) {
     Floats weight[32];
     weighByImportance<32>(w, input.importance, input.rowMeanSquare, weight);
-    AffineFit fit = searchAffine<32, maxCode>(
-        w, weight, {-0.9f, 0.05f, 36, /*absoluteError=*/false}, codes);
+    AffineFit fit;
+    searchAffine<32, maxCode, 1>(
+        w, weight, {-0.9f, 0.05f, 36, /*absoluteError=*/false}, codes, &fit);
     return {fit.scale, -fit.minimum};
   }
   Floats lowest = FLT_MAX, highest = -FLT_MAX;

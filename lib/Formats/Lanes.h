@@ -78,9 +78,11 @@ inline Ints roundToEven(Floats x) {
   return (bitsOf(x + 12582912.0f) & 0x7fffff) - 0x400000;
 }
 
-/// The same as a float between low and high, in fewer instructions.
+/// The same as a float, in fewer instructions, for |x| < 2^22 only.
+inline Floats nearestInteger(Floats x) { return x + 12582912.0f - 12582912.0f; }
+/// And between low and high.
 inline Floats roundToEven(Floats x, float low, float high) {
-  Floats rounded = x + 12582912.0f - 12582912.0f;
+  Floats rounded = nearestInteger(x);
   rounded = select(rounded < high, rounded, Floats(high));
   return select(rounded > low, rounded, Floats(low));
 }

@@ -62,16 +62,18 @@ struct MXFP4 {
     const Floats *w = input.weights;
     Ints e = exponent(findExtreme<elements>(w).magnitude);
     Floats unit = fromBits(select(e < 2, Ints(0x00200000) << e, (e - 1) << 23));
+    // Codes by magnitude: of two values as near the smaller one. All products
+    // are exact.
+    Floats middles[7];
+    for (int i = 0; i < 7; ++i)
+      middles[i] = 0.5f * (doubledValues[i] + doubledValues[i + 1]) * unit;
     Bytes codes[elements];
     for (int j = 0; j < elements; ++j) {
       Ints code = 0;
-      Floats smallest = absolute(w[j]);
-      for (int i = 1; i < 16; ++i) {
-        Floats error = absolute(float(doubledValues[i]) * unit - w[j]);
-        code = select(error < smallest, Ints(i), code);
-        smallest = select(error < smallest, error, smallest);
-      }
-      codes[j] = toBytes(code);
+      for (const Floats &middle : middles)
+        code -= absolute(w[j]) > middle;
+      Ints negative = (w[j] < 0.0f) & (code != 0);
+      codes[j] = toBytes(code | (negative & 8));
     }
     block[offsetof(Block, e)] = toBytes(e);
     storeNibbles(codes, block + offsetof(Block, q));

@@ -8,8 +8,9 @@
 // candidate scales, with codes by rounding and, for each set of codes, the
 // scale in closed form (weighted least squares). Which candidates, in which
 // order, and how every f32 expression associates is the contract with ggml's
-// quantizers: results are bit-identical to make_qx_quants, make_q3_quants,
-// make_qkx2_quants, make_qkx3_quants and make_qp_quants.
+// quantizers: results are bit-identical to make_qx_quants, make_q3_quants and
+// make_qp_quants, and those of AffineSearch.h to make_qkx2_quants and
+// make_qkx3_quants.
 //
 // Here x, the weights and the codes are arrays of `count` lanes (Lanes.h), each
 // lane a search of its own.
@@ -133,88 +134,6 @@ Floats searchPositive(const Floats *x, const Floats *weight, Ints *codes) {
     codes[i] = select(vanishing, Ints(0), codes[i]);
   return select(vanishing | !(moments.ll > 0.0f), Floats(0.0f),
                 moments.xl / moments.ll);
-}
-
-/// x̂ = scale · code - minimum.
-struct AffineFit {
-  Floats scale, minimum; // minimum ≥ 0, or -0
-};
-
-/// Candidates for 1 / scale: (maxCode + first + step · i) / range, i ≤ steps.
-struct AffineCandidates {
-  float first, step;
-  int steps;
-  bool absoluteError; // minimize Σ w |x - x̂| instead of Σ w (x - x̂)²
-};
-
-/// codes 0 … maxCode. The minimum is at most the smallest weight and never
-/// above 0. Each candidate's codes give scale and minimum by weighted linear
-/// regression; a better candidate also moves the origin of those after it.
-template <int count, int maxCode>
-AffineFit searchAffine(const Floats *x, const Floats *weight,
-                       AffineCandidates candidates, Bytes *codes) {
-  Floats lowest = x[0], highest = x[0];
-  Floats sumW = weight[0], sumX = sumW * x[0];
-  for (int i = 1; i < count; ++i) {
-    lowest = select(x[i] < lowest, x[i], lowest);
-    highest = select(x[i] > highest, x[i], highest);
-    sumW += weight[i];
-    sumX += weight[i] * x[i];
-  }
-  lowest = select(lowest > 0.0f, Floats(0.0f), lowest);
-  Ints constant = highest == lowest;
-
-  Floats l[count];
-  auto codeOf = [&](Floats inverse, Floats origin, int i) {
-    return clamp(roundToEven(inverse * (x[i] - origin)), 0, maxCode);
-  };
-  auto errorOf = [&](Floats scale, Floats origin) {
-    Floats error = 0.0f;
-    for (int i = 0; i < count; ++i) {
-      Floats difference = scale * l[i] + origin - x[i];
-      error += weight[i] * (candidates.absoluteError ? absolute(difference)
-                                                     : difference * difference);
-    }
-    return error;
-  };
-
-  Floats origin = lowest;
-  Floats bestInverse = float(maxCode) / (highest - lowest), bestOrigin = lowest;
-  Floats scale = 1.0f / bestInverse;
-  for (int i = 0; i < count; ++i)
-    l[i] = toFloats(codeOf(bestInverse, origin, i));
-  Floats best = errorOf(scale, origin);
-
-  for (int step = 0; step <= candidates.steps; ++step) {
-    Floats inverse = (candidates.first + candidates.step * step + maxCode) /
-                     (highest - origin);
-    Floats sumL = 0.0f, sumLL = 0.0f, sumXL = 0.0f;
-    for (int i = 0; i < count; ++i) {
-      l[i] = toFloats(codeOf(inverse, origin, i));
-      Floats weightedL = weight[i] * l[i];
-      sumL += weightedL;
-      sumLL += weightedL * l[i];
-      sumXL += weightedL * x[i];
-    }
-    Floats determinant = sumW * sumLL - sumL * sumL;
-    Floats newScale = (sumW * sumXL - sumX * sumL) / determinant;
-    Floats newOrigin = (sumLL * sumX - sumL * sumXL) / determinant;
-    Ints above = newOrigin > 0.0f;
-    newOrigin = select(above, Floats(0.0f), newOrigin);
-    newScale = select(above, sumXL / sumLL, newScale);
-    Floats error = errorOf(newScale, newOrigin);
-    Ints better = (determinant > 0.0f) & (error < best);
-    best = select(better, error, best);
-    scale = select(better, newScale, scale);
-    bestInverse = select(better, inverse, bestInverse);
-    bestOrigin = select(better, origin, bestOrigin);
-    origin = select(better, newOrigin, origin);
-  }
-  for (int i = 0; i < count; ++i)
-    codes[i] =
-        toBytes(select(constant, Ints(0), codeOf(bestInverse, bestOrigin, i)));
-  return {select(constant, Floats(0.0f), scale),
-          select(constant, -lowest, -origin)};
 }
 
 } // namespace

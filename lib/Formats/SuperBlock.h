@@ -18,6 +18,7 @@
 #ifndef QOPT_LIB_FORMATS_SUPERBLOCK_H
 #define QOPT_LIB_FORMATS_SUPERBLOCK_H
 
+#include "AffineSearch.h"
 #include "Codec.h"
 #include "ScaleSearch.h"
 
@@ -28,6 +29,7 @@ constexpr int superBlockElements = 256;
 /// Levels are bytes: what a format has no room for it must cut off itself.
 template <int subElements, int maxCode, int maxLevel> struct AffineSuperBlock {
   static constexpr int subBlocks = superBlockElements / subElements;
+  static constexpr int abreast = 2; // sub-blocks searched side by side
   using Levels = Ints[subBlocks];
 
   Ints d, dmin; // f16
@@ -38,14 +40,18 @@ template <int subElements, int maxCode, int maxLevel> struct AffineSuperBlock {
   /// largest scale and the largest minimum get maxLevel.
   template <typename Weigh>
   void fit(const Floats *w, Weigh weigh, AffineCandidates candidates) {
-    Floats scales[subBlocks], minima[subBlocks], weight[subElements];
-    for (int j = 0; j < subBlocks; ++j) {
+    Floats scales[subBlocks], minima[subBlocks], weight[abreast * subElements];
+    for (int j = 0; j < subBlocks; j += abreast) {
       const Floats *x = w + j * subElements;
-      weigh(x, weight);
-      AffineFit fit = searchAffine<subElements, maxCode>(
-          x, weight, candidates, codes + j * subElements);
-      scales[j] = fit.scale;
-      minima[j] = fit.minimum;
+      for (int g = 0; g < abreast; ++g)
+        weigh(x + g * subElements, weight + g * subElements);
+      AffineFit fits[abreast];
+      searchAffine<subElements, maxCode, abreast>(
+          x, weight, candidates, codes + j * subElements, fits);
+      for (int g = 0; g < abreast; ++g) {
+        scales[j + g] = fits[g].scale;
+        minima[j + g] = fits[g].minimum;
+      }
     }
     d = quantizeByLargest(scales, scaleLevels);
     dmin = quantizeByLargest(minima, minimumLevels);
@@ -58,19 +64,24 @@ template <int subElements, int maxCode, int maxLevel> struct AffineSuperBlock {
                           sumOfSquares<superBlockElements>(input.weights) /
                           float(superBlockElements);
     Floats scales[subBlocks], minima[subBlocks], sums[subBlocks];
-    Floats weight[subElements];
-    for (int j = 0; j < subBlocks; ++j) {
+    Floats weight[abreast * subElements];
+    for (int j = 0; j < subBlocks; j += abreast) {
       const int first = j * subElements;
-      weighByImportance<subElements>(input.weights + first,
-                                     input.importance + first, energy, weight);
-      sums[j] = 0.0f;
-      for (int i = 0; i < subElements; ++i)
-        sums[j] += weight[i];
-      AffineFit fit = searchAffine<subElements, maxCode>(
-          input.weights + first, weight, {-0.9f, 0.05f, 36, false},
-          codes + first);
-      scales[j] = fit.scale;
-      minima[j] = fit.minimum;
+      weighByImportance<abreast * subElements>(
+          input.weights + first, input.importance + first, energy, weight);
+      for (int g = 0; g < abreast; ++g) {
+        sums[j + g] = 0.0f;
+        for (int i = 0; i < subElements; ++i)
+          sums[j + g] += weight[g * subElements + i];
+      }
+      AffineFit fits[abreast];
+      searchAffine<subElements, maxCode, abreast>(input.weights + first, weight,
+                                                  {-0.9f, 0.05f, 36, false},
+                                                  codes + first, fits);
+      for (int g = 0; g < abreast; ++g) {
+        scales[j + g] = fits[g].scale;
+        minima[j + g] = fits[g].minimum;
+      }
     }
     d = f32ToF16(
         searchPositive<subBlocks, maxLevel>(scales, sums, scaleLevels));
