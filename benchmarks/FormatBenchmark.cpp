@@ -100,11 +100,11 @@ static void encode(benchmark::State &state, const FormatRow &row,
   ThreadPool pool(threads);
   const int64_t rows = weights().size() / columns;
   std::vector<uint8_t> blocks(rows * row.rowBytes(columns));
+  const float *columnImportance = byImportance ? importance().data() : nullptr;
   for (auto _ : state)
     pool.parallelFor(rows / taskRows, [&](int64_t task) {
       const int64_t first = task * taskRows;
-      row.encodeRows(&weights()[first * columns],
-                     byImportance ? importance().data() : nullptr,
+      row.encodeRows(&weights()[first * columns], columnImportance,
                      &blocks[first * row.rowBytes(columns)], taskRows, columns);
     });
   report(state, pool, weights().size() * 4.);
@@ -128,11 +128,13 @@ static void encodeByGgml(benchmark::State &state, QuantizeChunk quantize,
                          const FormatRow &row, bool byImportance) {
   ThreadPool pool(1);
   std::vector<uint8_t> blocks(taskRows * row.rowBytes(columns));
+  const std::vector<float> &source = weights();
+  const float *columnImportance = byImportance ? importance().data() : nullptr;
   size_t first = 0; // from memory, as ours
   for (auto _ : state) {
-    quantize(int(row.type), &weights()[first], blocks.data(), 0, taskRows,
-             columns, byImportance ? importance().data() : nullptr);
-    first = (first + taskRows * columns) % weights().size();
+    quantize(int(row.type), &source[first], blocks.data(), 0, taskRows, columns,
+             columnImportance);
+    first = (first + taskRows * columns) % source.size();
   }
   report(state, pool, taskRows * columns * 4.);
 }

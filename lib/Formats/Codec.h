@@ -20,6 +20,11 @@
 //
 //     static bool encodeInRows(const float *source, uint8_t *target);
 //
+// One whose encoder is nearly as fast as memory fetches the next blocks itself
+// (input.ahead), and says so:
+//
+//     static constexpr bool fetchesAhead = true;
+//
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_FORMATS_CODEC_H
 #define QOPT_LIB_FORMATS_CODEC_H
@@ -41,6 +46,7 @@ struct BlockInput {
   const float *const (&addresses)[lanes]; // of the same, where they come from
   const Floats *importance; // of the block's columns; null if there is none
   Floats rowMeanSquare;     // of the whole row; only if there is importance
+  Ahead &ahead;             // the blocks that come next
 };
 
 /// Σ x², in the order of the weights.
@@ -109,11 +115,14 @@ void encodeRows(const float *source, const float *importance, uint8_t *target,
         meanSquare = meanSquares(weightsOfLane[lane], rows - row, columns);
       rowMeanSquare[lane] = meanSquare[row % tile];
     }
-    gather<elements, true>(weightsOfLane, weights);
+    constexpr bool fetches = requires { Format::fetchesAhead; };
+    gather<elements, !fetches>(weightsOfLane, weights);
     if (importance)
       gather<elements, true>(importanceOfLane, columnImportance);
+    Ahead ahead(source + (first + lanes) * elements);
     Format::encode({weights, weightsOfLane,
-                    importance ? columnImportance : nullptr, rowMeanSquare},
+                    importance ? columnImportance : nullptr, rowMeanSquare,
+                    ahead},
                    encoded);
     scatter<size>(encoded, used, target + first * size);
   }

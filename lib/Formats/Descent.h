@@ -34,9 +34,19 @@ struct Extreme {
   }
 };
 template <int count> Extreme findExtreme(const Floats *x) {
+  Floats high = 0.0f, low = 0.0f;
+  for (int i = 0; i < count; ++i) {
+    high = select(x[i] > high, x[i], high);
+    low = select(x[i] < low, x[i], low);
+  }
   Extreme extreme;
-  for (int i = 0; i < count; ++i)
-    extreme.include(x[i]);
+  if (any((high == -low) & (high > 0.0f))) { // the first of two
+    for (int i = 0; i < count; ++i)
+      extreme.include(x[i]);
+    return extreme;
+  }
+  extreme.include(high);
+  extreme.include(low);
   return extreme;
 }
 
@@ -117,7 +127,7 @@ template <int count, int half> struct SymmetricDescent {
     const Floats *x;
     Floats magnitude; // of the extreme weight
     Moments moments;
-    Floats codes[count], xl[count], ll[count]; // with the terms of the moments
+    Floats codes[count], xl[count]; // with the terms of moments.xl
 
     void start(const Floats *weights) {
       x = weights;
@@ -126,16 +136,13 @@ template <int count, int half> struct SymmetricDescent {
       const Floats inverse = -float(half) / extreme.value;
       magnitude = extreme.magnitude;
       for (int i = 0; i < count; ++i) {
-        setCode(i, roundToEven(inverse * x[i], -half, half - 1));
+        const Floats nearest = nearestInteger(inverse * x[i]); // ≥ -half
+        codes[i] = select(nearest < half - 1, nearest, Floats(half - 1));
+        const Floats weight = x[i] * x[i];
+        xl[i] = weight * x[i] * codes[i];
         moments.xl += xl[i];
-        moments.ll += ll[i];
+        moments.ll += weight * codes[i] * codes[i];
       }
-    }
-    void setCode(int i, Floats code) {
-      const Floats weight = x[i] * x[i];
-      codes[i] = code;
-      xl[i] = weight * x[i] * code;
-      ll[i] = weight * code * code;
     }
 
     Ints vanishes() const { return magnitude < negligible; }
@@ -146,25 +153,25 @@ template <int count, int half> struct SymmetricDescent {
 
     /// False only where another round would change nothing. With r and s the
     /// moments xl and ll of the other weights, a weight proposes the code next
-    /// to x s / r, which is its own if |x s - code r| < r / 2; with 0.499 for
-    /// the half there is room for rounding errors, unless r is so small that
-    /// x s / r leaves the range of roundToEven or products underflow.
+    /// to x s / r, which is its own if |x s - code r| < r / 2. The difference
+    /// is x ll - code xl, because the weight's own terms cancel; with 0.499 for
+    /// the half there is room for rounding errors, which are up to 2^-21
+    /// (|x| ll + |code| xl), unless r is small. All xl have the sign of their
+    /// sum, and where that is negative nothing is ever changed.
     Ints mayChange() const {
 #pragma clang fp contract(fast) // the margin is larger than what that changes
-      const Floats largest = float(half * half) * magnitude * magnitude;
-      const Floats tiny = magnitude * (moments.ll + largest) * 0x1p-21f;
-      const Floats smallest = select(tiny > 1e-30f, tiny, Floats(1e-30f));
-      Ints result = 0;
+      constexpr float margin = 0.499f;
+      const Floats rest =
+          moments.xl - float(half) * magnitude * magnitude * magnitude;
+      const Floats sum = magnitude * moments.ll + float(half) * moments.xl;
+      Ints result = (rest < sum * 0x1p-10f) | (rest < 1e-30f);
       for (int i = 0; i < count; ++i) {
-        const Floats r = moments.xl - xl[i], s = moments.ll - ll[i];
-        const Floats low = -float(half) * r, high = float(half - 1) * r;
-        Floats best = x[i] * s;
-        best = select(best < high, best, high);
-        best = select(best > low, best, low);
-        result |= (r > 0.0f) & ((absolute(best - codes[i] * r) > 0.499f * r) |
-                                (r < smallest));
+        const Floats limit = margin * moments.xl - margin * xl[i];
+        const Floats change = x[i] * moments.ll - codes[i] * moments.xl;
+        result |= ((codes[i] < half - 1) & (change > limit)) |
+                  ((codes[i] > -half) & (change < -limit));
       }
-      return result & ~vanishes();
+      return result & (moments.xl > 0.0f) & ~vanishes();
     }
   };
 
@@ -191,7 +198,7 @@ template <int count, int half> struct SymmetricDescent {
     for (int g = 0; g < abreast; ++g) {
       groups[g].moments = moments[g];
       for (int i = 0; i < count; ++i)
-        groups[g].setCode(i, toFloats(codes[g * count + i]));
+        groups[g].codes[i] = toFloats(codes[g * count + i]);
     }
   }
 
@@ -238,26 +245,33 @@ template <int count, int half> struct SymmetricDescent {
   }
 
   /// The scales of `number` groups, one behind the other; `blocks` has the
-  /// address of the first weight of each lane.
+  /// address of the first weight of each lane. Fetches as many weights ahead.
   template <int number>
   static void findScales(const Floats *x, const float *const (&blocks)[lanes],
-                         Floats *scales) {
+                         Ahead &ahead, Floats *scales) {
     Places<number> places;
+    constexpr int some = lanes * count / 4;
     for (int g = 0; g < number; ++g) {
       Group group;
+      ahead.fetch(some);
       group.start(x + g * count);
+      ahead.fetch(some);
       scales[g] = group.scale();
-      places.add(g, group.mayChange());
+      const Ints chosen = group.mayChange();
+      ahead.fetch(some);
+      places.add(g, chosen);
+      ahead.fetch(some);
     }
-    constexpr int abreast = 2; // a step waits for the one before
-    for (int first = 0; first < places.found; first += abreast * lanes) {
+    // A step waits for the one before; three groups fill that time.
+    for (int first = 0; first < places.found; first += 3 * lanes) {
+      const short *next = places.place + first;
       const int left = places.found - first;
-      if (left > lanes)
-        descendAt<abreast>(blocks, places.place + first,
-                           left < abreast * lanes ? left : abreast * lanes,
-                           scales);
+      if (left > 2 * lanes)
+        descendAt<3>(blocks, next, left < 3 * lanes ? left : 3 * lanes, scales);
+      else if (left > lanes)
+        descendAt<2>(blocks, next, left, scales);
       else
-        descendAt<1>(blocks, places.place + first, left, scales);
+        descendAt<1>(blocks, next, left, scales);
     }
   }
 

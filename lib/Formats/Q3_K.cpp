@@ -24,6 +24,7 @@ struct Q3_K {
   };
   static constexpr int elements = superBlockElements;
   static constexpr int subBlocks = 16, subElements = 16;
+  static constexpr bool fetchesAhead = true;
   using Descent = SymmetricDescent<subElements, 4>;
 
   static void decode(const Block &block, float *target) {
@@ -67,7 +68,8 @@ struct Q3_K {
   /// Levels 0 … 63; returns d.
   static Floats fit(const BlockInput &input, Ints *levels) {
     Floats scales[subBlocks];
-    Descent::findScales<subBlocks>(input.weights, input.addresses, scales);
+    Descent::findScales<subBlocks>(input.weights, input.addresses, input.ahead,
+                                   scales);
     Floats largest = findExtreme<subBlocks>(scales).value;
     Floats inverse = -32.0f / largest;
     for (int j = 0; j < subBlocks; ++j) {
@@ -90,6 +92,7 @@ struct Q3_K {
       for (int i = 0; i < subElements; ++i)
         sums[j] += weight[i];
       scales[j] = searchSymmetric<subElements, 4>(x, weight, codes + 16 * j);
+      input.ahead.fetch(lanes * subElements);
     }
     Bytes searched[subBlocks];
     Floats d = searchSymmetric<subBlocks, 32>(scales, sums, searched);

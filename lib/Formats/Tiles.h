@@ -59,6 +59,22 @@ inline void transpose(ByteTile (&rows)[tile]) {
   }
 }
 
+/// What will be read next, fetched into the second-level cache a little at a
+/// time: while one works on what is there, this costs next to nothing, and all
+/// at once would wait for memory.
+class Ahead {
+public:
+  explicit Ahead(const float *first) : next(uintptr_t(first)) {}
+  void fetch(int floats) {
+    for (const uintptr_t end = next + floats * sizeof(float); next < end;
+         next += 64)
+      __builtin_prefetch(reinterpret_cast<const void *>(next), 0, 2);
+  }
+
+private:
+  uintptr_t next;
+};
+
 /// Reads `count` floats from one address per lane. `ahead` fetches what the
 /// next gather reads if the blocks lie one behind the other.
 template <int count, bool ahead>
