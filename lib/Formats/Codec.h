@@ -20,8 +20,8 @@
 //
 //     static bool encodeInRows(const float *source, uint8_t *target);
 //
-// One whose encoder is nearly as fast as memory fetches the next blocks itself
-// (input.ahead), and says so:
+// One whose encoder works nearly as fast as memory fetches the next blocks
+// while it does (input.ahead), and says so:
 //
 //     static constexpr bool fetchesAhead = true;
 //
@@ -46,7 +46,7 @@ struct BlockInput {
   const float *const (&addresses)[lanes]; // of the same, where they come from
   const Floats *importance; // of the block's columns; null if there is none
   Floats rowMeanSquare;     // of the whole row; only if there is importance
-  Ahead &ahead;             // the blocks that come next
+  Ahead &ahead;             // of these blocks
 };
 
 /// Σ x², in the order of the weights.
@@ -119,7 +119,8 @@ void encodeRows(const float *source, const float *importance, uint8_t *target,
     gather<elements, !fetches>(weightsOfLane, weights);
     if (importance)
       gather<elements, true>(importanceOfLane, columnImportance);
-    Ahead ahead(source + (first + lanes) * elements);
+    Ahead ahead(source + (first + lanes) * elements, elements,
+                target + first * size, size);
     Format::encode({weights, weightsOfLane,
                     importance ? columnImportance : nullptr, rowMeanSquare,
                     ahead},

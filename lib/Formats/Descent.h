@@ -72,7 +72,9 @@ struct DescentRules {
 /// round. `moments` are those of the codes, before and after. Each step waits
 /// for the one before, so several groups of `count` go side by side: group g of
 /// x, weight and codes starts at g * count. Sets which groups have changed.
-template <int count, int groups>
+/// `seldom`: hardly any code will change, so that it is worth looking whether
+/// one can before dividing.
+template <int count, int groups, bool seldom = false>
 void descendOnce(const Floats *x, const Floats *weight, DescentRules rules,
                  Ints *codes, Moments *moments, Ints *changed) {
   for (int g = 0; g < groups; ++g)
@@ -89,7 +91,16 @@ void descendOnce(const Floats *x, const Floats *weight, DescentRules rules,
       Ints allowed = rest.xl > 0.0f;
       if (rules.restMustWeigh)
         allowed &= rest.ll > 0.0f;
-      Ints proposal = roundToEven(x[k] * rest.ll / rest.xl);
+      const Floats scaled = x[k] * rest.ll;
+      if constexpr (seldom) {
+        const Floats low = rules.low * rest.xl, high = rules.high * rest.xl;
+        Floats limited = select(scaled < high, scaled, high);
+        limited = select(limited > low, limited, low);
+        if (!any(allowed &
+                 (absolute(limited - code * rest.xl) > 0.499f * rest.xl)))
+          continue;
+      }
+      Ints proposal = roundToEven(scaled / rest.xl);
       proposal = clamp(proposal, rules.low, rules.high);
       rest.add(weightedX, weight[k], toFloats(proposal));
       Ints better = allowed & (proposal != codes[k]) &
@@ -190,7 +201,11 @@ template <int count, int half> struct SymmetricDescent {
       }
     }
     for (int round = 0; round < 5 && any(more); ++round) {
-      descendOnce<count, abreast>(x, weight, rules, codes, moments, changed);
+      if (round < 2)
+        descendOnce<count, abreast>(x, weight, rules, codes, moments, changed);
+      else
+        descendOnce<count, abreast, true>(x, weight, rules, codes, moments,
+                                          changed);
       more = changed[0];
       for (int g = 1; g < abreast; ++g)
         more |= changed[g];
@@ -245,12 +260,13 @@ template <int count, int half> struct SymmetricDescent {
   }
 
   /// The scales of `number` groups, one behind the other; `blocks` has the
-  /// address of the first weight of each lane. Fetches as many weights ahead.
+  /// address of the first weight of each lane. Fetches three
+  /// quarters of as many weights ahead.
   template <int number>
   static void findScales(const Floats *x, const float *const (&blocks)[lanes],
                          Ahead &ahead, Floats *scales) {
     Places<number> places;
-    constexpr int some = lanes * count / 4;
+    constexpr int some = lanes * count * 3 / 16;
     for (int g = 0; g < number; ++g) {
       Group group;
       ahead.fetch(some);

@@ -92,7 +92,7 @@ struct Q3_K {
       for (int i = 0; i < subElements; ++i)
         sums[j] += weight[i];
       scales[j] = searchSymmetric<subElements, 4>(x, weight, codes + 16 * j);
-      input.ahead.fetch(lanes * subElements);
+      input.ahead.fetch(lanes * subElements * 3 / 4);
     }
     Bytes searched[subBlocks];
     Floats d = searchSymmetric<subBlocks, 32>(scales, sums, searched);
@@ -113,7 +113,7 @@ struct Q3_K {
     for (Ints &level : levels)
       level -= 32;
     requantizeSymmetric<subElements, 4>(
-        input.weights, d, levels,
+        input, d, levels,
         [&](int j, Bytes *searched) {
           if (!input.importance)
             Descent::findCodes(input.weights + j * subElements, searched);

@@ -22,6 +22,7 @@ struct Q6_K {
     uint16_t d; // f16
   };
   static constexpr int elements = superBlockElements;
+  static constexpr bool fetchesAhead = true;
   static constexpr int subBlocks = 16, subElements = 16;
 
   static int code(const Block &block, int i) {
@@ -62,6 +63,7 @@ struct Q6_K {
           squares[i] = w[16 * j + i] * w[16 * j + i];
       scales[j] =
           searchSymmetric<subElements, 32>(w + 16 * j, weight, codes + 16 * j);
+      input.ahead.fetch(lanes * subElements * 3 / 4);
     }
     Extreme largest = findExtreme<subBlocks>(scales);
     Ints vanishing = largest.magnitude < negligible;
@@ -74,7 +76,7 @@ struct Q6_K {
     }
     Ints d = select(vanishing, Ints(0), f32ToF16(1.0f / inverse));
     requantizeSymmetric<subElements, 32>(
-        w, d, levels, [](int, Bytes *) { /* they are there */ }, codes);
+        input, d, levels, [](int, Bytes *) { /* they are there */ }, codes);
     // A block that vanishes is all zero bytes, not zero weights.
     for (Bytes &code : codes)
       code = toBytes(select(vanishing, Ints(0), toInts(code)));

@@ -136,13 +136,15 @@ bool roundByReciprocal(const Floats *w, Floats scale, Bytes *codes) {
 }
 
 /// Rounds the weights of a symmetric super-block to d · level; d is f16. For
-/// sub-blocks with a scale of 0, search(j, codes) writes their codes.
+/// sub-blocks with a scale of 0, search(j, codes) writes their codes. Fetches
+/// the last quarter of the next blocks.
 template <int subElements, int half, typename Search>
-void requantizeSymmetric(const Floats *w, Ints d, const Ints *levels,
+void requantizeSymmetric(const BlockInput &input, Ints d, const Ints *levels,
                          Search search, Bytes *codes) {
   for (int j = 0; j < superBlockElements / subElements; ++j) {
+    input.ahead.fetch(lanes * subElements / 4);
     const Floats scale = f16ToF32(d) * toFloats(levels[j]);
-    const Floats *own = w + j * subElements;
+    const Floats *own = input.weights + j * subElements;
     Bytes *target = codes + j * subElements;
     const Ints zero = scale == 0.0f;
     if (any(zero))

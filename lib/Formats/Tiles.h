@@ -59,20 +59,30 @@ inline void transpose(ByteTile (&rows)[tile]) {
   }
 }
 
-/// What will be read next, fetched into the second-level cache a little at a
-/// time: while one works on what is there, this costs next to nothing, and all
-/// at once would wait for memory.
+/// What an encoder reads next, the blocks behind these, and where it writes,
+/// fetched a little at a time: beside other work that costs next to nothing,
+/// and all at once would wait for memory.
 class Ahead {
 public:
-  explicit Ahead(const float *first) : next(uintptr_t(first)) {}
+  Ahead(const float *source, int blockElements, const uint8_t *target,
+        int blockBytes)
+      : source(uintptr_t(source)), target(uintptr_t(target)),
+        blockElements(blockElements), blockBytes(blockBytes) {}
+
+  /// The next `floats` of the source, and as much of the target.
   void fetch(int floats) {
-    for (const uintptr_t end = next + floats * sizeof(float); next < end;
-         next += 64)
-      __builtin_prefetch(reinterpret_cast<const void *>(next), 0, 2);
+    constexpr int line = 64;
+    for (const uintptr_t end = source + floats * sizeof(float); source < end;
+         source += line)
+      __builtin_prefetch(reinterpret_cast<const void *>(source), 0, 2);
+    for (const uintptr_t end = target + floats * blockBytes / blockElements;
+         target < end; target += line)
+      __builtin_prefetch(reinterpret_cast<const void *>(target));
   }
 
 private:
-  uintptr_t next;
+  uintptr_t source, target;
+  int blockElements, blockBytes;
 };
 
 /// Reads `count` floats from one address per lane. `ahead` fetches what the
