@@ -9,11 +9,11 @@
 // of it).
 //
 //===----------------------------------------------------------------------===//
-#include "qopt/Numerics/MachineSpeed.h"
 #include "qopt/Numerics/Cholesky.h"
 #include "qopt/Numerics/Gemm.h"
 #include "qopt/Numerics/Gptq.h"
 #include "qopt/Numerics/GptqBlocks.h"
+#include "qopt/Numerics/MachineSpeed.h"
 #include "qopt/Numerics/Random.h"
 
 #include <benchmark/benchmark.h>
@@ -119,7 +119,8 @@ static void inverseFactorF64(benchmark::State &state) {
   const int64_t k = state.range(1);
   auto h = randomHessian(pool, k);
   for (auto _ : state)
-    benchmark::DoNotOptimize(factorInverse(pool, h, k, 0.01));
+    benchmark::DoNotOptimize(
+        factorInverse<float>(pool, std::span<const double>(h), k, 0.01));
   report(state, pool, 2. * k * k * k / 3, 0.5);
 }
 /// threads, N, K. Quantization without the factorisation: N K² operations.

@@ -112,8 +112,9 @@ static Status factorSubBlock(const ComputeContext &context,
   for (int64_t i = 0; i < sub; ++i)
     std::copy_n(hessian.data() + (begin + i) * columns + begin, sub,
                 block.data() + i * sub);
-  QOPT_ASSIGN(HessianInverseFactor factor,
-              factorInverse(context, std::move(block), sub, 0));
+  QOPT_ASSIGN(
+      HessianInverseFactor<double> factor,
+      factorInverse<double>(context, std::span<const double>(block), sub, 0));
   std::vector<double> inverse(sub * sub);
   for (int64_t k = 0; k < sub; ++k) {
     const double *row = factor.upper.data() + k * sub;
@@ -211,11 +212,11 @@ Result<GptqBlocksFactor> GptqBlocksFactor::create(
   state->columns = columns;
   QOPT_ASSIGN(std::vector<double> permuted,
               planAndPermute(context, hessian, grid, *state));
-  QOPT_ASSIGN(HessianInverseFactor inverse,
-              factorInverse(context, permuted, columns, options.damp));
+  QOPT_ASSIGN(HessianInverseFactor<float> inverse,
+              factorInverse<float>(context, std::span<const double>(permuted),
+                                   columns, options.damp));
   state->raised = inverse.raised;
-  state->upper.assign(inverse.upper.begin(), inverse.upper.end());
-  inverse.upper = {}; // of wide layers these are gigabytes
+  state->upper = std::move(inverse.upper);
   state->upperProducts = std::make_unique<PackedMatrix>(
       context, state->upper, state->visit.spans, true);
   QOPT_CHECK(

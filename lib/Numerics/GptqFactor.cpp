@@ -85,16 +85,10 @@ static Result<GptqFactor> factor(const ComputeContext &context,
     result.dead[k] = diagonal[k] == 0;
   }
   result.permutation = columnOrder(diagonal, options.order, result.groupLength);
-  std::vector<double> permuted(columns * columns);
-  context.pool.parallelFor(columns, [&](int64_t i) {
-    const T *source = hessian.data() + result.permutation[i] * columns;
-    for (int64_t j = 0; j < columns; ++j)
-      permuted[i * columns + j] = source[result.permutation[j]];
-  });
-  QOPT_ASSIGN(
-      HessianInverseFactor inverse,
-      factorInverse(context, std::move(permuted), columns, options.damp));
-  result.upper.assign(inverse.upper.begin(), inverse.upper.end());
+  QOPT_ASSIGN(HessianInverseFactor<float> inverse,
+              factorInverse<float>(context, hessian, columns, options.damp,
+                                   result.permutation));
+  result.upper = std::move(inverse.upper);
   result.damping = inverse.damping;
   result.dampingRaised = inverse.raised;
   if (options.rounds > 0 && GptqDescent::fits(columns, result.groupLength)) {

@@ -16,6 +16,7 @@
 #include "qopt/Numerics/ComputeContext.h"
 #include "qopt/Numerics/MatrixView.h"
 
+#include <span>
 #include <vector>
 
 namespace qopt {
@@ -25,25 +26,24 @@ namespace qopt {
 /// False, with a undefined, if a is not (numerically) positive definite.
 bool choleskyLower(const ComputeContext &context, MatrixView<double> a);
 
-/// Writes the inverse of the lower triangular l[K, K] to `inverse`, with zeros
-/// above the diagonal. l is not read above its diagonal.
-void invertLower(const ComputeContext &context, MatrixView<const double> l,
-                 MatrixView<double> inverse);
-
 /// The factor that GPTQ works with.
-struct HessianInverseFactor {
-  std::vector<double> upper; // [K, K]: U, upper triangular, H⁻¹ = Uᵀ U
-  double damping = 0;        // λ that was added to the diagonal of H
-  int raised = 0;            // how often λ was raised tenfold to get there
+template <typename U> struct HessianInverseFactor {
+  std::vector<U> upper; // [K, K]: U, upper triangular, H⁻¹ = Uᵀ U
+  double damping = 0;   // λ that was added to the diagonal of H
+  int raised = 0;       // how often λ was raised tenfold to get there
 };
 
-/// U of H + λI, λ = damp · mean(diag H). A zero on the diagonal (an input that
-/// is always 0) counts as 1. H is a symmetric [K, K] array. A factorisation
-/// that fails is tried again with λ ten times larger, up to 1000 · mean(diag
-/// H); then, and if H holds a value that is not finite, BadInput.
-Result<HessianInverseFactor> factorInverse(const ComputeContext &context,
-                                           std::vector<double> hessian,
-                                           int64_t columns, double damp);
+/// U of H + λI, λ = damp · mean(diag H), found in f64. H(i, j) is element
+/// (order[i], order[j]) of the symmetric [K, K] array, or (i, j) without an
+/// order; of (i, j) and (j, i) one is read. A zero on the diagonal (an input
+/// that is always 0) counts as 1. A factorisation that fails is tried again
+/// with λ ten times larger, up to 1000 · mean(diag H); then, and if H holds a
+/// value that is not finite, BadInput. U is float or double, and so is T.
+template <typename U, typename T>
+Result<HessianInverseFactor<U>>
+factorInverse(const ComputeContext &context, std::span<const T> hessian,
+              int64_t columns, double damp,
+              std::span<const int64_t> order = {});
 
 } // namespace qopt
 

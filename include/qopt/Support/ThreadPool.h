@@ -25,8 +25,8 @@ public:
 
   unsigned threads() const;
 
-  /// Calls `task(i)` once for every i in [0, count), in any order, and returns
-  /// when all are done. A call from inside a task runs serially.
+  /// Calls `task(i)` once for each i in [0, count), starting in rising order, so
+  /// that one may wait for those before it; serially from inside of a task.
   void parallelFor(int64_t count, const std::function<void(int64_t)> &task);
 
 private:

@@ -9,8 +9,14 @@
 using namespace qopt;
 using namespace qopt::testing;
 
+static Result<HessianInverseFactor<double>>
+factorInverse(const ComputeContext &context, const std::vector<double> &h,
+              int64_t n, double damp) {
+  return qopt::factorInverse<double>(context, std::span(h), n, damp);
+}
+
 /// max |(UᵀU) · (H + λI) − I|: U is the factor of the inverse.
-static double identityError(const HessianInverseFactor &factor,
+static double identityError(const HessianInverseFactor<double> &factor,
                             std::vector<double> h, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
     h[i * n + i] += factor.damping;
@@ -39,7 +45,7 @@ TEST(Cholesky, FactorOfTheInverseSatisfiesItsIdentity) {
       std::vector<double> uppers[3];
       for (unsigned threads : {1, 2, 3}) {
         ThreadPool pool(threads);
-        auto factor = factorInverse({pool, isa}, h, n, 0.01);
+        auto factor = factorInverse(ComputeContext(pool, isa), h, n, 0.01);
         ASSERT_TRUE(factor) << factor.error().message;
         EXPECT_EQ(factor->raised, 0);
         if (threads == 1)
