@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 #include "Scratch.h"
 
-#include <cstdlib>
 #include <new>
 #include <sys/mman.h>
 
@@ -16,12 +15,13 @@ static constexpr int64_t cacheLine = 64, hugePage = 2 << 20;
 std::shared_ptr<void> qopt::scratchMemory(int64_t bytes) {
   const int64_t alignment = bytes >= hugePage ? hugePage : cacheLine;
   const int64_t size = (bytes + alignment - 1) / alignment * alignment;
-  void *memory = std::aligned_alloc(alignment, size);
-  if (!memory && size > 0)
-    throw std::bad_alloc();
+  // Not by an aligned operator: programs replace the plain one.
+  void *whole = ::operator new(size + alignment);
+  void *memory = reinterpret_cast<void *>(
+      (reinterpret_cast<uintptr_t>(whole) + alignment - 1) & -alignment);
 #ifdef MADV_HUGEPAGE
   if (alignment == hugePage)
     madvise(memory, size, MADV_HUGEPAGE); // a wish; nothing depends on it
 #endif
-  return {memory, std::free};
+  return {memory, [whole](void *) { ::operator delete(whole); }};
 }

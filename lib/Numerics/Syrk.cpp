@@ -11,11 +11,11 @@
 //
 //===----------------------------------------------------------------------===//
 #include "GemmDriver.h"
+#include "Scratch.h"
 #include "qopt/Numerics/Gemm.h"
 
 #include <algorithm>
 #include <cassert>
-#include <memory>
 
 using namespace qopt;
 
@@ -29,27 +29,25 @@ namespace {
 struct PackedPiece {
   const GemmKernels<float> &kernels;
   int64_t columns, depth; // channels, rows of the piece
-  std::unique_ptr<float[]> left, right;
+  Scratch<float> left, right;
 
   PackedPiece(const GemmKernels<float> &kernels, int64_t columns,
               int64_t maxDepth)
       : kernels(kernels), columns(columns), depth(0),
-        left(std::make_unique_for_overwrite<float[]>(
-            panels(kernels.tileRows) * kernels.tileRows * maxDepth)),
-        right(std::make_unique_for_overwrite<float[]>(
-            panels(kernels.tileColumns) * kernels.tileColumns * maxDepth)) {}
+        left(panels(kernels.tileRows) * kernels.tileRows * maxDepth),
+        right(panels(kernels.tileColumns) * kernels.tileColumns * maxDepth) {}
 
   int64_t panels(int64_t width) const { return (columns + width - 1) / width; }
   /// A panel holds all rows of the piece, so any run of rows is contiguous.
-  const float *panel(const std::unique_ptr<float[]> &packed, int64_t width,
-                     int64_t index, int64_t row) const {
-    return packed.get() + (index * depth + row) * width;
+  const float *panel(const Scratch<float> &packed, int64_t width, int64_t index,
+                     int64_t row) const {
+    return packed.data() + (index * depth + row) * width;
   }
 
   void pack(const ComputeContext &context, ConstMatrix x) {
     depth = x.rows;
-    packSide(context, x, kernels.tileRows, left.get());
-    packSide(context, x, kernels.tileColumns, right.get());
+    packSide(context, x, kernels.tileRows, left.data());
+    packSide(context, x, kernels.tileColumns, right.data());
   }
 
 private:
@@ -85,19 +83,21 @@ static void addBlock(const PackedPiece &piece, int64_t i, int64_t j,
   const int64_t rights =
       std::min(rightPanelsPerBlock, piece.panels(width) - firstRight);
   const int64_t stride = rightPanelsPerBlock * width;
-  auto sums = std::make_unique<float[]>(lefts * tileRows * stride);
+  Scratch<float> sums(lefts * tileRows * stride);
   for (int64_t row = 0; row < piece.depth; row += panelDepth) {
     const int64_t depth = std::min(panelDepth, piece.depth - row);
-    for (int64_t left = 0; left < lefts; ++left)
-      for (int64_t right = 0; right < rights; ++right) {
+    // A panel of the wider side stays in the first-level cache.
+    for (int64_t right = 0; right < rights; ++right)
+      for (int64_t left = 0; left < lefts; ++left) {
         const int64_t lastColumn = (firstRight + right + 1) * width - 1;
         if (lastColumn < (firstLeft + left) * tileRows)
           continue; // below the diagonal
         kernels.tile(depth,
                      piece.panel(piece.left, tileRows, firstLeft + left, row),
                      piece.panel(piece.right, width, firstRight + right, row),
-                     sums.get() + left * tileRows * stride + right * width,
-                     stride, int(tileRows), int(width), TileMode::Add);
+                     sums.data() + left * tileRows * stride + right * width,
+                     stride, int(tileRows), int(width),
+                     row > 0 ? TileMode::Add : TileMode::Store);
       }
   }
   const int64_t rowBegin = firstLeft * tileRows,
@@ -106,7 +106,7 @@ static void addBlock(const PackedPiece &piece, int64_t i, int64_t j,
   const int64_t columnEnd =
       std::min(piece.columns, columnBegin + rights * width);
   for (int64_t row = rowBegin; row < rowEnd; ++row) {
-    const float *source = sums.get() + (row - rowBegin) * stride - columnBegin;
+    const float *source = sums.data() + (row - rowBegin) * stride - columnBegin;
     double *target = h.row(row);
     for (int64_t column = std::max(row, columnBegin); column < columnEnd;
          ++column)

@@ -25,7 +25,7 @@ public:
 
   unsigned threads() const;
 
-  /// Calls `task(i)` once for each i in [0, count), starting in rising order, so
+  /// Calls `task(i)` once for each i in [0, count), begun in rising order, so
   /// that one may wait for those before it; serially from inside of a task.
   void parallelFor(int64_t count, const std::function<void(int64_t)> &task);
 
