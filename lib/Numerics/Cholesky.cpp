@@ -132,13 +132,14 @@ template <typename T> struct ReversedHessian {
 } // namespace
 
 template <typename T>
-static Result<ReversedHessian<T>> reversed(std::span<const T> hessian,
-                                           int64_t columns,
-                                           std::span<const int64_t> order) {
+static Result<ReversedHessian<T>>
+reversed(std::span<const T> hessian, int64_t columns,
+         std::span<const int64_t> order, std::span<const double> diagonals) {
   ReversedHessian<T> result{hessian, {}, {}};
   for (int64_t k = columns - 1; k >= 0; --k) {
     const int64_t place = order.empty() ? k : order[k];
-    const double diagonal = hessian[place * columns + place];
+    const double diagonal =
+        diagonals.empty() ? hessian[place * columns + place] : diagonals[place];
     if (!std::isfinite(diagonal) || diagonal < 0)
       return badInput("the Hessian has ", diagonal, " at diagonal element ",
                       place);
@@ -171,11 +172,13 @@ template <typename U, typename T>
 Result<HessianInverseFactor<U>>
 qopt::factorInverse(const ComputeContext &context, std::span<const T> hessian,
                     int64_t columns, double damp,
-                    std::span<const int64_t> order) {
+                    std::span<const int64_t> order,
+                    std::span<const double> diagonal) {
   HessianInverseFactor<U> result;
   if (columns == 0)
     return result;
-  QOPT_ASSIGN(ReversedHessian<T> source, reversed(hessian, columns, order));
+  QOPT_ASSIGN(ReversedHessian<T> source,
+              reversed(hessian, columns, order, diagonal));
   double trace = 0;
   for (double value : source.diagonal)
     trace += value;
@@ -201,7 +204,7 @@ qopt::factorInverse(const ComputeContext &context, std::span<const T> hessian,
 #define INSTANTIATE(U, T)                                                      \
   template Result<HessianInverseFactor<U>> qopt::factorInverse<U, T>(          \
       const ComputeContext &, std::span<const T>, int64_t, double,             \
-      std::span<const int64_t>);
+      std::span<const int64_t>, std::span<const double>);
 INSTANTIATE(double, double)
 INSTANTIATE(float, double)
 INSTANTIATE(float, float)

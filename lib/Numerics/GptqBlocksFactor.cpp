@@ -28,23 +28,26 @@ bool GptqBlocksFactor::fits(const BlockGrid &grid) const {
 }
 
 PackedMatrix::PackedMatrix(const ComputeContext &context,
-                           const std::vector<float> &a,
-                           const std::vector<ColumnSpan> &spans, bool upper)
+                           const std::vector<ColumnSpan> &spans, bool upper,
+                           const RowReader &readRow)
     : spans(spans), packed(spans.size() * spans.size()) {
   const KernelTable &kernels = kernelsFor(context.isa);
-  const int64_t columns = spans.back().end, tile = kernels.f32.tileRows;
+  const int64_t tile = kernels.f32.tileRows;
   context.pool.parallelFor(packed.size(), [&](int64_t index) {
     const ColumnSpan &from = spans[index / spans.size()];
     const ColumnSpan &to = spans[index % spans.size()];
     if (upper && from.begin > to.begin)
       return;
     const int64_t tiles = (to.size() + tile - 1) / tile;
-    packed[index].resize(tiles * tile * from.size());
+    std::vector<float> rows(from.size() * to.size());
+    for (int64_t i = 0; i < from.size(); ++i)
+      readRow(from.begin + i, to, rows.data() + i * to.size());
+    packed[index] =
+        std::make_unique_for_overwrite<float[]>(tiles * tile * from.size());
     for (int64_t i = 0; i < tiles; ++i)
-      kernels.f32.pack(a.data() + from.begin * columns + to.begin + i * tile, 1,
-                       columns, std::min(tile, to.size() - i * tile),
-                       from.size(), int(tile),
-                       packed[index].data() + i * tile * from.size());
+      kernels.f32.pack(rows.data() + i * tile, 1, to.size(),
+                       std::min(tile, to.size() - i * tile), from.size(),
+                       int(tile), packed[index].get() + i * tile * from.size());
   });
 }
 
@@ -54,7 +57,7 @@ void PackedMatrix::multiply(const KernelTable &kernels, int64_t from,
                             TileMode mode) const {
   const int64_t tile = kernels.f32.tileRows, lanes = kernels.f32.tileColumns;
   const int64_t depth = spans[from].size(), size = spans[to].size();
-  const float *left = packed[from * spans.size() + to].data();
+  const float *left = packed[from * spans.size() + to].get();
   // The input of one panel fills the first-level cache, all of A's piece the
   // second-level one: so a panel goes through all of A before the next one.
   for (const PanelProduct &panel : panels)
@@ -101,17 +104,37 @@ static ColumnVisit planVisit(const std::vector<double> &diagonal,
   return visit;
 }
 
+namespace {
+/// H in the order of the visit, its diagonal without zeros, + λ I. It is read
+/// where it stands: of wide layers a copy would be a gigabyte.
+struct VisitedHessian {
+  std::span<const double> numbers; // stored order
+  std::vector<double> diagonal;    // [K], stored order, without λ
+  const ColumnVisit &visit;
+  double damping = 0;
+
+  /// Row `row` at steps [begin, begin + count).
+  template <typename T>
+  void read(int64_t row, int64_t begin, int64_t count, T *target) const {
+    const int64_t place = visit.columns[row];
+    const double *source = numbers.data() + place * diagonal.size();
+    for (int64_t i = 0; i < count; ++i)
+      target[i] = T(source[visit.columns[begin + i]]);
+    if (row >= begin && row < begin + count)
+      target[row - begin] = T(diagonal[place] + damping);
+  }
+};
+} // namespace
+
 /// U of one sub-block, and H_jj⁻¹ = Uᵀ U packed as left factor.
 static Status factorSubBlock(const ComputeContext &context,
-                             const std::vector<double> &hessian, int64_t index,
+                             const VisitedHessian &hessian, int64_t index,
                              GptqBlocksFactor::State &state) {
   const GemmKernels<float> &kernels = kernelsFor(context.isa).f32;
-  const int64_t columns = state.columns, sub = state.subElements;
-  const int64_t begin = index * sub;
+  const int64_t sub = state.subElements, begin = index * sub;
   std::vector<double> block(sub * sub);
   for (int64_t i = 0; i < sub; ++i)
-    std::copy_n(hessian.data() + (begin + i) * columns + begin, sub,
-                block.data() + i * sub);
+    hessian.read(begin + i, begin, sub, block.data() + i * sub);
   QOPT_ASSIGN(
       HessianInverseFactor<double> factor,
       factorInverse<double>(context, std::span<const double>(block), sub, 0));
@@ -134,7 +157,7 @@ static Status factorSubBlock(const ComputeContext &context,
 }
 
 static Status factorSubBlocks(const ComputeContext &context,
-                              const std::vector<double> &hessian,
+                              const VisitedHessian &hessian,
                               GptqBlocksFactor::State &state) {
   const int64_t count = state.columns / state.subElements;
   const int64_t sub = state.subElements,
@@ -150,10 +173,10 @@ static Status factorSubBlocks(const ComputeContext &context,
   return std::move(errors).status();
 }
 
-/// H in the order of the visit, its diagonal without zeros.
-static Result<std::vector<double>>
-planAndPermute(const ComputeContext &context, std::span<const double> hessian,
-               const BlockGrid &grid, GptqBlocksFactor::State &state) {
+/// Decides on the order of the visit.
+static Result<VisitedHessian> plan(std::span<const double> hessian,
+                                   const BlockGrid &grid,
+                                   GptqBlocksFactor::State &state) {
   const int64_t columns = state.columns;
   if (columns < 1 || int64_t(hessian.size()) != columns * columns)
     return internalError("a Hessian of ", hessian.size(), " numbers for ",
@@ -179,27 +202,20 @@ planAndPermute(const ComputeContext &context, std::span<const double> hessian,
   state.subElements = grid.subElements;
   state.visit = planVisit(diagonal, grid);
   state.importance.assign(diagonal.begin(), diagonal.end());
-  const std::vector<int64_t> &order = state.visit.columns;
-  std::vector<double> permuted(columns * columns);
-  context.pool.parallelFor(columns, [&](int64_t i) {
-    for (int64_t j = 0; j < columns; ++j)
-      permuted[i * columns + j] = hessian[order[i] * columns + order[j]];
-    permuted[i * columns + i] = diagonal[order[i]];
-  });
-  return permuted;
+  return VisitedHessian{hessian, std::move(diagonal), state.visit};
 }
 
-/// What descent needs, of H + λ I.
+/// What descent needs.
 static Status prepareDescent(const ComputeContext &context,
-                             std::vector<double> permuted, double damping,
+                             const VisitedHessian &hessian,
                              GptqBlocksFactor::State &state) {
-  for (int64_t k = 0; k < state.columns; ++k)
-    permuted[k * state.columns + k] += damping;
-  state.damping = damping;
-  QOPT_CHECK(factorSubBlocks(context, permuted, state));
-  std::vector<float> narrowed(permuted.begin(), permuted.end());
-  state.products = std::make_unique<PackedMatrix>(context, narrowed,
-                                                  state.visit.spans, false);
+  state.damping = hessian.damping;
+  QOPT_CHECK(factorSubBlocks(context, hessian, state));
+  state.products = std::make_unique<PackedMatrix>(
+      context, state.visit.spans, false,
+      [&](int64_t row, const ColumnSpan &columns, float *target) {
+        hessian.read(row, columns.begin, columns.size(), target);
+      });
   return {};
 }
 
@@ -210,17 +226,20 @@ Result<GptqBlocksFactor> GptqBlocksFactor::create(
     return usageError("damp must not be negative, is ", options.damp);
   auto state = std::make_unique<State>();
   state->columns = columns;
-  QOPT_ASSIGN(std::vector<double> permuted,
-              planAndPermute(context, hessian, grid, *state));
+  QOPT_ASSIGN(VisitedHessian visited, plan(hessian, grid, *state));
   QOPT_ASSIGN(HessianInverseFactor<float> inverse,
-              factorInverse<float>(context, std::span<const double>(permuted),
-                                   columns, options.damp));
+              factorInverse<float>(context, hessian, columns, options.damp,
+                                   state->visit.columns, visited.diagonal));
   state->raised = inverse.raised;
   state->upper = std::move(inverse.upper);
   state->upperProducts = std::make_unique<PackedMatrix>(
-      context, state->upper, state->visit.spans, true);
-  QOPT_CHECK(
-      prepareDescent(context, std::move(permuted), inverse.damping, *state));
+      context, state->visit.spans, true,
+      [&](int64_t row, const ColumnSpan &columns, float *target) {
+        std::copy_n(state->upper.data() + row * state->columns + columns.begin,
+                    columns.size(), target);
+      });
+  visited.damping = inverse.damping;
+  QOPT_CHECK(prepareDescent(context, visited, *state));
   return GptqBlocksFactor(std::move(state));
 }
 
@@ -229,8 +248,8 @@ Result<GptqBlocksFactor> GptqBlocksFactor::createForDescent(
     int64_t columns, const BlockGrid &grid, double damping) {
   auto state = std::make_unique<State>();
   state->columns = columns;
-  QOPT_ASSIGN(std::vector<double> permuted,
-              planAndPermute(context, hessian, grid, *state));
-  QOPT_CHECK(prepareDescent(context, std::move(permuted), damping, *state));
+  QOPT_ASSIGN(VisitedHessian visited, plan(hessian, grid, *state));
+  visited.damping = damping;
+  QOPT_CHECK(prepareDescent(context, visited, *state));
   return GptqBlocksFactor(std::move(state));
 }

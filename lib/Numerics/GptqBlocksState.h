@@ -9,6 +9,8 @@
 #include "GridPanel.h"
 #include "qopt/Numerics/GptqBlocks.h"
 
+#include <functional>
+
 namespace qopt::detail {
 
 /// What a product reads and writes of one panel.
@@ -20,10 +22,14 @@ struct PanelProduct {
 /// A matrix [K, K] as left factor of products with panels, packed by spans.
 class PackedMatrix {
 public:
+  /// Writes row `row` of A in the columns of a span.
+  using RowReader = std::function<void(int64_t row, const ColumnSpan &columns,
+                                       float *target)>;
   /// Only what stands above the diagonal, if `upper`. `spans` must outlive
-  /// this.
-  PackedMatrix(const ComputeContext &context, const std::vector<float> &a,
-               const std::vector<ColumnSpan> &spans, bool upper);
+  /// this; rows are read by several threads.
+  PackedMatrix(const ComputeContext &context,
+               const std::vector<ColumnSpan> &spans, bool upper,
+               const RowReader &readRow);
 
   /// target (mode)= A[rows [first, first + count) of span `from`, columns of
   /// span `to`]ᵀ · input, for several panels that share each piece of A.
@@ -33,7 +39,7 @@ public:
 
 private:
   const std::vector<ColumnSpan> &spans;
-  std::vector<std::vector<float>> packed; // [from, to]
+  std::vector<std::unique_ptr<float[]>> packed; // [from, to]
 };
 
 } // namespace qopt::detail

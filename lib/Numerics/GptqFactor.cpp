@@ -92,7 +92,14 @@ static Result<GptqFactor> factor(const ComputeContext &context,
   result.damping = inverse.damping;
   result.dampingRaised = inverse.raised;
   if (options.rounds > 0 && GptqDescent::fits(columns, result.groupLength)) {
-    std::vector<double> wide(hessian.begin(), hessian.end());
+    std::vector<double> widened;
+    std::span<const double> wide;
+    if constexpr (std::is_same_v<T, double>) {
+      wide = hessian;
+    } else {
+      widened.assign(hessian.begin(), hessian.end());
+      wide = widened;
+    }
     QOPT_ASSIGN(GptqDescent descent,
                 GptqDescent::create(context, wide, columns, result.groupLength,
                                     result.damping));

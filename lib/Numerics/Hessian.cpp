@@ -29,8 +29,7 @@ HessianStatistics HessianStatistics::identity(int64_t columns) {
 }
 
 HessianAccumulator::HessianAccumulator(int64_t columns, bool products)
-    : columns(columns), products(products),
-      sums(products ? columns * columns : 0), sumAbsolute(columns),
+    : columns(columns), products(products), sumAbsolute(columns),
       sumSquares(columns), maxAbsolute(columns) {}
 
 Status HessianAccumulator::add(const ComputeContext &context,
@@ -67,8 +66,10 @@ void HessianAccumulator::addBuffer(const ComputeContext &context) {
 
 void HessianAccumulator::addPiece(const ComputeContext &context,
                                   ConstMatrix piece) {
-  if (products)
+  if (products) {
+    sums.resize(columns * columns); // not before: it can be a gigabyte
     syrk(context, piece, {sums.data(), columns, columns});
+  }
   const int64_t tasks = (columns + columnsPerTask - 1) / columnsPerTask;
   context.pool.parallelFor(tasks, [&](int64_t task) {
     const int64_t begin = task * columnsPerTask;
@@ -89,6 +90,8 @@ HessianStatistics HessianAccumulator::finish(const ComputeContext &context) {
   HessianStatistics result;
   result.columns = columns;
   result.samples = count;
+  if (products)
+    sums.resize(columns * columns); // nothing seen: zeros
   result.hessian = std::move(sums);
   result.meanAbsolute = std::move(sumAbsolute);
   result.sumSquares = std::move(sumSquares);

@@ -35,15 +35,16 @@ template <typename U> struct HessianInverseFactor {
 
 /// U of H + λI, λ = damp · mean(diag H), found in f64. H(i, j) is element
 /// (order[i], order[j]) of the symmetric [K, K] array, or (i, j) without an
-/// order; of (i, j) and (j, i) one is read. A zero on the diagonal (an input
-/// that is always 0) counts as 1. A factorisation that fails is tried again
-/// with λ ten times larger, up to 1000 · mean(diag H); then, and if H holds a
-/// value that is not finite, BadInput. U is float or double, and so is T.
+/// order; of (i, j) and (j, i) one is read. A `diagonal` stands in for that of
+/// the array; without, a zero there (an input that is always 0) counts as 1. A
+/// factorisation that fails is tried again with λ ten times larger, up to 1000
+/// · mean(diag H); then, and if H holds a value that is not finite, BadInput. U
+/// is float or double, and so is T.
 template <typename U, typename T>
 Result<HessianInverseFactor<U>>
 factorInverse(const ComputeContext &context, std::span<const T> hessian,
-              int64_t columns, double damp,
-              std::span<const int64_t> order = {});
+              int64_t columns, double damp, std::span<const int64_t> order = {},
+              std::span<const double> diagonal = {});
 
 } // namespace qopt
 

@@ -50,7 +50,7 @@ private:
 
   int64_t columns, count = 0, buffered = 0;
   bool products;
-  std::vector<double> sums; // [K, K], upper triangle
+  std::vector<double> sums; // [K, K], upper triangle; empty before a piece
   std::vector<double> sumAbsolute, sumSquares;
   std::vector<float> maxAbsolute;
   std::vector<float> buffer; // [rowsPerPiece, K]
