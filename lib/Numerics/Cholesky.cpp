@@ -196,7 +196,7 @@ qopt::factorInverse(const ComputeContext &context, std::span<const T> hessian,
       return badInput("the Hessian is not positive definite even with 1000 "
                       "times the mean of its diagonal added to it");
   }
-  result.upper.resize(columns * columns);
+  assignZeros(context.pool, result.upper, columns * columns);
   invert(context, tiles, result.upper);
   return result;
 }

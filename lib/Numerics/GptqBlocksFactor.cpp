@@ -27,27 +27,40 @@ bool GptqBlocksFactor::fits(const BlockGrid &grid) const {
          state->subElements == grid.subElements;
 }
 
+/// Where the pieces of a PackedMatrix begin, and where the last ends.
+static std::vector<int64_t> pieceOffsets(const std::vector<ColumnSpan> &spans,
+                                         bool upper, int64_t tile) {
+  std::vector<int64_t> offsets = {0};
+  for (const ColumnSpan &from : spans)
+    for (const ColumnSpan &to : spans) {
+      const int64_t tiles = (to.size() + tile - 1) / tile;
+      const bool empty = upper && from.begin > to.begin;
+      offsets.push_back(offsets.back() +
+                        (empty ? 0 : tiles * tile * from.size()));
+    }
+  return offsets;
+}
+
 PackedMatrix::PackedMatrix(const ComputeContext &context,
                            const std::vector<ColumnSpan> &spans, bool upper,
                            const RowReader &readRow)
-    : spans(spans), packed(spans.size() * spans.size()) {
+    : spans(spans),
+      offsets(pieceOffsets(spans, upper, kernelsFor(context.isa).f32.tileRows)),
+      numbers(offsets.back()) {
   const KernelTable &kernels = kernelsFor(context.isa);
   const int64_t tile = kernels.f32.tileRows;
-  context.pool.parallelFor(packed.size(), [&](int64_t index) {
+  context.pool.parallelFor(spans.size() * spans.size(), [&](int64_t index) {
     const ColumnSpan &from = spans[index / spans.size()];
     const ColumnSpan &to = spans[index % spans.size()];
-    if (upper && from.begin > to.begin)
+    if (offsets[index] == offsets[index + 1])
       return;
-    const int64_t tiles = (to.size() + tile - 1) / tile;
     std::vector<float> rows(from.size() * to.size());
     for (int64_t i = 0; i < from.size(); ++i)
       readRow(from.begin + i, to, rows.data() + i * to.size());
-    packed[index] =
-        std::make_unique_for_overwrite<float[]>(tiles * tile * from.size());
-    for (int64_t i = 0; i < tiles; ++i)
-      kernels.f32.pack(rows.data() + i * tile, 1, to.size(),
-                       std::min(tile, to.size() - i * tile), from.size(),
-                       int(tile), packed[index].get() + i * tile * from.size());
+    for (int64_t i = 0; i < to.size(); i += tile)
+      kernels.f32.pack(rows.data() + i, 1, to.size(),
+                       std::min(tile, to.size() - i), from.size(), int(tile),
+                       numbers.data() + offsets[index] + i * from.size());
   });
 }
 
@@ -57,7 +70,7 @@ void PackedMatrix::multiply(const KernelTable &kernels, int64_t from,
                             TileMode mode) const {
   const int64_t tile = kernels.f32.tileRows, lanes = kernels.f32.tileColumns;
   const int64_t depth = spans[from].size(), size = spans[to].size();
-  const float *left = packed[from * spans.size() + to].get();
+  const float *left = numbers.data() + offsets[from * spans.size() + to];
   // The input of one panel fills the first-level cache, all of A's piece the
   // second-level one: so a panel goes through all of A before the next one.
   for (const PanelProduct &panel : panels)

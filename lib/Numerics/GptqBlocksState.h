@@ -7,6 +7,7 @@
 #define QOPT_LIB_NUMERICS_GPTQBLOCKSSTATE_H
 
 #include "GridPanel.h"
+#include "Scratch.h"
 #include "qopt/Numerics/GptqBlocks.h"
 
 #include <functional>
@@ -39,7 +40,8 @@ public:
 
 private:
   const std::vector<ColumnSpan> &spans;
-  std::vector<std::unique_ptr<float[]>> packed; // [from, to]
+  std::vector<int64_t> offsets; // [from, to]: where each piece begins
+  Scratch<float> numbers;
 };
 
 } // namespace qopt::detail

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/Hessian.h"
 #include "Finite.h"
+#include "Scratch.h"
 #include "qopt/Numerics/Gemm.h"
 
 #include <algorithm>
@@ -67,7 +68,8 @@ void HessianAccumulator::addBuffer(const ComputeContext &context) {
 void HessianAccumulator::addPiece(const ComputeContext &context,
                                   ConstMatrix piece) {
   if (products) {
-    sums.resize(columns * columns); // not before: it can be a gigabyte
+    if (sums.empty()) // not before: it can be a gigabyte
+      assignZeros(context.pool, sums, columns * columns);
     syrk(context, piece, {sums.data(), columns, columns});
   }
   const int64_t tasks = (columns + columnsPerTask - 1) / columnsPerTask;

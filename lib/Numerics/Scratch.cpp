@@ -25,3 +25,18 @@ std::shared_ptr<void> qopt::scratchMemory(int64_t bytes) {
 #endif
   return {memory, [whole](void *) { ::operator delete(whole); }};
 }
+
+void qopt::fetchPages(ThreadPool &pool, void *memory, int64_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+  constexpr int64_t piece = 8 * hugePage;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(memory);
+  const uintptr_t first = (begin + hugePage - 1) & -hugePage;
+  const int64_t count = (int64_t(begin + bytes) - int64_t(first)) / piece;
+  if (count > 1)
+    pool.parallelFor(count, [&](int64_t i) {
+      // Older kernels refuse, and give pages when they are touched.
+      madvise(reinterpret_cast<void *>(first + i * piece), piece,
+              MADV_POPULATE_WRITE);
+    });
+#endif
+}

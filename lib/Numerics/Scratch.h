@@ -6,8 +6,10 @@
 #ifndef QOPT_LIB_NUMERICS_SCRATCH_H
 #define QOPT_LIB_NUMERICS_SCRATCH_H
 
-#include <cstdint>
+#include "qopt/Support/ThreadPool.h"
+
 #include <memory>
+#include <vector>
 
 namespace qopt {
 
@@ -26,6 +28,19 @@ public:
 private:
   std::shared_ptr<void> memory;
 };
+
+/// Has the threads of the pool fetch fresh memory from the kernel, which zeroes
+/// it; whoever touches it first would have all of it zeroed on its own thread.
+void fetchPages(ThreadPool &pool, void *memory, int64_t bytes);
+
+/// numbers = count zeros.
+template <typename T>
+void assignZeros(ThreadPool &pool, std::vector<T> &numbers, int64_t count) {
+  numbers.clear();
+  numbers.reserve(count);
+  fetchPages(pool, numbers.data(), count * int64_t(sizeof(T)));
+  numbers.resize(count);
+}
 
 } // namespace qopt
 
