@@ -34,16 +34,25 @@ int openUnnamed(const std::string &directory) {
 
 constexpr int kAttempts = 1000;
 
+/// Refuses what nobody asked to replace, links that lead nowhere included, and
+/// the name that other programs have for standard output.
+Status checkName(const std::string &path, bool overwrite) {
+  if (path == "-")
+    return usageError("standard output cannot be written completely or not at "
+                      "all; name a file (./- is one called so)");
+  struct stat status;
+  if (!overwrite && ::lstat(path.c_str(), &status) == 0)
+    return existsError(path);
+  return {};
+}
+
 } // namespace
 
 Result<AtomicFile> AtomicFile::create(std::string path, bool overwrite) {
   struct stat status;
-  if (::stat(path.c_str(), &status) == 0) {
-    if (!S_ISREG(status.st_mode))
-      return usageError(path, ": exists and is not a regular file");
-    if (!overwrite)
-      return existsError(path);
-  }
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    return usageError(path, ": exists and is not a regular file");
+  QOPT_CHECK(checkName(path, overwrite));
   size_t nameStart = path.rfind('/') + 1; // npos + 1 is 0
   if (nameStart == path.size())
     return usageError("output path ", quote(path), " has no file name");
@@ -73,7 +82,7 @@ Status AtomicFile::openNamed() {
       return {};
     }
     if (errno != EEXIST)
-      return systemError(name, "create");
+      return systemError(target, "create");
   }
   return systemError(target, "find a free temporary name for");
 }
@@ -89,7 +98,7 @@ Status AtomicFile::nameTemporary() {
       return {};
     }
     if (errno != EEXIST)
-      return systemError(name, "create");
+      return systemError(target, "create");
   }
   return systemError(target, "find a free temporary name for");
 }
@@ -166,7 +175,7 @@ Status AtomicFile::resize(uint64_t length) {
   // Only the file systems that can do it at once; writing zeros is no gain.
   if (::fallocate(descriptor, 0, 0, length) != 0 && errno != EOPNOTSUPP &&
       errno != ENOSYS)
-    return systemError(target, str("reserve ", length, " bytes for"));
+    return systemError(target, str("reserve ", length, " bytes"));
   return {};
 }
 
@@ -205,9 +214,8 @@ Status qopt::writeTextFile(const std::string &path, std::string_view content,
 }
 
 Status qopt::checkOutput(const std::string &path, bool overwrite) {
+  QOPT_CHECK(checkName(path, overwrite));
   struct stat status;
-  if (::stat(path.c_str(), &status) == 0 && !overwrite)
-    return existsError(path);
   std::string directory = directoryOf(path);
   if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
     return ioError(path, ": there is no directory ", directory,

@@ -104,14 +104,24 @@ public:
       return {};
     if (original)
       QOPT_CHECK(original->finishBlock());
+    RunOptions stoppable{[this](LinearOp, ConstMatrix) { return goOn(); }};
     QOPT_CHECK(walk ? walk->finish()
-                    : runner.run(runner.position(), {}, /*keepOutput=*/true));
+                    : runner.run(runner.position(), stoppable,
+                                 /*keepOutput=*/true));
     walk.reset();
     letGo(block.function);
     return {};
   }
 
 private:
+  /// An error if the user stops a run that keeps nothing of a block. What is
+  /// measured in sequence is kept block by block, and ends between blocks.
+  Status goOn() {
+    if (!sequential && interpreter.services().progress().stopped())
+      return makeError(ErrorKind::Interrupted, "stopped");
+    return {};
+  }
+
   /// Forgets the numbers of weights that only a finished block reads, so that
   /// those of one block are in memory.
   void letGo(func::FuncOp function) {
@@ -143,7 +153,8 @@ private:
       QOPT_CHECK(original->advance(group.firstLinear));
       cross.emplace(CrossMoments{CrossAccumulator(group.columns())});
     }
-    QOPT_CHECK(observe(group.firstLinear, [&](ConstMatrix input) {
+    QOPT_CHECK(observe(group.firstLinear, [&](ConstMatrix input) -> Status {
+      QOPT_CHECK(goOn());
       if (cross)
         cross->add(compute, *original, group.firstLinear, input);
       return moments.add(compute, input);

@@ -7,6 +7,7 @@
 
 #include "qopt/Dialect/QOpt/AssignedScheme.h"
 #include "qopt/Dialect/QOpt/QOptAttrs.h"
+#include "qopt/Weights/DiagnosticKind.h"
 #include "qopt/Weights/WeightLoads.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -33,8 +34,11 @@ LogicalResult qopt::emitStatus(Operation *module, const Status &status) {
   if (status)
     return success();
   // Not module->emitError(): its note would print the whole module.
-  return emitError(placeOf(status.error().message, module))
-         << status.error().message;
+  InFlightDiagnostic diagnostic =
+      emitError(placeOf(status.error().message, module));
+  diagnostic << status.error().message;
+  setErrorKind(*diagnostic.getUnderlyingDiagnostic(), status.error().kind);
+  return diagnostic;
 }
 
 std::string qopt::archivePath(const std::string &option,

@@ -13,6 +13,7 @@
 #include "qopt/Import/Import.h"
 #include "qopt/Interp/Interpreter.h"
 #include "qopt/Support/MachineMemory.h"
+#include "qopt/Weights/DiagnosticKind.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Diagnostics.h"
@@ -22,6 +23,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
+#include <cstdio>
 #include <filesystem>
 
 using namespace qopt;
@@ -146,22 +148,26 @@ Status qopt::writeModule(mlir::ModuleOp module, const std::string &path,
     module.print(stream);
   else if (failed(mlir::writeBytecodeToFile(module, stream)))
     return internalError("the module cannot be written as bytecode");
+  if (path == "-") {
+    std::fwrite(content.data(), 1, content.size(), stdout);
+    return {}; // runVerb sees whether it arrived
+  }
   return writeTextFile(path, content, overwrite);
 }
 
 Status qopt::runPasses(Model &model, mlir::PassManager &manager) {
-  std::string message;
+  Error error{ErrorKind::BadInput, ""};
   mlir::ScopedDiagnosticHandler handler(
       model.context.get(), [&](mlir::Diagnostic &diagnostic) {
         if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
           model.services->progress().note(diagnostic.str());
-        else if (message.empty())
-          message = diagnostic.str();
+        else if (error.message.empty())
+          error = {errorKind(diagnostic), diagnostic.str()};
         return mlir::success();
       });
   if (succeeded(manager.run(*model.module)))
     return {};
   if (model.services->progress().stopped())
     return makeError(ErrorKind::Interrupted, "stopped; nothing was written");
-  return badInput(message);
+  return tl::unexpected(std::move(error));
 }

@@ -63,7 +63,7 @@ int64_t sourceCount(mlir::ModuleOp module);
 Status runPasses(Model &model, mlir::PassManager &manager);
 
 /// Writes a module atomically: as bytecode if `path` ends in .mlirbc, else as
-/// text.
+/// text; to standard output if `path` is "-".
 Status writeModule(mlir::ModuleOp module, const std::string &path,
                    bool overwrite);
 

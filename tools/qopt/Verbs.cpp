@@ -8,7 +8,9 @@
 #include "PassHelp.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 using namespace qopt;
@@ -72,6 +74,9 @@ bool qopt::reportUnknownWord(std::string_view word) {
 
 int qopt::runVerb(const Verb &verb, int argc, char **argv) {
   Status status = verb.run(std::span(argv + 1, argc - 1));
+  // What was printed is a result too, and the disk behind it may be full.
+  if (status && (std::fflush(stdout) != 0 || std::ferror(stdout)))
+    status = ioError("standard output: cannot write: ", std::strerror(errno));
   if (status)
     return 0;
   std::fprintf(stderr, "qopt %.*s: error: %s\n", int(verb.name.size()),

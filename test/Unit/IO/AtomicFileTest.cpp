@@ -50,6 +50,23 @@ TEST(AtomicFile, OverwritesOnlyWhenTold) {
   EXPECT_EQ(contentOf(directory.path("late")), "theirs");
 }
 
+TEST(AtomicFile, ALinkThatLeadsNowhereIsThereAlready) {
+  TemporaryDirectory directory;
+  std::string path = directory.path("link");
+  std::filesystem::create_symlink("nowhere", path);
+  EXPECT_EQ(checkOutput(path, false).error().kind, ErrorKind::Usage);
+  EXPECT_EQ(AtomicFile::create(path).error().kind, ErrorKind::Usage);
+  ASSERT_TRUE(checkOutput(path, true));
+  ASSERT_TRUE(writeTextFile(path, "new", true));
+  EXPECT_FALSE(std::filesystem::is_symlink(path));
+  EXPECT_EQ(contentOf(path), "new");
+}
+
+TEST(AtomicFile, StandardOutputIsNoFile) {
+  EXPECT_EQ(checkOutput("-", true).error().kind, ErrorKind::Usage);
+  EXPECT_EQ(AtomicFile::create("-", true).error().kind, ErrorKind::Usage);
+}
+
 TEST(AtomicFile, AMissingDirectoryIsAnIoError) {
   TemporaryDirectory directory;
   EXPECT_EQ(AtomicFile::create(directory.path("no/out")).error().kind,

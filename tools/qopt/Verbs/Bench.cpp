@@ -128,6 +128,14 @@ private:
   Status append(std::span<const int32_t> tokens) {
     return subject.language->append(tokens).map([](auto &&) {});
   }
+  Status stopped() const {
+    if (!interrupted())
+      return {};
+    return makeError(ErrorKind::Interrupted, "stopped; ",
+                     report.speeds.empty()
+                         ? "nothing was measured"
+                         : "what is missing above was not measured");
+  }
   /// Seconds of `work`, which may fail.
   double timed(const std::function<Status()> &work) {
     return secondsOf([&] {
@@ -160,6 +168,7 @@ Status Bench::measure(const std::string &name, int64_t tokens,
     return double(tokens) / timed(work);
   });
   QOPT_CHECK(std::move(failure));
+  QOPT_CHECK(stopped());
   speed.tokensPerSecond = samples.median();
   speed.kept = samples.quiet ? int(samples.kept.size()) : 0;
   speed.taken = samples.taken;
@@ -178,6 +187,7 @@ Status Bench::measure(const std::string &name, int64_t tokens,
     speed.kernels = report.work.kernelTimes(seconds);
   }
   report.speeds.push_back(std::move(speed));
+  report.peakFlops = sampler.peak();
   return {};
 }
 
@@ -192,6 +202,8 @@ Status Bench::run(std::span<const int64_t> prompts) {
   auto bandwidth =
       sampler.collect(int(2 * options.samples), options.seconds,
                       [&] { return readBandwidth(pool, subject.weights); });
+  QOPT_CHECK(stopped());
+  report.bandwidth = bandwidth.median();
   report.peakByteOps = peakByteOps(pool);
   QOPT_CHECK(measure(
       "decode", options.generate, [&] { return append(firstTokens(8)); },
@@ -203,13 +215,12 @@ Status Bench::run(std::span<const int64_t> prompts) {
   auto again = sampler.collect(int(2 * options.samples), options.seconds, [&] {
     return readBandwidth(pool, subject.weights);
   });
-  report.bandwidth = std::max(bandwidth.median(), again.median());
+  report.bandwidth = std::max(report.bandwidth, again.median());
   for (int64_t count : prompts)
     QOPT_CHECK(measure(
         "prefill " + std::to_string(count), count,
         []() -> Status { return {}; },
         [&] { return append(firstTokens(count)); }));
-  report.peakFlops = sampler.peak();
   subject.language->restart();
   return {};
 }
@@ -278,7 +289,8 @@ Status qopt::runBench(std::span<char *> words) {
   if (!proceed)
     return {};
   if (options.model.empty() == options.synthetic.empty())
-    return usageError("give either MODEL or --synthetic");
+    return usageError("give either MODEL or --synthetic (see qopt bench "
+                      "--help)");
   if (options.generate < 1 || options.generate > 4096 || options.samples < 1)
     return usageError("-n lies between 1 and 4096, and --samples above 0");
   QOPT_ASSIGN(std::vector<int64_t> prompts, parsePrompts(options.prompts));
@@ -325,11 +337,11 @@ Status qopt::runBench(std::span<char *> words) {
       return usageError("--prompt ", count, " is more than the context, ",
                         context);
   options.generate = std::min(options.generate, context - 8);
-  QOPT_CHECK(Bench(options, *subject, report, pool).run(prompts));
+  Status measured = Bench(options, *subject, report, pool).run(prompts);
   report.peakMemory = peakMemory();
-  if (options.json)
+  if (measured && options.json)
     report.printJson();
-  else
+  else if (!options.json && !report.speeds.empty())
     report.printText();
-  return {};
+  return measured;
 }

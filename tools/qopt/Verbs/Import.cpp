@@ -39,8 +39,11 @@ Status qopt::runImport(std::span<char *> words) {
                        "a checkpoint directory (config.json and "
                        "safetensors) or a .gguf file",
                        source);
-  arguments.required("-o,--output", "M.mlir",
-                     "the module; as bytecode if it ends in .mlirbc", output);
+  arguments.required(
+      "-o,--output", "M.mlir",
+      "the module; as bytecode if it ends in .mlirbc; -: standard "
+      "output",
+      output);
   arguments.flag("--overwrite", "replace the module if it exists", overwrite);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   if (!proceed)
