@@ -70,7 +70,8 @@ Result<std::string> qopt::checkpointMember(const std::string &directory,
     status = fs::status(target, failed);
   }
   if (status.type() == fs::file_type::not_found)
-    return badInput(path.string(), ": is missing");
+    return badInput(path.string(), ": is missing; a checkpoint directory "
+                                   "holds it beside its *.safetensors");
   if (!fs::is_regular_file(status))
     return badInput(path.string(), ": is not a regular file");
   return path.string();

@@ -33,7 +33,8 @@ static Status checkOptions(const TokenModel &model,
     return usageError("the context must have at least ", least, " tokens");
   if (int64_t(tokens.size()) < options.context)
     return badInput("the text has ", tokens.size(),
-                    " tokens, fewer than one window of ", options.context);
+                    " tokens, fewer than one window of ", options.context,
+                    "; take a longer text or shorter windows (--ctx)");
   if (reference && reference->vocabularySize() != model.vocabularySize())
     return badInput("the models have different vocabularies, of ",
                     model.vocabularySize(), " and ",

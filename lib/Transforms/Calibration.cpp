@@ -56,7 +56,8 @@ calibrationSamples(Interpreter &interpreter,
   auto windows = cutWindows(tokens, context, options.samples);
   if (windows.empty())
     return usageError(options.text, ": has ", tokens.size(),
-                      " tokens, which is less than one sample of ", context);
+                      " tokens, which is less than one sample of ", context,
+                      "; take a longer text or shorter samples (ctx)");
   return windows;
 }
 

@@ -62,7 +62,7 @@ bool Archive::open(const std::string &path, std::string &error) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status = {};
   if (descriptor < 0 || fstat(descriptor, &status) != 0) {
-    error = path + ": " + std::strerror(errno);
+    error = path + ": cannot open: " + std::strerror(errno);
     if (descriptor >= 0)
       close(descriptor);
     return false;

@@ -38,7 +38,9 @@ namespace {
 /// Flags of the driver beside those of mlir-opt.
 struct DriverFlags {
   llvm::cl::opt<std::string> emit{
-      "emit", llvm::cl::desc("Write mlir (default), mlirbc, ptx, cubin, obj, so or llvm"),
+      "emit",
+      llvm::cl::desc(
+          "Write mlir (default), mlirbc, ptx, cubin, obj, so or llvm"),
       llvm::cl::init("mlir")};
   llvm::cl::opt<unsigned> threads{
       // `threads` is taken by libLLVM.

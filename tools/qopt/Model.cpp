@@ -25,6 +25,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 using namespace qopt;
 namespace fs = std::filesystem;
@@ -50,6 +51,22 @@ void qopt::declareSampleOptions(Arguments &arguments, int64_t &samples,
                    machine.maxMemory);
 }
 
+/// What a file that is no module is instead, and what to do; else "".
+static std::string adviceAbout(const std::string &path) {
+  if (path.ends_with(".so"))
+    return "is a compiled model, which only run, eval and bench take";
+  std::error_code failed;
+  fs::path directory = fs::path(path).parent_path();
+  if (fs::exists(directory / "config.json", failed))
+    return str("is one file of a checkpoint; name the directory, ",
+               directory.empty() ? "." : directory.string());
+  char magic[4] = {};
+  if (std::ifstream(path, std::ios::binary).read(magic, sizeof(magic)) &&
+      std::string_view(magic, sizeof(magic)) == "GGUF")
+    return "is a GGUF file, but its name does not end in .gguf";
+  return "";
+}
+
 /// Parses a module; what the parser says becomes the error.
 static Result<mlir::OwningOpRef<mlir::ModuleOp>>
 parseModule(const std::string &path, mlir::MLIRContext &context) {
@@ -72,6 +89,22 @@ parseModule(const std::string &path, mlir::MLIRContext &context) {
   if (!module)
     return badInput(messages.empty() ? path + ": holds no module" : messages);
   return module;
+}
+
+/// The same for a file that may be anything. Who passes a file of another kind
+/// is told so, not what the parser of modules makes of its first word.
+static Result<mlir::OwningOpRef<mlir::ModuleOp>>
+openModule(const std::string &path, mlir::MLIRContext &context) {
+  auto module = parseModule(path, context);
+  if (module || module.error().kind != ErrorKind::BadInput ||
+      path.ends_with(".mlir") || path.ends_with(".mlirbc"))
+    return module;
+  if (std::string advice = adviceAbout(path); !advice.empty())
+    return badInput(path, ": ", advice);
+  return badInput(path,
+                  ": is neither a checkpoint directory, nor a .gguf "
+                  "file, nor a module, as which it would say: ",
+                  module.error().message);
 }
 
 Result<Model> qopt::openModel(const std::string &path,
@@ -104,7 +137,7 @@ Result<Model> qopt::openModel(const std::string &path,
     for (const std::string &remark : imported.remarks)
       progress.note(remark);
   } else {
-    QOPT_ASSIGN(model.module, parseModule(path, *model.context));
+    QOPT_ASSIGN(model.module, openModule(path, *model.context));
     if (fs::path parent = fs::path(path).parent_path(); !parent.empty())
       options.baseDirectory = parent.string();
   }

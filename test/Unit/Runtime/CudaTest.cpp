@@ -333,5 +333,5 @@ TEST_F(Cuda, UploadsWeightsOfAnArchive) {
   EXPECT_EQ(qopt_cuda_upload_weight(device, "/nowhere", "v", &weight, error,
                                     sizeof(error)),
             1);
-  EXPECT_EQ(std::string(error), "/nowhere: No such file or directory");
+  EXPECT_EQ(std::string(error), "/nowhere: cannot open: No such file or directory");
 }

@@ -64,9 +64,13 @@ static constexpr OutputFormat checkpointFormat(std::string_view name,
           .encodes = false,
           .keepsArchive = false,
           .directory = true,
+          .extensions = {},
           .plan = planCheckpoint<format>,
           .write = writeCheckpoint<format>};
 }
+
+static constexpr std::string_view moduleExtensions[] = {".mlir", ".mlirbc"};
+static constexpr std::string_view ggufExtensions[] = {".gguf"};
 
 static constexpr OutputFormat formats[] = {
     {.name = "mlir",
@@ -75,6 +79,7 @@ static constexpr OutputFormat formats[] = {
      .encodes = false,
      .keepsArchive = true,
      .directory = false,
+     .extensions = moduleExtensions,
      .plan = planMlir,
      .write = writeMlir},
     {.name = "gguf",
@@ -83,6 +88,7 @@ static constexpr OutputFormat formats[] = {
      .encodes = true,
      .keepsArchive = false,
      .directory = false,
+     .extensions = ggufExtensions,
      .plan = planGguf,
      .write = writeGguf},
     checkpointFormat<CheckpointFormat::Gptq>("gptq", true),
@@ -92,3 +98,15 @@ static constexpr OutputFormat formats[] = {
 };
 
 std::span<const OutputFormat> qopt::outputFormats() { return formats; }
+
+Status qopt::checkOutputName(const OutputFormat &format,
+                             const std::string &output) {
+  for (const OutputFormat &other : formats)
+    for (std::string_view extension : other.extensions)
+      if (&other != &format && output.ends_with(extension))
+        return usageError(output, ": is named as --format ", other.name,
+                          " writes it, but the format is ", format.name,
+                          "; say --format ", other.name,
+                          " or choose another name");
+  return {};
+}

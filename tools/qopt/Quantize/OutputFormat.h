@@ -10,6 +10,7 @@
 #include "qopt/Transforms/WeightTable.h"
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace qopt {
@@ -29,6 +30,8 @@ struct OutputFormat {
   bool keepsArchive;
   /// Whether the output is a directory.
   bool directory;
+  /// Endings of file names that mean this format to everybody.
+  std::span<const std::string_view> extensions;
   /// The tensors that `write` writes. Before the model is quantized: those that
   /// it is going to write, or why it will not.
   Result<std::vector<WeightRow>> (*plan)(Model &model,
@@ -41,6 +44,9 @@ struct OutputFormat {
 
 /// The first is the default.
 std::span<const OutputFormat> outputFormats();
+
+/// Usage error if a name means another format, as q.gguf does for a module.
+Status checkOutputName(const OutputFormat &format, const std::string &output);
 
 } // namespace qopt
 

@@ -270,12 +270,21 @@ std::string qopt::reportJson(const QuantizationReport &report,
   return json.text() + "\n";
 }
 
+std::vector<std::string> qopt::reportFiles(const std::string &path) {
+  if (path.empty())
+    return {};
+  if (path.ends_with(".json"))
+    return {path};
+  return {path, fs::path(path).replace_extension(".json").string()};
+}
+
 Status qopt::writeReport(const QuantizationReport &report,
                          const QuantizeSummary &summary,
                          const std::string &path, bool overwrite) {
-  if (path.ends_with(".json"))
-    return writeTextFile(path, reportJson(report, summary), overwrite);
-  QOPT_CHECK(writeTextFile(fs::path(path).replace_extension(".json"),
-                           reportJson(report, summary), overwrite));
-  return writeTextFile(path, reportPage(report, summary), overwrite);
+  const std::vector<std::string> files = reportFiles(path);
+  QOPT_CHECK(
+      writeTextFile(files.back(), reportJson(report, summary), overwrite));
+  if (files.size() > 1)
+    QOPT_CHECK(writeTextFile(path, reportPage(report, summary), overwrite));
+  return {};
 }

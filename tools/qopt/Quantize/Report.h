@@ -59,8 +59,11 @@ std::string reportJson(const QuantizationReport &report,
 std::string reportPage(const QuantizationReport &report,
                        const QuantizeSummary &summary);
 
-/// Writes the report to `path`: a page, with the JSON beside it, or for a name
-/// that ends in .json that alone.
+/// The files of the report that a user names `path`: a page, and the JSON
+/// beside it, or for a name that ends in .json that alone; none for "".
+std::vector<std::string> reportFiles(const std::string &path);
+
+/// Writes them.
 Status writeReport(const QuantizationReport &report,
                    const QuantizeSummary &summary, const std::string &path,
                    bool overwrite);

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Quantize/Summary.h"
+#include "Quantize/Report.h"
 
 #include "qopt/IO/Json.h"
 
@@ -39,4 +40,6 @@ void QuantizeSummary::print(const QuantizeOptions &options) const {
     std::printf("%-12s %lld blocks were finished before\n", "resumed",
                 (long long)resumedBlocks);
   std::printf("%-12s %.1f s\n", "time", seconds);
+  for (const std::string &file : reportFiles(options.report))
+    std::printf("%-12s %s\n", "report", file.c_str());
 }

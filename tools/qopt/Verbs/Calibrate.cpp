@@ -1,5 +1,4 @@
-//===- Calibrate.cpp - qopt calibrate
-//--------------------------------------===//
+//===- Calibrate.cpp - qopt calibrate -------------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

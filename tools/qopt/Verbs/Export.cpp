@@ -1,5 +1,4 @@
-//===- Export.cpp - qopt export
-//----------------------------------------------===//
+//===- Export.cpp - qopt export -------------------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -10,7 +9,10 @@
 
 #include "qopt/Export/ExportGguf.h"
 #include "qopt/IO/AtomicFile.h"
+#include "qopt/IO/Gguf.h"
 #include "qopt/Support/Progress.h"
+
+#include <cstdio>
 
 using namespace qopt;
 
@@ -53,15 +55,23 @@ Status qopt::runExport(std::span<char *> words) {
   catchInterrupts();
   QOPT_ASSIGN(Model model, openModel(source, machine, progress));
   QOPT_CHECK(checkOutputIsNoInput(output, model.inputs()));
+  int64_t parts = keepSplit ? sourceCount(*model.module) : 1;
   if (format > 0) {
     QOPT_ASSIGN(ExportCheckpointOptions options,
                 checkpoint.forFormat(CheckpointFormat(format - 1), overwrite));
-    return exportCheckpoint(*model.module, *model.services, output, options);
+    QOPT_CHECK(
+        exportCheckpoint(*model.module, *model.services, output, options));
+  } else {
+    static constexpr std::optional<GgufType> types[] = {
+        GgufType::F16, GgufType::F32, GgufType::BF16, std::nullopt};
+    QOPT_CHECK(exportGguf(
+        *model.module, *model.services, output,
+        {.floatType = types[type], .parts = parts, .overwrite = overwrite}));
   }
-  static constexpr std::optional<GgufType> types[] = {
-      GgufType::F16, GgufType::F32, GgufType::BF16, std::nullopt};
-  return exportGguf(*model.module, *model.services, output,
-                    {.floatType = types[type],
-                     .parts = keepSplit ? sourceCount(*model.module) : 1,
-                     .overwrite = overwrite});
+  if (parts > 1)
+    std::printf("%-12s %s and %lld more parts\n", "output",
+                ggufPartName(output, 0, parts).c_str(), (long long)(parts - 1));
+  else
+    std::printf("%-12s %s\n", "output", output.c_str());
+  return {};
 }

@@ -1,5 +1,4 @@
-//===- Inspect.cpp - qopt inspect
-//--------------------------------------------===//
+//===- Inspect.cpp - qopt inspect -----------------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

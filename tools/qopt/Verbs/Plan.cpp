@@ -222,11 +222,14 @@ static Status recommend(Model &model, QuantizeOptions &options,
       std::printf("qopt quantize %s -o OUT.gguf --format gguf --type %s\n",
                   options.model.c_str(), chosen->plan.type.c_str());
   }
-  if (!chosen)
-    return badInput("no mix is small enough; the smallest, ",
-                    choices.back().plan.type, ", has ",
-                    choices.back().plan.total.bytes, " bytes");
-  return {};
+  if (chosen)
+    return {};
+  const Plan &smallest = choices.back().plan;
+  std::string needs = str("has ", smallest.total.bytes, " bytes of weights");
+  if (smallest.run)
+    needs += str(" and runs in ", smallest.run->total());
+  return badInput("no mix is small enough; the smallest, ", smallest.type, ", ",
+                  needs);
 }
 
 Status qopt::runPlan(std::span<char *> words) {

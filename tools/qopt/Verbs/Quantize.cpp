@@ -46,13 +46,14 @@ private:
 } // namespace
 
 static Status refuseToReplace(QuantizeOptions &options) {
+  QOPT_CHECK(checkOutputName(options.format(), options.output));
   options.overwrite |= ownsOutputs(options);
   if (options.format().directory)
     QOPT_CHECK(checkOutputDirectory(options.output, options.overwrite));
   else if (!options.keepSplit)
     QOPT_CHECK(checkOutput(options.output, options.overwrite));
-  if (!options.report.empty())
-    QOPT_CHECK(checkOutput(options.report, options.overwrite));
+  for (const std::string &file : reportFiles(options.report))
+    QOPT_CHECK(checkOutput(file, options.overwrite));
   // What a killed run left under the hidden name is nobody's.
   return checkOutput(options.archive(),
                      options.overwrite || !options.format().keepsArchive);
@@ -154,6 +155,8 @@ Result<QuantizeSummary> qopt::quantizeModel(QuantizeOptions &options,
   QOPT_CHECK(refuseToReplaceInputs(model, options));
   int64_t sources = sourceCount(*model.module);
   WeightTotal before(weightTable(*model.module));
+  if (before.numbers == 0)
+    return badInput(options.model, ": holds no weights to quantize");
   TemporaryArchive archive(options);
   QuantizeSummary summary;
   Status status = quantize(model, options);

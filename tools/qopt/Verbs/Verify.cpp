@@ -19,6 +19,7 @@
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -133,10 +134,23 @@ static Status verifyModule(const std::string &path,
 }
 
 static void printText(const std::string &path, const Report &report) {
-  auto print = [](const char *kind, const std::vector<Finding> &findings) {
-    for (const Finding &finding : findings)
-      std::printf("%s: %s%s%s\n", kind, finding.tensor.c_str(),
-                  finding.tensor.empty() ? "" : ": ", finding.what.c_str());
+  // A damaged archive is wrong in the same way for all of its tensors.
+  auto print = [](const char *kind, std::span<const Finding> findings) {
+    while (!findings.empty()) {
+      const Finding &first = findings.front();
+      const size_t alike =
+          std::ranges::find_if(findings,
+                               [&](const Finding &finding) {
+                                 return finding.what != first.what;
+                               }) -
+          findings.begin();
+      std::string where = first.tensor;
+      if (alike > 1)
+        where += str(" and ", alike - 1, " more");
+      std::printf("%s: %s%s%s\n", kind, where.c_str(),
+                  where.empty() ? "" : ": ", first.what.c_str());
+      findings = findings.subspan(alike);
+    }
   };
   print("error", report.errors);
   print("remark", report.remarks);
