@@ -58,7 +58,7 @@ Work::kernelTimes(const std::vector<double> &seconds) const {
   return result;
 }
 
-void Report::printText() const {
+void BenchReport::printText() const {
   std::printf("%s: %.1f MB of weights, %lld threads, compiled in %.2f s, "
               "weights ready in %.2f s, peak memory %.2f GB\n",
               model.c_str(), weightBytes * 1e-6, (long long)threads,
@@ -105,7 +105,7 @@ void Report::printText() const {
   }
 }
 
-void Report::printJson() const {
+void BenchReport::printJson() const {
   JsonWriter json;
   json.beginObject()
       .member("model", model)

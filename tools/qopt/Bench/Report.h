@@ -39,7 +39,7 @@ struct Speed {
   std::vector<KernelTime> kernels;
 };
 
-struct Report {
+struct BenchReport {
   std::string model;
   int64_t threads = 0;
   double weightBytes = 0, compileSeconds = 0, loadSeconds = 0;

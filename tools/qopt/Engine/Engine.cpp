@@ -54,6 +54,10 @@ bool qopt::isCompiledFile(const std::string &path) {
   return path.ends_with(".so");
 }
 
+std::string qopt::compiledWeightsPath(const std::string &path) {
+  return fs::path(path).replace_extension(".weights.safetensors").string();
+}
+
 std::string qopt::runtimeArchivePath() {
   static int anchor;
   std::string tool = llvm::sys::fs::getMainExecutable("qopt", &anchor);

@@ -58,6 +58,8 @@ Result<OpenedModel> openForUse(const std::string &path,
 
 /// Whether the path names a file that `qopt compile` wrote.
 bool isCompiledFile(const std::string &path);
+/// The file of weights that `qopt compile` writes beside it.
+std::string compiledWeightsPath(const std::string &path);
 
 /// libqopt_rt.a of this installation.
 std::string runtimeArchivePath();

@@ -11,8 +11,8 @@
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/IO/AtomicFile.h"
 #include "qopt/Import/Import.h"
+#include "qopt/Support/Stopwatch.h"
 
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
@@ -32,18 +32,30 @@ static Result<std::string> tokenizerReference(Model &model,
                        directory.empty() ? "." : directory);
 }
 
-Status qopt::runCompile(std::span<char *> words) {
-  std::string path, output, cpu = "host", features;
+namespace {
+struct CompileFlags {
+  std::string model, output, cpu = "host", features;
   bool overwrite = false;
-  size_t target = 0;
   MachineOptions machine;
+
+  /// Usage errors name the flag. False if help was printed instead.
+  Result<bool> parse(std::span<char *> words);
+  /// The object, and the weights beside it.
+  std::vector<std::string> outputs() const {
+    return {output, compiledWeightsPath(output)};
+  }
+};
+} // namespace
+
+Result<bool> CompileFlags::parse(std::span<char *> words) {
+  size_t target = 0; // there is one
   Arguments arguments(
       "compile",
       "Compiles a model to a shared object that runs it, and writes "
       "its weights beside it, as OUT's stem .weights.safetensors. "
       "C programs use it through qopt_rt.h; verbs take it as MODEL.");
   arguments.positional("MODEL", "checkpoint directory, .gguf, .mlir or .mlirbc",
-                       path);
+                       model);
   arguments.required("-o,--output", "OUT.so", "the file to write", output);
   arguments.choice("--target", {"cpu"}, "what to compile for", target);
   arguments.option("--cpu", "NAME",
@@ -55,44 +67,46 @@ Status qopt::runCompile(std::span<char *> words) {
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
+  if (proceed && !isCompiledFile(output))
+    return usageError("-o must end in .so");
+  return proceed;
+}
+
+Status qopt::runCompile(std::span<char *> words) {
+  CompileFlags flags;
+  QOPT_ASSIGN(bool proceed, flags.parse(words));
   if (!proceed)
     return {};
-  if (!isCompiledFile(output))
-    return usageError("-o must end in .so");
-  const std::string archive =
-      output.substr(0, output.size() - 3) + ".weights.safetensors";
-  if (!overwrite && fs::exists(output))
-    return usageError(output, " exists; --overwrite replaces it");
-  for (const std::string &file : {output, archive})
-    QOPT_CHECK(checkOutput(file, overwrite));
+  for (const std::string &file : flags.outputs())
+    QOPT_CHECK(checkOutput(file, flags.overwrite));
 
   StderrProgress progress;
   catchInterrupts();
-  QOPT_ASSIGN(Model model, openModel(path, machine, progress));
-  for (const std::string &file : {output, archive})
+  QOPT_ASSIGN(Model model, openModel(flags.model, flags.machine, progress));
+  for (const std::string &file : flags.outputs())
     QOPT_CHECK(checkOutputIsNoInput(file, model.inputs()));
-  const auto start = std::chrono::steady_clock::now();
-  QOPT_ASSIGN(cpu::CpuTarget chosen, cpu::CpuTarget::resolve(cpu, features));
+  const std::string archive = compiledWeightsPath(flags.output);
+  Stopwatch watch;
+  QOPT_ASSIGN(cpu::CpuTarget target,
+              cpu::CpuTarget::resolve(flags.cpu, flags.features));
   cpu::ModelCompilerOptions options;
   options.archive = fs::path(archive).filename().string();
-  QOPT_ASSIGN(options.tokenizer, tokenizerReference(model, output));
-  QOPT_ASSIGN(
-      cpu::CompiledModel compiled,
-      cpu::compileModel(*model.module, *model.services, chosen, options));
-  QOPT_ASSIGN(std::string object,
-              cpu::emitModelFile(*compiled.code, runtimeArchivePath()));
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-          .count();
+  QOPT_ASSIGN(options.tokenizer, tokenizerReference(model, flags.output));
+  QOPT_ASSIGN(cpu::CompiledModel compiled, watch.measure([&] {
+    return cpu::compileModel(*model.module, *model.services, target, options);
+  }));
+  QOPT_ASSIGN(std::string object, watch.measure([&] {
+    return cpu::emitModelFile(*compiled.code, runtimeArchivePath());
+  }));
   for (const std::string &each : compiled.decoded)
     progress.note("linears that are decoded to f32, for lack of a kernel: " +
                   each);
   // The weights first: whoever sees the code finds them.
-  QOPT_CHECK(compiled.weights.write(archive, overwrite, progress));
-  QOPT_CHECK(writeTextFile(output, object, overwrite));
+  QOPT_CHECK(compiled.weights.write(archive, flags.overwrite, progress));
+  QOPT_CHECK(writeTextFile(flags.output, object, flags.overwrite));
   std::fprintf(stderr, "%s: %.2f MB of code for %s, compiled in %.1f s\n",
-               output.c_str(), double(object.size()) * 1e-6,
-               chosen.cpu().c_str(), seconds);
+               flags.output.c_str(), double(object.size()) * 1e-6,
+               target.cpu().c_str(), watch.seconds());
   std::fprintf(stderr, "%s: %.2f MB of weights\n", archive.c_str(),
                double(compiled.weights.totalBytes()) * 1e-6);
   return {};
