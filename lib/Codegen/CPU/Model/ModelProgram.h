@@ -23,6 +23,7 @@
 #include "qopt/Support/Error.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
 namespace qopt::cpu {
@@ -79,7 +80,11 @@ private:
   void trimAfterLastAttention();
   /// In FuseOneToken.cpp.
   void fuseForOneToken();
+  /// In PlaceValues.cpp.
   Status place();
+  int replacedInput(const ModelStep &step, const ModelStep &part,
+                    llvm::function_ref<bool(int)> endsHere) const;
+  /// In PlaceBarriers.cpp.
   void placeBarriers();
   /// Whether an llm.rope has made it.
   bool isRotated(int value) const;
