@@ -117,9 +117,9 @@ std::vector<int64_t> ModelConfig::shapeOf(WeightRole role) const {
 }
 
 std::vector<bool> qopt::alternatingWindows(int64_t layers, int64_t period) {
-  std::vector<bool> windowed;
-  for (int64_t layer = 0; layer < layers; ++layer)
-    windowed.push_back((layer + 1) % period != 0);
+  std::vector<bool> windowed(layers, true);
+  for (int64_t layer = period - 1; layer < layers; layer += period)
+    windowed[layer] = false;
   return windowed;
 }
 

@@ -39,6 +39,7 @@ qopt::sampleWindows(LanguageModel &model, int32_t bos, int64_t count,
   // many there are.
   Random seeds(seed);
   std::vector<Sampler> samplers;
+  samplers.reserve(count);
   for (int64_t i = 0; i < count; ++i)
     samplers.emplace_back(SamplerOptions{1.0, 1.0, seeds.next()});
   std::vector<std::vector<int32_t>> windows(count, {bos});
