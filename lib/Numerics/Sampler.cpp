@@ -43,8 +43,10 @@ int32_t qopt::sampleToken(std::span<const float> logits, double temperature,
   }
   // Inversion: the first token at which the running sum passes the draw.
   double left = random.uniform() * total;
-  for (int32_t token : kept)
-    if ((left -= mass[token]) < 0)
+  for (int32_t token : kept) {
+    left -= mass[token];
+    if (left < 0)
       return token;
+  }
   return int32_t(best); // rounding left nothing to choose
 }

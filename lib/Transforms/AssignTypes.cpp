@@ -204,6 +204,7 @@ Result<AssignedTypes> Assignment::run() {
     QOPT_CHECK(assignGguf(*std::get<const FormatRow *>(base), mix));
   }
   std::vector<std::string> names;
+  names.reserve(candidates.size());
   for (const Candidate &candidate : candidates)
     names.push_back(candidate.tensor);
   QOPT_CHECK(rules.checkAllUsed(names));
