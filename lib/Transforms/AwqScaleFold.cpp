@@ -69,11 +69,7 @@ Status AwqScaleFoldPass::search() {
   QOPT_ASSIGN(std::unique_ptr<StatsProvider> provider,
               makeStatsProvider(plan, interpreter, calibration));
   WeightReads reads(getOperation());
-  std::vector<const PlannedBlock *> blocks;
-  for (const PlannedBlock &planned : plan.blocks)
-    blocks.push_back(&planned);
-  if (!plan.tail.groups.empty())
-    blocks.push_back(&plan.tail);
+  const std::vector<const PlannedBlock *> blocks = plan.measuredBlocks();
   services->progress().begin("searching scales", blocks.size());
   for (const PlannedBlock *planned : blocks) {
     QOPT_CHECK(searchBlock(*planned, reads, *provider, interpreter));

@@ -92,22 +92,11 @@ qopt::fileStats(const std::string &path) {
   return std::make_unique<FileStats>(std::move(file));
 }
 
-/// Everything that a plan measures: its blocks, and the tail if it has groups.
-static std::vector<const PlannedBlock *>
-measuredBlocks(const QuantizationPlan &plan) {
-  std::vector<const PlannedBlock *> blocks;
-  for (const PlannedBlock &block : plan.blocks)
-    blocks.push_back(&block);
-  if (!plan.tail.groups.empty())
-    blocks.push_back(&plan.tail);
-  return blocks;
-}
-
 Status qopt::measureGroups(
     const QuantizationPlan &plan, StatsProvider &provider, Progress &progress,
     llvm::function_ref<Status(const WeightGroup &, const HessianStatistics &)>
         use) {
-  std::vector<const PlannedBlock *> blocks = measuredBlocks(plan);
+  std::vector<const PlannedBlock *> blocks = plan.measuredBlocks();
   if (plan.weightCount() == 0)
     return badInput("the module has no float linear to calibrate");
   progress.begin("calibrating blocks", blocks.size());
@@ -129,7 +118,7 @@ Status qopt::measureGroups(
 Status StatsWriter::begin(int64_t samples) {
   std::vector<SafetensorsDeclaration> declarations;
   StringPairs metadata;
-  for (const PlannedBlock *block : measuredBlocks(plan))
+  for (const PlannedBlock *block : plan.measuredBlocks())
     for (const WeightGroup &group : block->groups) {
       int64_t columns = group.columns();
       declarations.push_back(

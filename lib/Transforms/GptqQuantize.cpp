@@ -125,10 +125,8 @@ Status GptqQuantizePass::quantize() {
               makeStatsProvider(plan, interpreter, calibration));
 
   services->progress().begin("quantizing weights", plan.weightCount());
-  for (const PlannedBlock &planned : plan.blocks)
-    QOPT_CHECK(quantizeBlock(planned, *provider, *services, sink));
-  if (!plan.tail.groups.empty())
-    QOPT_CHECK(quantizeBlock(plan.tail, *provider, *services, sink));
+  for (const PlannedBlock *planned : plan.measuredBlocks())
+    QOPT_CHECK(quantizeBlock(*planned, *provider, *services, sink));
   services->progress().end();
   services->progress().note(str(
       std::fixed, std::setprecision(1), times.measuring.seconds(),

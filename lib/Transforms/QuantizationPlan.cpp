@@ -60,6 +60,16 @@ static PlannedBlock planFunction(func::FuncOp function,
   return block;
 }
 
+std::vector<const PlannedBlock *> QuantizationPlan::measuredBlocks() const {
+  std::vector<const PlannedBlock *> measured;
+  measured.reserve(blocks.size() + 1);
+  for (const PlannedBlock &block : blocks)
+    measured.push_back(&block);
+  if (!tail.groups.empty())
+    measured.push_back(&tail);
+  return measured;
+}
+
 int64_t QuantizationPlan::weightCount() const {
   int64_t count = 0;
   forEachWeight([&](ml_program::GlobalOp) { ++count; });

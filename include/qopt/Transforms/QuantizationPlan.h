@@ -39,6 +39,8 @@ struct QuantizationPlan {
   PlannedBlock tail;
 
   int64_t weightCount() const;
+  /// Everything that is measured: the blocks, and the tail if it has groups.
+  std::vector<const PlannedBlock *> measuredBlocks() const;
   /// Drops the weights that `keep` refuses.
   void filter(llvm::function_ref<bool(mlir::ml_program::GlobalOp)> keep);
   /// Calls `use` for each weight, in order.
