@@ -11,15 +11,12 @@ Markdown:
 import argparse
 import json
 import pathlib
-import subprocess
 import tempfile
 
+import tool
+
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("model")
-parser.add_argument("--text", required=True, help="text to evaluate on")
-parser.add_argument("--calibration", required=True, help="text to calibrate on")
-parser.add_argument("--qopt", default="build/bin/qopt")
-parser.add_argument("--ctx", default="256")
+tool.declare_arguments(parser)
 parser.add_argument("--windows", default="48")
 parser.add_argument("--protocols", default="paper llama.cpp")
 parser.add_argument(
@@ -28,25 +25,16 @@ parser.add_argument(
 )
 parser.add_argument("--ways", default="plain imatrix imatrix-head gptq")
 options = parser.parse_args()
-
-
-def run(*words):
-    command = [options.qopt, *map(str, words)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+qopt = tool.Tool(options)
 
 
 def weights(path):
-    return sum(t["bytes"] for t in json.loads(run("inspect", path, "--json"))["tensors"])
+    return sum(t["bytes"] for t in json.loads(qopt.run("inspect", path, "--json"))["tensors"])
 
 
 def evaluate(path, protocol):
-    words = ["--text", options.text, "--ctx", options.ctx, "--protocol", protocol, "--json"]
-    words += ["--windows", options.windows]
-    result = json.loads(run("eval", path, "--against", options.model, *words))
-    return (
-        f" {result['perplexity']:.3f} | {result['kl_mean']:.5f} | {result['kl_p99']:.4f} |"
-        f" {result['top1']:.4f} |"
-    )
+    words = ["--against", options.model, "--protocol", protocol, "--windows", options.windows]
+    return tool.cells(qopt.evaluate(path, *words))
 
 
 protocols = options.protocols.split()
@@ -60,13 +48,13 @@ with tempfile.TemporaryDirectory() as name:
     for way, more in ("imatrix", []), ("imatrix-head", ["--head"]):
         if way not in options.ways.split():
             continue
-        run("calibrate", options.model, *text, *more, "--imatrix", folder / f"{way}.gguf")
+        qopt.run("calibrate", options.model, *text, *more, "--imatrix", folder / f"{way}.gguf")
         flags[way] = ["--method", "rtn", "--imatrix", folder / f"{way}.gguf"]
     flags["gptq"] = ["--method", "gptq", "--calibration", options.calibration, "--ctx", options.ctx]
     for type_ in options.types.split():
         for way in options.ways.split():
             output = folder / "model.gguf"
-            run("quantize", options.model, "-o", output, "--overwrite", "--format", "gguf",
+            qopt.run("quantize", options.model, "-o", output, "--overwrite", "--format", "gguf",
                 "--type", type_, "--pure", *flags[way])  # fmt: skip
             measured = "".join(evaluate(output, protocol) for protocol in protocols)
             print(f"| {type_} | {way} | {weights(output)} |{measured}", flush=True)

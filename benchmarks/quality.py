@@ -7,18 +7,14 @@ prints a table in Markdown. Calibration and evaluation texts are given by path:
     benchmarks/quality.py models/novella-7m --calibration C.txt --text E.txt
 """
 import argparse
-import json
 import pathlib
-import subprocess
 import tempfile
 import time
 
+import tool
+
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("model")
-parser.add_argument("--text", required=True, help="text to evaluate on")
-parser.add_argument("--calibration", required=True, help="text to calibrate on")
-parser.add_argument("--qopt", default="build/bin/qopt")
-parser.add_argument("--ctx", default="256")
+tool.declare_arguments(parser)
 parser.add_argument(
     "--schemes",
     default="4:64:asym 4:64:sym 4:128:asym 3:32:asym 3:64:asym 3:128:asym 2:32:asym 2:64:asym",
@@ -31,20 +27,9 @@ parser.add_argument(
 )
 parser.add_argument("--flags", default="", help="more flags of qopt quantize where GPTQ is")
 options = parser.parse_args()
+qopt = tool.Tool(options)
 
-
-def run(*words):
-    return subprocess.run(
-        [options.qopt, *words], check=True, capture_output=True, text=True
-    ).stdout
-
-
-def evaluate(model, *more):
-    words = ["eval", str(model), "--text", options.text, "--ctx", options.ctx, "--json"]
-    return json.loads(run(*words, *more))
-
-
-print(f"float perplexity {evaluate(options.model)['perplexity']:.4f}\n")
+print(f"float perplexity {qopt.evaluate(options.model)['perplexity']:.4f}\n")
 print("| scheme | method | perplexity | mean KL | p99 KL | top-1 | seconds |")
 print("|---|---|---|---|---|---|---|")
 with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +38,7 @@ with tempfile.TemporaryDirectory() as folder:
         for method in options.methods.split():
             name, _, order = method.partition(":")
             output = pathlib.Path(folder) / "model.mlir"
-            words = ["quantize", options.model, "-o", str(output), "--overwrite"]
+            words = ["quantize", options.model, "-o", output, "--overwrite"]
             words += ["--method", name, "--type", f"int{bits}", "--group", group]
             words += ["--symmetric" if symmetry == "sym" else "--asymmetric"]
             words += ["--format", "mlir"]
@@ -62,12 +47,10 @@ with tempfile.TemporaryDirectory() as folder:
             if order:
                 words += ["--order", order, *options.flags.split()]
             start = time.monotonic()
-            run(*words)
+            qopt.run(*words)
             seconds = time.monotonic() - start
-            result = evaluate(output, "--against", options.model)
+            measured = tool.cells(qopt.evaluate(output, "--against", options.model))
             print(
-                f"| {bits} bits, {group}, {symmetry} | {method} |"
-                f" {result['perplexity']:.3f} | {result['kl_mean']:.5f} |"
-                f" {result['kl_p99']:.4f} | {result['top1']:.4f} | {seconds:.1f} |",
+                f"| {bits} bits, {group}, {symmetry} | {method} |{measured} {seconds:.1f} |",
                 flush=True,
             )
