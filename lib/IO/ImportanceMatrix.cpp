@@ -113,6 +113,10 @@ static Result<uint64_t> readCount(ByteReader &reader, std::string_view what,
 
 static Result<std::string> readText(ByteReader &reader, std::string_view what,
                                     uint64_t bytes) {
+  if (bytes > reader.remaining())
+    return reader.error(what, " needs ", bytes, " bytes, the file has ",
+                        reader.remaining(),
+                        " left (is this an importance matrix?)");
   QOPT_ASSIGN(ByteSpan raw, reader.take(bytes, what));
   std::string text(reinterpret_cast<const char *>(raw.data()), raw.size());
   if (!isUtf8(text))

@@ -24,8 +24,9 @@ Result<NamedType> qopt::detail::parseTypeName(std::string_view name,
   if (const FormatRow *format = findFormat(name))
     return format;
   return usageError(flag, " ", name,
-                    " is unknown; there are int2 to int8 and the GGUF types "
-                    "in lower case, as q4_0 and q8_0");
+                    " is unknown; there are int2 to int8 and the GGUF types, "
+                    "as q4_0 and q6_k; --type also takes the mixes of "
+                    "llama-quantize, as q4_k_m");
 }
 
 struct TypeRules::Rule {

@@ -7,6 +7,7 @@
 
 #include "qopt/IO/Gguf.h"
 
+#include <algorithm>
 #include <filesystem>
 
 using namespace qopt;
@@ -36,8 +37,8 @@ void QuantizeOptions::declareFormat(Arguments &arguments) {
   for (const OutputFormat &format : outputFormats())
     names.push_back(format.name);
   arguments.choice("--format", names,
-                   "a module with its archive, a GGUF file, or a checkpoint "
-                   "directory",
+                   "a module with its archive, a GGUF file (default for "
+                   "OUT.gguf), or a checkpoint directory",
                    formatIndex);
 }
 
@@ -148,9 +149,30 @@ Result<bool> QuantizeOptions::parse(std::span<char *> words) {
   return proceed;
 }
 
+static size_t formatNamed(std::string_view name) {
+  return std::ranges::find(outputFormats(), name, &OutputFormat::name) -
+         outputFormats().begin();
+}
+
+/// Types are written in lower case, and by users of llama-quantize in upper
+/// case.
+static void lowerCase(std::string &text, size_t first = 0) {
+  for (char &letter : std::span(text).subspan(first))
+    if (letter >= 'A' && letter <= 'Z')
+      letter += 'a' - 'A';
+}
+
 void QuantizeOptions::useDefaults() {
+  if (formatIndex == formatOfOutput)
+    formatIndex = formatNamed(output.ends_with(".gguf") ? "gguf" : "mlir");
   recipe.method = methods[methodIndex];
-  recipe.types.type = type.value_or(std::string(format().defaultType));
+  TypeRequest &types = recipe.types;
+  types.type = type.value_or(std::string(format().defaultType));
+  for (std::string *name :
+       {&types.type, &types.outputType, &types.embeddingType})
+    lowerCase(*name);
+  for (std::string &rule : types.tensorTypes)
+    lowerCase(rule, std::min(rule.rfind('='), rule.size()));
   recipe.encodesOnExport = format().encodes;
   if (format().symmetric && recipe.types.type.starts_with("int") &&
       !recipe.types.symmetric)
@@ -162,9 +184,7 @@ QuantizeOptions::parsePlan(std::span<char *> words,
                            const std::function<void(Arguments &)> &more) {
   Arguments arguments("plan", "Says what qopt quantize would write: types, "
                               "sizes and memory.");
-  for (size_t i = 0; i < outputFormats().size(); ++i)
-    if (outputFormats()[i].name == "gguf")
-      formatIndex = i;
+  formatIndex = formatNamed("gguf");
   declareModel(arguments);
   declareFormat(arguments);
   declareTypes(arguments);

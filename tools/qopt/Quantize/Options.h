@@ -19,8 +19,9 @@ namespace qopt {
 /// its own; the order of the groups is that of `--help`.
 struct QuantizeOptions {
   std::string model, output;
-  size_t formatIndex = 0;
-  QuantizeRecipe recipe; // complete but for `archive`
+  static constexpr size_t formatOfOutput = -1; // by the name of the file
+  size_t formatIndex = formatOfOutput;         // set when the flags are read
+  QuantizeRecipe recipe;                       // complete but for `archive`
   /// Of recipe.imatrix, once it is read.
   std::optional<ImportanceMatrix> importance;
   bool allowRequantize = false;

@@ -34,8 +34,11 @@ void QuantizeSummary::print(const QuantizeOptions &options) const {
     std::printf("%-12s and %zu more parts\n", "", outputs.size() - 1);
   std::printf("%-12s %.2f MB -> %.2f MB\n", "size", before.bytes * 1e-6,
               after.bytes * 1e-6);
-  std::printf("%-12s %.3f in quantized weights, %.3f overall\n", "bits/weight",
-              after.quantizedBits(), after.bits());
+  if (after.quantizedNumbers > 0)
+    std::printf("%-12s %.3f in quantized weights, %.3f overall\n",
+                "bits/weight", after.quantizedBits(), after.bits());
+  else
+    std::printf("%-12s %.3f, none is quantized\n", "bits/weight", after.bits());
   if (resumedBlocks > 0)
     std::printf("%-12s %lld blocks were finished before\n", "resumed",
                 (long long)resumedBlocks);
