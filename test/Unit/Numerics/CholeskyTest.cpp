@@ -60,6 +60,52 @@ TEST(Cholesky, FactorOfTheInverseSatisfiesItsIdentity) {
     }
 }
 
+TEST(Cholesky, LowerFactorTimesItsTransposeIsTheMatrix) {
+  for (Isa isa : supportedIsas())
+    for (int64_t n : {1, 47, 200, 401}) {
+      ThreadPool pool(2);
+      auto h = naiveHessian(correlatedInputs(40 + n, n, n), n);
+      for (int64_t i = 0; i < n; ++i)
+        h[i * n + i] += 0.1;
+      auto l = h;
+      ASSERT_TRUE(choleskyLower({pool, isa}, {l.data(), n, n}));
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j <= i; ++j) {
+          double sum = 0;
+          for (int64_t k = 0; k <= j; ++k)
+            sum += l[i * n + k] * l[j * n + k];
+          ASSERT_NEAR(sum, h[i * n + j], 1e-11 * n) << i << " " << j;
+        }
+      h[(n - 1) * n + n - 1] = -1;
+      EXPECT_FALSE(choleskyLower({pool, isa}, {h.data(), n, n}));
+    }
+}
+
+TEST(Cholesky, ReadsHInAnyOrderAndWithAnotherDiagonal) {
+  ThreadPool pool(2);
+  const int64_t n = 203;
+  const auto h = naiveHessian(correlatedInputs(300, n, 9), n);
+  const std::vector<float> narrow(h.begin(), h.end());
+  std::vector<int64_t> order(n);
+  std::vector<double> diagonal(n), permuted(n * n);
+  for (int64_t i = 0; i < n; ++i) {
+    order[i] = i * 50 % n;
+    diagonal[i] = h[i * n + i] + 0.5;
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < n; ++j)
+      permuted[i * n + j] = narrow[order[i] * n + order[j]];
+    permuted[i * n + i] = diagonal[order[i]];
+  }
+  auto expected = factorInverse(pool, permuted, n, 0.01);
+  auto found = qopt::factorInverse<float>(pool, std::span<const float>(narrow),
+                                          n, 0.01, order, diagonal);
+  ASSERT_TRUE(expected && found);
+  EXPECT_EQ(found->damping, expected->damping);
+  for (int64_t i = 0; i < n * n; ++i)
+    ASSERT_EQ(found->upper[i], float(expected->upper[i]));
+}
+
 TEST(Cholesky, RaisesTheDampingOfASingularHessianAndSaysSo) {
   ThreadPool pool(2);
   const int64_t n = 20;
