@@ -46,7 +46,7 @@ typedef bool (*QoptProgress)(const char *phase, int64_t done, int64_t total,
 
 /** What `qopt quantize` takes; initialise with qoptQuantizeOptionsInit. */
 typedef struct QoptQuantizeOptions {
-  const char *method;       /* rtn, gptq; default gptq */
+  const char *method;       /* rtn, gptq, awq, awq+gptq; default gptq */
   const char *format;       /* mlir (default), gguf, gptq, … */
   const char *type;         /* int2 … int8, q4_k_m, …; default by format */
   int64_t group;            /* columns per scale, -1: a row; 0: default */

@@ -120,8 +120,8 @@ def quantize(
 ) -> QuantizeResult:
     """Quantizes `model` and writes `output`, completely or not at all.
 
-    method       "rtn" or "gptq" (default)
-    format       "mlir" (default), "gguf", or another of `qopt quantize --help`
+    method       "rtn", "gptq" (default), "awq" or "awq+gptq"
+    format       "mlir" (default), "gguf", "gptq", "awq" or "compressed-tensors"
     type         "int2" to "int8", or a GGUF type or mix such as "q4_k_m"
     group        columns that share a scale, -1 for a row (int types)
     symmetric    no zero points (int types)
