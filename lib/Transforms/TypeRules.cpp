@@ -5,12 +5,36 @@
 //===----------------------------------------------------------------------===//
 #include "TypeRules.h"
 
+#include "qopt/Formats/Mix.h"
 #include "qopt/Numerics/Grid.h"
 
+#include <cctype>
 #include <regex>
 
 using namespace qopt;
 using namespace qopt::detail;
+
+/// The letters and digits of a name, in lower case: "q4km" of "Q4_K_M".
+static std::string lettersAndDigits(std::string_view name) {
+  std::string result;
+  for (unsigned char letter : name)
+    if (std::isalnum(letter))
+      result += char(std::tolower(letter));
+  return result;
+}
+
+/// How qopt spells a type or mix that others spell like this, or "". A name
+/// with another digit is another type, so it is not enough to be similar.
+static std::string_view spellingOf(std::string_view name) {
+  const std::string wanted = lettersAndDigits(name);
+  for (const Mix &mix : mixes())
+    if (lettersAndDigits(mix.name) == wanted)
+      return mix.name;
+  for (const FormatRow &format : formatTable())
+    if (lettersAndDigits(format.name) == wanted)
+      return format.name;
+  return "";
+}
 
 Result<NamedType> qopt::detail::parseTypeName(std::string_view name,
                                               std::string_view flag,
@@ -23,6 +47,8 @@ Result<NamedType> qopt::detail::parseTypeName(std::string_view name,
   }
   if (const FormatRow *format = findFormat(name))
     return format;
+  if (std::string_view spelled = spellingOf(name); !spelled.empty())
+    return usageError(flag, " ", name, " is unknown; it is spelled ", spelled);
   return usageError(flag, " ", name,
                     " is unknown; there are int2 to int8 and the GGUF types, "
                     "as q4_0 and q6_k; --type also takes the mixes of "

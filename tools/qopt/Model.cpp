@@ -102,9 +102,24 @@ openModule(const std::string &path, mlir::MLIRContext &context) {
   if (std::string advice = adviceAbout(path); !advice.empty())
     return badInput(path, ": ", advice);
   return badInput(path,
-                  ": is neither a checkpoint directory, nor a .gguf "
-                  "file, nor a module, as which it would say: ",
+                  ": is neither a checkpoint directory, nor a .gguf file, nor "
+                  "a module; read as a module: ",
                   module.error().message);
+}
+
+/// For OWNER/NAME, which other programs download.
+static std::string hubAdvice(const std::string &path) {
+  fs::path name(path);
+  std::error_code failed;
+  bool isName = std::distance(name.begin(), name.end()) == 2 &&
+                !path.starts_with(".") &&
+                !fs::exists(name.parent_path(), failed);
+  for (const char *ending : {".gguf", ".mlir", ".mlirbc", ".so"})
+    isName &= !path.ends_with(ending);
+  if (!isName)
+    return "";
+  return str("; models are not downloaded, but `hf download ", path,
+             " --local-dir DIR` makes a directory that can be named");
 }
 
 Result<Model> qopt::openModel(const std::string &path,
@@ -130,7 +145,7 @@ Result<Model> qopt::openModel(const std::string &path,
 
   std::error_code failed;
   if (!fs::exists(path, failed))
-    return ioError(path, ": no such file or directory");
+    return ioError(path, ": no such file or directory", hubAdvice(path));
   if (fs::is_directory(path, failed) || path.ends_with(".gguf")) {
     QOPT_ASSIGN(ImportedModel imported, importModel(*model.context, path));
     model.module = std::move(imported.module);
