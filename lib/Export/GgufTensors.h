@@ -1,5 +1,4 @@
-//===- GgufTensors.h - the weights of a module as GGUF tensors
-//---------------===//
+//===- GgufTensors.h - the weights of a module as GGUF tensors --*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

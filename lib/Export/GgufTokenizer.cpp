@@ -1,5 +1,4 @@
-//===- GgufTokenizer.cpp - a tokenizer as GGUF metadata
-//----------------------===//
+//===- GgufTokenizer.cpp - a tokenizer as GGUF metadata -------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

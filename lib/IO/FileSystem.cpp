@@ -1,4 +1,4 @@
-//===- FileSystem.cpp - what writers of files share -===//
+//===- FileSystem.cpp - what writers of files share -----------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- FileSystem.h - what writers of files share -===//
+//===- FileSystem.h - what writers of files share ---------------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- BlockRunner.cpp - runs a model block by block ---===//
+//===- BlockRunner.cpp - runs a model block by block ----------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

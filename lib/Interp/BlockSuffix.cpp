@@ -1,4 +1,4 @@
-//===- BlockSuffix.cpp - the rest of a block, again and again ---===//
+//===- BlockSuffix.cpp - the rest of a block, again and again -------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- Evaluate.cpp - perplexity and divergence of models ---===//
+//===- Evaluate.cpp - perplexity and divergence of models -----------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

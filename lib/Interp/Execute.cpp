@@ -1,4 +1,4 @@
-//===- Execute.cpp - what each op does ---===//
+//===- Execute.cpp - what each op does ------------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- Generate.cpp - text from a model ---===//
+//===- Generate.cpp - text from a model -----------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- Interpreter.cpp - runs programs ---===//
+//===- Interpreter.cpp - runs programs ------------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

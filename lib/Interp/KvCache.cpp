@@ -1,4 +1,4 @@
-//===- KvCache.cpp - keys and values of several sequences ---===//
+//===- KvCache.cpp - keys and values of several sequences -----------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

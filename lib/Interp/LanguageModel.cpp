@@ -1,4 +1,4 @@
-//===- LanguageModel.cpp - tokens in, logits out ---===//
+//===- LanguageModel.cpp - tokens in, logits out --------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- Prepare.cpp - from ops to programs ---===//
+//===- Prepare.cpp - from ops to programs ---------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- Program.h - a function translated for execution ---===//
+//===- Program.h - a function translated for execution ----------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

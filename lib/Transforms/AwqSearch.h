@@ -1,4 +1,4 @@
-//===- AwqSearch.h - AWQ on one block -*- C++ -*-===//
+//===- AwqSearch.h - AWQ on one block ---------------------------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

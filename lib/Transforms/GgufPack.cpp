@@ -1,5 +1,4 @@
-//===- GgufPack.cpp - quantized weights as GGUF blocks
-//-----------------------===//
+//===- GgufPack.cpp - quantized weights as GGUF blocks --------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

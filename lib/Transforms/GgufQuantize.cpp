@@ -1,5 +1,4 @@
-//===- GgufQuantize.cpp - float weights as GGUF blocks
-//-----------------------===//
+//===- GgufQuantize.cpp - float weights as GGUF blocks --------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

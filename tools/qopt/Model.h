@@ -1,4 +1,4 @@
-//===- Model.h - opens what verbs call MODEL -*- C++ -*- ---===//
+//===- Model.h - opens what verbs call MODEL --------------------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

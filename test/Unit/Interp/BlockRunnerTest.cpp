@@ -1,4 +1,4 @@
-//===- BlockRunnerTest.cpp - block by block is the whole model ---===//
+//===- BlockRunnerTest.cpp - block by block is the whole model ------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

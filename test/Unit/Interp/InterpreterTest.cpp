@@ -1,4 +1,4 @@
-//===- InterpreterTest.cpp - each op against a loop ---===//
+//===- InterpreterTest.cpp - each op against a loop -----------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

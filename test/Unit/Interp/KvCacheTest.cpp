@@ -1,5 +1,4 @@
-//===- KvCacheTest.cpp - batches, steps and threads give the same logits
-//---===//
+//===- KvCacheTest.cpp - batches, steps and threads give the same logits --===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

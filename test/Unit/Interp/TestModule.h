@@ -1,4 +1,4 @@
-//===- TestModule.h - small modules to run -*- C++ -*- ---===//
+//===- TestModule.h - small modules to run ----------------------*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- Eval.cpp - qopt eval ---===//
+//===- Eval.cpp - qopt eval -----------------------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //

@@ -1,4 +1,4 @@
-//===- Run.cpp - qopt run ---===//
+//===- Run.cpp - qopt run -------------------------------------------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
