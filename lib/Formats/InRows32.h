@@ -57,8 +57,6 @@ struct Extremes {
 #pragma clang loop unroll(full)
       for (int r = 0; r < tile; ++r) {
         const float *address = source + (first + r) * 32;
-        __builtin_prefetch(reinterpret_cast<const void *>(
-            uintptr_t(address) + lanes * 32 * sizeof(float)));
         const FloatTile a = loadTile(address), b = loadTile(address + tile);
         highs[r] = larger(a, b);
         lows[r] = smaller(a, b);
@@ -77,6 +75,17 @@ struct Extremes {
     ordinary = __builtin_reduce_max(largest) < 0x7e800000;
   }
 };
+
+/// Fetches the block `lanes` behind this one, and where it is written: one
+/// between the codes of two others, where many in a row would wait for memory.
+inline void fetchAhead(const float *block, const uint8_t *target,
+                       int blockBytes) {
+  const uintptr_t ahead = uintptr_t(block) + lanes * 32 * sizeof(float);
+  __builtin_prefetch(reinterpret_cast<const void *>(ahead));
+  __builtin_prefetch(reinterpret_cast<const void *>(ahead + 64));
+  __builtin_prefetch(
+      reinterpret_cast<const void *>(uintptr_t(target) + lanes * blockBytes));
+}
 
 inline bool anyInfinite(Floats x) { return any(absolute(x) > 3.4028235e38f); }
 
@@ -100,6 +109,7 @@ void storeCodes(IntTile a, IntTile b, uint8_t *target) {
 /// stored as d, fifth bits, nibbles. False if it must decide itself.
 template <int half>
 bool encodeSymmetricInRows(const float *w, uint8_t *target) {
+  constexpr int blockBytes = half > 8 ? 22 : 18;
   const Extremes extremes(w);
   const Floats high = extremes.high, low = extremes.low;
   const Floats magnitude = select(high > -low, high, -low);
@@ -123,10 +133,11 @@ bool encodeSymmetricInRows(const float *w, uint8_t *target) {
       return __builtin_convertvector(smaller(shifted, 2.0f * half - 1.0f),
                                      IntTile);
     };
+    fetchAhead(w, target, blockBytes);
     __builtin_memcpy(target, &halves[block], 2);
     storeCodes<(half > 8)>(codeOf(w), codeOf(w + tile), target + 2);
     w += 32;
-    target += half > 8 ? 22 : 18;
+    target += blockBytes;
   }
   return true;
 }
@@ -134,6 +145,7 @@ bool encodeSymmetricInRows(const float *w, uint8_t *target) {
 /// Likewise encodeAffine; stored as d, m, fifth bits, nibbles.
 template <int maxCode>
 bool encodeAffineInRows(const float *w, uint8_t *target) {
+  constexpr int blockBytes = maxCode > 15 ? 24 : 20;
   const Extremes extremes(w);
   const Floats low = extremes.low;
   if (!extremes.ordinary || any(low == 0.0f))
@@ -155,11 +167,12 @@ bool encodeAffineInRows(const float *w, uint8_t *target) {
           (loadTile(source) - lows[block]) * factors[block] + 0.5f;
       return __builtin_convertvector(smaller(shifted, float(maxCode)), IntTile);
     };
+    fetchAhead(w, target, blockBytes);
     __builtin_memcpy(target, &scales[block], 2);
     __builtin_memcpy(target + 2, &minima[block], 2);
     storeCodes<(maxCode > 15)>(codeOf(w), codeOf(w + tile), target + 4);
     w += 32;
-    target += maxCode > 15 ? 24 : 20;
+    target += blockBytes;
   }
   return true;
 }

@@ -24,6 +24,7 @@ struct MXFP4 {
     uint8_t q[16]; // nibbles
   };
   static constexpr int elements = 32;
+  static constexpr bool fetchesAhead = true;
 
   /// 2^(e - 128), also where that is subnormal.
   static float halfUnit(uint8_t e) {
@@ -69,6 +70,7 @@ struct MXFP4 {
       middles[i] = 0.5f * (doubledValues[i] + doubledValues[i + 1]) * unit;
     Bytes codes[elements];
     for (int j = 0; j < elements; ++j) {
+      input.ahead.fetch(lanes);
       Ints code = 0;
       for (const Floats &middle : middles)
         code -= absolute(w[j]) > middle;

@@ -52,6 +52,7 @@ struct Q8_0 {
     __builtin_memcpy(halves, &d16, sizeof(halves));
     __builtin_memcpy(factors, &reciprocal, sizeof(factors));
     for (int block = 0; block < lanes; ++block, target += sizeof(Block)) {
+      fetchAhead(w, target, sizeof(Block));
       __builtin_memcpy(target, &halves[block], 2);
       for (int first = 0; first < elements; first += tile, w += tile) {
         const FloatTile quotient = loadTile(w) * factors[block];

@@ -21,6 +21,7 @@ struct TQ1_0 {
     uint16_t d;    // f16
   };
   static constexpr int elements = 256;
+  static constexpr bool fetchesAhead = true;
 
   /// Bytes `first` … `first + distance` of the block hold the weights from
   /// `weight` on, `distance` apart.
@@ -45,7 +46,7 @@ struct TQ1_0 {
 
   static void encode(const BlockInput &input, Bytes *block) {
     Ints codes[elements];
-    Floats d = encodeTernary<elements>(input.weights, codes);
+    Floats d = encodeTernary<elements>(input, codes);
     for (auto [first, weight, distance, digits] : runs)
       for (int m = 0; m < distance; ++m) {
         Ints number = 0; // of five digits, below 243

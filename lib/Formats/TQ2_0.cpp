@@ -17,6 +17,7 @@ struct TQ2_0 {
     uint16_t d;    // f16
   };
   static constexpr int elements = superBlockElements;
+  static constexpr bool fetchesAhead = true;
 
   static void decode(const Block &block, float *target) {
     float d = f16ToF32(block.d);
@@ -28,7 +29,7 @@ struct TQ2_0 {
 
   static void encode(const BlockInput &input, Bytes *block) {
     Ints ternary[elements];
-    Floats d = encodeTernary<elements>(input.weights, ternary);
+    Floats d = encodeTernary<elements>(input, ternary);
     Bytes codes[elements];
     for (int i = 0; i < elements; ++i)
       codes[i] = toBytes(ternary[i]);

@@ -67,7 +67,7 @@ public:
   Ahead(const float *source, int blockElements, const uint8_t *target,
         int blockBytes)
       : source(uintptr_t(source)), target(uintptr_t(target)),
-        blockElements(blockElements), blockBytes(blockBytes) {}
+        share((blockBytes << 16) / blockElements) {}
 
   /// The next `floats` of the source, and as much of the target.
   void fetch(int floats) {
@@ -75,14 +75,14 @@ public:
     for (const uintptr_t end = source + floats * sizeof(float); source < end;
          source += line)
       __builtin_prefetch(reinterpret_cast<const void *>(source), 0, 2);
-    for (const uintptr_t end = target + floats * blockBytes / blockElements;
-         target < end; target += line)
+    for (const uintptr_t end = target + (floats * share >> 16); target < end;
+         target += line)
       __builtin_prefetch(reinterpret_cast<const void *>(target));
   }
 
 private:
   uintptr_t source, target;
-  int blockElements, blockBytes;
+  int share; // bytes of the target per float, times 2^16
 };
 
 /// Reads `count` floats from one address per lane. `ahead` fetches what the
