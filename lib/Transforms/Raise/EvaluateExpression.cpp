@@ -39,6 +39,7 @@ static double applied(Kind kind, double x) {
 Row qopt::evaluateRow(const Expression &expression, size_t channels,
                       const LeafValues &leaves) {
   std::vector<Row> operands;
+  operands.reserve(expression.operands.size());
   for (const ExpressionRef &operand : expression.operands)
     operands.push_back(evaluateRow(*operand, channels, leaves));
   auto combine = [&](auto combined) {

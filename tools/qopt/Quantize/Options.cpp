@@ -46,7 +46,7 @@ void QuantizeOptions::declareTypes(Arguments &arguments) {
   TypeRequest &types = recipe.types;
   arguments.option("--type", "TYPE",
                    "int2 to int8, or a mix of GGUF types, as q4_k_m, q6_k, "
-                   "iq4_xs, f16; default: q4_0 for gguf, else int4",
+                   "iq4_xs, f16; default: q4_k_m for gguf, else int4",
                    type);
   arguments.option("--group", "N",
                    "int types: columns per scale, -1: a row; default 128",
