@@ -182,8 +182,7 @@ Sums WarpgroupKernel::consume(Value firstCount) {
 // The kernel
 //===----------------------------------------------------------------------===//
 
-void WarpgroupKernel::build() {
-  constexpr int64_t consumerBarrier = 1, blockBarrier = 2;
+void WarpgroupKernel::initializeBarriers() {
   Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                         frame.thread, b.i32(0));
   b.when(isFirst, [&] {
@@ -193,6 +192,45 @@ void WarpgroupKernel::build() {
     }
   });
   b.barrier();
+}
+
+void WarpgroupKernel::overRows(Value firstRow, Value step,
+                               function_ref<void(Value, Value)> body) {
+  KernelBuilder::Values count = {b.i32(0)};
+  b.loop(firstRow, frame.inputRows, step, count,
+         [&](Value row, KernelBuilder::Values &count) {
+           body(row, count[0]);
+           // The next tile's copies may overwrite the sums of this one.
+           namedBarrier(b, blockBarrier, threads);
+           count[0] = b.add(count[0], stages() + 1);
+         });
+}
+
+void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow, Value step) {
+  ofN = b.rem(warpgroup, shape.consumersOfN);
+  ofK = b.div(warpgroup, shape.consumersOfN);
+  Value warpOfGroup = b.div(thread, 32);
+  tile = b.add(
+      b.mul(b.add(b.mul(b.block(gpu::Dimension::x), shape.consumersOfN), ofN),
+            4),
+      warpOfGroup);
+  tile = b.min(tile, b.i32(spec.weight.tilesOfRows() - 1));
+  KernelFrame inner = frame;
+  inner.shared = b.add(frame.shared, barrierBytes);
+  OutputTile output(b, spec, inner, shape.consumersOfK, shape.inputRows,
+                    outputs(shape));
+  Value firstOutput = b.add(b.mul(ofN, 64), b.mul(warpOfGroup, 16));
+  overRows(firstRow, step, [&](Value row, Value count) {
+    Sums sums = consume(count);
+    namedBarrier(b, consumerBarrier, consumers * groupThreads);
+    output.put(ofK, firstOutput, sums);
+    namedBarrier(b, consumerBarrier, consumers * groupThreads);
+    output.store(row, consumers * groupThreads);
+  });
+}
+
+void WarpgroupKernel::build() {
+  initializeBarriers();
   if (plan.launch.overlap) {
     allowOverlap(b);
     waitForPrevious(b);
@@ -201,49 +239,18 @@ void WarpgroupKernel::build() {
   Value warpgroup = b.div(frame.thread, groupThreads);
   Value firstRow = b.mul(b.block(gpu::Dimension::y), shape.inputRows);
   Value step = b.mul(b.blocks(gpu::Dimension::y), shape.inputRows);
-  /// Tiles of rows one after the other; body(first row, first count).
-  auto overRows = [&](function_ref<void(Value, Value)> body) {
-    KernelBuilder::Values count = {b.i32(0)};
-    b.loop(firstRow, frame.inputRows, step, count,
-           [&](Value row, KernelBuilder::Values &count) {
-             body(row, count[0]);
-             // The next tile's copies may overwrite the sums of this one.
-             namedBarrier(b, blockBarrier, threads);
-             count[0] = b.add(count[0], stages() + 1);
-           });
-  };
-
   Value isProducer = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                            warpgroup, b.i32(consumers));
   b.when(
       isProducer,
       [&] {
         setRegisters(b, /*increase=*/false, producerRegisters);
-        overRows([&](Value row, Value count) { produce(row, count); });
+        overRows(firstRow, step,
+                 [&](Value row, Value count) { produce(row, count); });
       },
       [&] {
         setRegisters(b, /*increase=*/true, consumerRegisters);
-        ofN = b.rem(warpgroup, shape.consumersOfN);
-        ofK = b.div(warpgroup, shape.consumersOfN);
-        Value warpOfGroup = b.div(thread, 32);
-        tile = b.add(
-            b.mul(b.add(b.mul(b.block(gpu::Dimension::x), shape.consumersOfN),
-                        ofN),
-                  4),
-            warpOfGroup);
-        tile = b.min(tile, b.i32(spec.weight.tilesOfRows() - 1));
-        KernelFrame inner = frame;
-        inner.shared = b.add(frame.shared, barrierBytes);
-        OutputTile output(b, spec, inner, shape.consumersOfK, shape.inputRows,
-                          outputs(shape));
-        Value firstOutput = b.add(b.mul(ofN, 64), b.mul(warpOfGroup, 16));
-        overRows([&](Value row, Value count) {
-          Sums sums = consume(count);
-          namedBarrier(b, consumerBarrier, consumers * groupThreads);
-          output.put(ofK, firstOutput, sums);
-          namedBarrier(b, consumerBarrier, consumers * groupThreads);
-          output.store(row, consumers * groupThreads);
-        });
+        consumeAll(warpgroup, firstRow, step);
       });
 }
 

@@ -74,6 +74,15 @@ private:
   struct Stage {
     Value stage, count;
   };
+  /// Ids of named barriers; 0 is that of b.barrier().
+  static constexpr int64_t consumerBarrier = 1, blockBarrier = 2;
+  void initializeBarriers();
+  /// Tiles of rows one after the other; body(first row, first count).
+  void overRows(Value firstRow, Value step,
+                llvm::function_ref<void(Value, Value)> body);
+  /// What the warpgroups that multiply do.
+  void consumeAll(Value warpgroup, Value firstRow, Value step);
+
   void produce(Value firstRow, Value firstCount);
   void copyStage(const Stage &stage, Value firstRow);
   void copyInput(const Stage &stage, Value address, Value firstRow);

@@ -22,82 +22,82 @@ Warp::Warp(Cta &cta, unsigned index, Lanes exists)
   initialize();
 }
 
-void Warp::initialize() {
+uint64_t Warp::valueOf(const InitialSlot &initial, unsigned lane) const {
   const Launch &launch = cta.grid.launch;
+  const unsigned id = thread(lane);
+  switch (initial.special) {
+  case Special::Constant:
+    return initial.value;
+  case Special::TidX:
+    return id % launch.block[0];
+  case Special::TidY:
+    return id / launch.block[0] % launch.block[1];
+  case Special::TidZ:
+    return id / launch.block[0] / launch.block[1];
+  case Special::NtidX:
+    return launch.block[0];
+  case Special::NtidY:
+    return launch.block[1];
+  case Special::NtidZ:
+    return launch.block[2];
+  case Special::CtaidX:
+    return cta.id[0];
+  case Special::CtaidY:
+    return cta.id[1];
+  case Special::CtaidZ:
+    return cta.id[2];
+  case Special::NctaidX:
+    return launch.grid[0];
+  case Special::NctaidY:
+    return launch.grid[1];
+  case Special::NctaidZ:
+    return launch.grid[2];
+  case Special::LaneId:
+    return lane;
+  case Special::WarpId:
+    return index;
+  case Special::NWarpId:
+    return launch.warps();
+  case Special::SmId:
+    return cta.number % launch.resident;
+  case Special::NSmId:
+    return launch.resident;
+  case Special::LaneMaskEq:
+    return 1u << lane;
+  case Special::LaneMaskLt:
+    return (1u << lane) - 1;
+  case Special::LaneMaskLe:
+    return (2u << lane) - 1;
+  case Special::LaneMaskGt:
+    return ~((2u << lane) - 1);
+  case Special::LaneMaskGe:
+    return ~((1u << lane) - 1);
+  case Special::ClusterRank:
+    return cta.rank;
+  case Special::ClusterSize:
+    return launch.cluster;
+  case Special::ClusterIdX:
+    return cta.id[0] / launch.cluster;
+  case Special::NClusterIdX:
+    return launch.grid[0] / launch.cluster;
+  case Special::Zero:
+    return 0;
+  case Special::One:
+    return 1;
+  case Special::DynamicSharedSize:
+    return launch.dynamicShared;
+  case Special::TotalSharedSize:
+    return cta.sharedBytes();
+  }
+  return 0;
+}
+
+void Warp::initialize() {
   for (const InitialSlot &initial : cta.grid.program.initial) {
     uint64_t *values = lanes(initial.slot);
     defined[initial.slot] = allLanes;
-    for (unsigned lane = 0; lane < warpSize; ++lane) {
-      unsigned id = thread(lane);
-      auto value = [&]() -> uint64_t {
-        switch (initial.special) {
-        case Special::Constant:
-          return initial.value;
-        case Special::TidX:
-          return id % launch.block[0];
-        case Special::TidY:
-          return id / launch.block[0] % launch.block[1];
-        case Special::TidZ:
-          return id / launch.block[0] / launch.block[1];
-        case Special::NtidX:
-          return launch.block[0];
-        case Special::NtidY:
-          return launch.block[1];
-        case Special::NtidZ:
-          return launch.block[2];
-        case Special::CtaidX:
-          return cta.id[0];
-        case Special::CtaidY:
-          return cta.id[1];
-        case Special::CtaidZ:
-          return cta.id[2];
-        case Special::NctaidX:
-          return launch.grid[0];
-        case Special::NctaidY:
-          return launch.grid[1];
-        case Special::NctaidZ:
-          return launch.grid[2];
-        case Special::LaneId:
-          return lane;
-        case Special::WarpId:
-          return index;
-        case Special::NWarpId:
-          return launch.warps();
-        case Special::SmId:
-          return cta.number % launch.resident;
-        case Special::NSmId:
-          return launch.resident;
-        case Special::LaneMaskEq:
-          return 1u << lane;
-        case Special::LaneMaskLt:
-          return (1u << lane) - 1;
-        case Special::LaneMaskLe:
-          return (2u << lane) - 1;
-        case Special::LaneMaskGt:
-          return ~((2u << lane) - 1);
-        case Special::LaneMaskGe:
-          return ~((1u << lane) - 1);
-        case Special::ClusterRank:
-          return cta.rank;
-        case Special::ClusterSize:
-          return launch.cluster;
-        case Special::ClusterIdX:
-          return cta.id[0] / launch.cluster;
-        case Special::NClusterIdX:
-          return launch.grid[0] / launch.cluster;
-        case Special::Zero:
-          return 0;
-        case Special::One:
-          return 1;
-        case Special::DynamicSharedSize:
-          return launch.dynamicShared;
-        case Special::TotalSharedSize:
-          return cta.sharedBytes();
-        }
-        return 0;
-      };
-      values[lane] = value();
-    }
+    for (unsigned lane = 0; lane < warpSize; ++lane)
+      values[lane] = valueOf(initial, lane);
   }
 }
 

@@ -95,6 +95,8 @@ private:
     Lanes mask;
   };
 
+  /// A constant or special register, as a thread has it from the start.
+  uint64_t valueOf(const InitialSlot &initial, unsigned lane) const;
   void initialize();
   void checkSources(const Instruction &in, Lanes mask) const;
 
