@@ -35,8 +35,11 @@ std::vector<WeightRow> qopt::weightTable(ModuleOp module) {
       continue;
     SchemeAttrInterface scheme = weightScheme(type);
     std::vector<Component> components = weightComponents(type);
-    if (!scheme && (scheme = assignedScheme(global)))
-      components = scheme.components(type.getDimSize(0), type.getDimSize(1));
+    if (!scheme) {
+      scheme = assignedScheme(global);
+      if (scheme)
+        components = scheme.components(type.getDimSize(0), type.getDimSize(1));
+    }
     WeightRow row{"@" + global.getSymName().str(),
                   {type.getShape().begin(), type.getShape().end()},
                   scheme ? scheme.mnemonicName() : elementName(type),

@@ -176,6 +176,7 @@ Result<std::optional<RunStep>> RunState::find(const std::string &step) {
 
 Status RunState::commit(const std::string &step, const RunStep &results) {
   std::vector<SafetensorsDeclaration> declarations;
+  declarations.reserve(results.tensors.size());
   for (const auto &[name, bytes] : results.tensors)
     declarations.push_back({name, DType::U8, {int64_t(bytes.size())}});
   StringPairs metadata(results.notes.begin(), results.notes.end());

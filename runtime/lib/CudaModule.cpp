@@ -44,7 +44,8 @@ bool QoptCudaModule::load(const std::string &image, std::string &error) {
   int code = driver.moduleLoadData(&module, image.c_str(), 2, options, values);
   if (!driver.succeeded(code, "loading the kernels", error)) {
     module = nullptr;
-    for (std::string more : {mismatch(device, image, code), std::string(log)})
+    for (const std::string &more :
+         {mismatch(device, image, code), std::string(log)})
       if (!more.empty())
         error += ": " + more;
     return false;

@@ -19,8 +19,8 @@ using namespace qopt;
 template <typename T>
 static Status parseNumber(std::string_view text, T &target,
                           std::string_view kind) {
-  const char *end = text.data() + text.size();
-  auto [stop, failed] = std::from_chars(text.data(), end, target);
+  const char *begin = text.data(), *end = begin + text.size();
+  auto [stop, failed] = std::from_chars(begin, end, target);
   if (failed != std::errc() || stop != end)
     return usageError("needs ", kind, ", not '", text, "'");
   return {};

@@ -91,6 +91,7 @@ int64_t CpuModel::weightBytes() const {
 
 std::vector<double> CpuModel::stepSeconds() const {
   std::vector<double> seconds;
+  seconds.reserve(state.stepTimes.size());
   for (int64_t nanoseconds : state.stepTimes)
     seconds.push_back(double(nanoseconds) * 1e-9);
   return seconds;

@@ -30,10 +30,13 @@ int qopt_rt_open(const char *weights, const QoptRtOptions *options,
 
 // The compiler's driver would add crtbeginS.o for these two: whose destructors
 // are registered here, and that they run when the object is unloaded.
+// NOLINTBEGIN(bugprone-reserved-identifier): the C++ ABI names them.
 extern "C" {
-__attribute__((visibility("hidden"))) void *__dso_handle = &__dso_handle;
+__attribute__((visibility("hidden"))) void *__dso_handle =
+    static_cast<void *>(&__dso_handle);
 void __cxa_finalize(void *object);
 __attribute__((destructor)) static void finalize() {
-  __cxa_finalize(&__dso_handle);
+  __cxa_finalize(static_cast<void *>(&__dso_handle));
 }
 }
+// NOLINTEND(bugprone-reserved-identifier)

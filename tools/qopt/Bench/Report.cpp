@@ -49,6 +49,7 @@ Work::kernelTimes(const std::vector<double> &seconds) const {
     each.bytes += stepBytes[i];
   }
   std::vector<KernelTime> result;
+  result.reserve(byName.size());
   for (auto &[name, each] : byName)
     result.push_back(std::move(each));
   std::sort(result.begin(), result.end(),

@@ -128,6 +128,7 @@ Status qopt::writeSynthetic(const std::string &shape, const std::string &type,
   QOPT_ASSIGN(ModelConfig config, configOf(shape));
   QOPT_ASSIGN(std::vector<Plan> plans, planTensors(config, type));
   std::vector<GgufDeclaration> declarations;
+  declarations.reserve(plans.size());
   for (const Plan &plan : plans)
     declarations.push_back(
         {plan.id.gguf(), plan.type, {plan.shape.rbegin(), plan.shape.rend()}});

@@ -202,6 +202,7 @@ std::vector<std::string> QuantizeOptions::outputs(int64_t sources) const {
   if (!keepSplit || sources <= 1)
     return {output};
   std::vector<std::string> names;
+  names.reserve(sources);
   for (int64_t part = 0; part < sources; ++part)
     names.push_back(ggufPartName(output, part, sources));
   return names;

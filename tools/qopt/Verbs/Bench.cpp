@@ -10,22 +10,23 @@
 #include "Verbs.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <string>
 #include <unistd.h>
 
 using namespace qopt;
 
-/// Peak resident memory of this process in bytes, from /proc.
+/// Peak resident memory of this process in bytes, from /proc: what getrusage
+/// says may be that of the program which started this one.
 static double peakMemory() {
-  double kilobytes = 0;
-  if (std::FILE *file = std::fopen("/proc/self/status", "r")) {
-    char line[256];
-    while (std::fgets(line, sizeof(line), file))
-      if (std::sscanf(line, "VmHWM: %lf", &kilobytes) == 1)
-        break;
-    std::fclose(file);
-  }
-  return kilobytes * 1024;
+  constexpr std::string_view key = "VmHWM:";
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(key))
+      return std::strtod(line.c_str() + key.size(), nullptr) * 1024;
+  return 0;
 }
 
 Status qopt::runBench(std::span<char *> words) {
