@@ -27,10 +27,12 @@ Status BlockWalk::runTo(Block::iterator end, ValueRange results, UseBatch use) {
       const Program *program,
       runner->interpreter->prepare(function, place, end, arguments, results));
   int64_t batch = 0;
+  firstRows.assign(1, 0);
   QOPT_CHECK(runner->forEachBatch(
       BlockRunner::rowsPerBatch,
       [&](int64_t first, int64_t rows,
           llvm::ArrayRef<RuntimeValue> entryArguments) -> Status {
+        firstRows.push_back(first + rows);
         Values passed = runner->blockArguments(runner->position(), first, rows,
                                                entryArguments);
         // Values in memory are handed over, so that ops can work in place;
@@ -114,6 +116,9 @@ Status BlockWalk::advance(LinearOp linear,
 }
 
 Tensor BlockWalk::held(mlir::Value value, int64_t batch) const {
+  if (isa<BlockArgument>(value)) // the hidden states, which all programs get
+    return runner->slice(firstRows[batch],
+                         firstRows[batch + 1] - firstRows[batch]);
   const auto *found = llvm::find(live, value);
   assert(found != live.end() && "nothing behind the walk reads it");
   return std::get<Tensor>(values[batch][found - live.begin()]);

@@ -30,6 +30,7 @@ Result<Factor> GptqGroup::factored(Make make) {
 Status GptqGroup::shift(MutableMatrix matrix) {
   if (statistics.cross.empty())
     return {};
+  QOPT_CHECK(checkFinite(matrix)); // while a wrong number is in one place
   if (!target) {
     GptqOptions plain;
     plain.damp = settings.grouped.damp;

@@ -28,9 +28,8 @@ public:
   Status advance(LinearOp linear,
                  llvm::function_ref<Status(const Tensor &input)> use);
 
-  /// A value that the ops before the walk computed and ones behind it read, as
-  /// it is in one batch: the input of the linear that it has come to, or of a
-  /// later one that reads the same.
+  /// A tensor that ops behind the walk read, as it is in one batch: above all
+  /// the input of the linear that it has come to.
   Tensor held(mlir::Value value, int64_t batch) const;
 
   /// Runs what is left, and moves the runner behind the block.
@@ -48,6 +47,7 @@ private:
   mlir::Block::iterator place; // the first op that has not run
   llvm::SetVector<mlir::Value> live;
   std::vector<Values> values;           // of `live`, for each batch
+  std::vector<int64_t> firstRows;       // of each batch, and one past the last
   bool onDisk = false;                  // whether they go to a file
   llvm::DenseSet<const float *> stored; // numbers that lie in one
 };
