@@ -112,14 +112,16 @@ std::array<Value, 4> Dequantizer::fragment(const CodeWords &codes, int64_t step,
     }
     Value disguised;
     int64_t first = 0; // of the plane's words
-    for (const MmaPlane &plane : planes) {
+    auto join = [&](const MmaPlane &plane) {
       int place = base(i) + plane.firstBit;
       uint32_t mask = ((1u << plane.width) - 1) << place;
       disguised = extract(codes[first + plane.word(pair)],
                           plane.bit(pair) - place, mask, disguised);
       first += plane.width;
-    }
-    assert(disguised && "codes have at least one plane");
+    };
+    join(planes.front());
+    for (const MmaPlane &plane : ArrayRef(planes).drop_front())
+      join(plane);
     disguised = b.bitcast(pairType(), disguised);
     if (base(i))
       result[i] = LLVM::FMAOp::create(
