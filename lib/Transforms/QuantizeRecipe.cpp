@@ -64,10 +64,11 @@ Status qopt::checkRecipe(const QuantizeRecipe &recipe) {
   return {};
 }
 
-/// How much of the error of inputs is made up for: by default a half, if there
-/// is a float model to compare with.
+/// How much of the error of inputs is made up for: what the pass does by
+/// default, if there is a float model to compare with.
 static double inputShare(const QuantizeRecipe &recipe) {
-  return recipe.gptaq.value_or(recipe.calibration.stats.empty() ? 0.5 : 0);
+  const bool comparable = recipe.calibration.stats.empty();
+  return recipe.gptaq.value_or(comparable ? GptqQuantizeOptions().gptaq : 0);
 }
 
 static std::unique_ptr<Pass> gptq(const QuantizeRecipe &recipe) {
