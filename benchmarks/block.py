@@ -85,8 +85,12 @@ def make(folder):
 
 
 def measure(folder, output):
+    # Repeated until there are enough samples, of tokens of at most 16 bytes.
+    text = pathlib.Path(options.text).read_text()
+    repeats = -(-options.samples * 2048 * 16 // len(text))
+    (output / "text.txt").write_text(text * repeats)
     words = [options.qopt, "quantize", str(folder), "-o", str(output / "q.mlir")]
-    words += ["--type", "int4", "--calibration", options.text, "--ctx", "2048"]
+    words += ["--type", "int4", "--calibration", str(output / "text.txt"), "--ctx", "2048"]
     words += ["--samples", str(options.samples), *options.flags.split()]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stderr
     phases = re.search(

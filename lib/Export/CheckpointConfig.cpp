@@ -192,7 +192,7 @@ Status qopt::detail::copyCompanions(const std::string &origin,
     if (fs::symlink_status(path, failed).type() == fs::file_type::not_found)
       continue;
     QOPT_ASSIGN(std::string member, checkpointMember(origin, name));
-    QOPT_ASSIGN(std::string content, readTextFile(member));
+    QOPT_ASSIGN(std::string content, readWholeFile(member));
     QOPT_CHECK(writeTextFile(directory.member(name), content));
   }
   return {};

@@ -175,7 +175,7 @@ Result<JsonDocument> JsonDocument::parse(std::string_view text,
 }
 
 Result<JsonDocument> JsonDocument::load(const std::string &path) {
-  QOPT_ASSIGN(std::string text, readTextFile(path, maxText));
+  QOPT_ASSIGN(std::string text, readWholeFile(path, maxText));
   return parse(text, path);
 }
 

@@ -89,11 +89,18 @@ Status qopt::readNow(ByteSpan mapped) {
   return {};
 }
 
-Result<std::string> qopt::readTextFile(const std::string &path,
-                                       uint64_t limit) {
+Result<std::string> qopt::readWholeFile(const std::string &path,
+                                        uint64_t limit) {
   QOPT_ASSIGN(auto file, MappedFile::open(path));
   if (file->size() > limit)
     return badInput(path, ": is larger than ", limit, " bytes");
   QOPT_ASSIGN(ByteSpan bytes, file->slice(0, file->size()));
   return std::string(bytes.begin(), bytes.end());
+}
+
+Result<std::string> qopt::readTextFile(const std::string &path) {
+  QOPT_ASSIGN(std::string text, readWholeFile(path));
+  if (size_t place = text.find('\0'); place != std::string::npos)
+    return badInput(path, ": is not text in UTF-8: byte ", place, " is 0");
+  return text;
 }

@@ -114,7 +114,7 @@ Status qopt::readTokenizerConfigs(const std::string &directory,
   }
   const auto templatePath = base / "chat_template.jinja";
   if (std::filesystem::exists(templatePath, ignored)) {
-    QOPT_ASSIGN(data.chatTemplate, readTextFile(templatePath.string()));
+    QOPT_ASSIGN(data.chatTemplate, readWholeFile(templatePath.string()));
   }
   return {};
 }

@@ -163,7 +163,7 @@ DictionaryAttr qopt::aboutCheckpoint(MLIRContext &context,
   AboutBuilder about(context);
   constexpr uint64_t most = 16 << 20;
   if (auto path = checkpointMember(directory, "README.md"))
-    if (auto text = readTextFile(*path, most))
+    if (auto text = readWholeFile(*path, most))
       about.card(readFrontMatter(*text));
   if (auto path = checkpointMember(directory, "generation_config.json"))
     if (auto settings = JsonDocument::load(*path))

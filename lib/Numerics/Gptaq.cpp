@@ -4,71 +4,85 @@
 //
 //===----------------------------------------------------------------------===//
 #include "qopt/Numerics/Gptaq.h"
+#include "GemmDriver.h"
+#include "Scratch.h"
 #include "qopt/Numerics/Gemm.h"
 
 #include <algorithm>
+#include <utility>
 
 using namespace qopt;
 
-/// Rows whose products are summed in f32, as in syrk, and rows of C for which
-/// that happens at a time.
-static constexpr int64_t rowsPerPiece = 1024, rowsPerStrip = 512;
-
 void CrossAccumulator::add(const ComputeContext &context, ConstMatrix original,
                            ConstMatrix present) {
+  if (present.rows == 0)
+    return;
+  if (sums.empty())
+    assignZeros(context.pool, sums, columns * columns);
+  Scratch<float> memory(present.rows * columns);
+  MutableMatrix difference(memory.data(), present.rows, columns);
+  context.pool.parallelFor(present.rows, [&](int64_t row) {
+    for (int64_t k = 0; k < columns; ++k)
+      difference(row, k) = original(row, k) - present(row, k);
+  });
+  gemmBlocked(context, present.rows, byColumns(difference), byColumns(present),
+              sums.data(), columns, TileMode::Add);
   count += present.rows;
-  std::vector<float> difference(columns * rowsPerPiece),
-      transposed(columns * rowsPerPiece), products(rowsPerStrip * columns);
-  for (int64_t first = 0; first < present.rows; first += rowsPerPiece) {
-    const int64_t rows = std::min(rowsPerPiece, present.rows - first);
-    context.pool.parallelFor(columns, [&](int64_t k) {
-      for (int64_t row = 0; row < rows; ++row) {
-        const float value = present(first + row, k);
-        difference[k * rows + row] = original(first + row, k) - value;
-        transposed[k * rows + row] = value;
-      }
-    });
-    for (int64_t strip = 0; strip < columns; strip += rowsPerStrip) {
-      const int64_t height = std::min(rowsPerStrip, columns - strip);
-      gemm(context, {difference.data() + strip * rows, height, rows},
-           {transposed.data(), columns, rows},
-           {products.data(), height, columns});
-      context.pool.parallelFor(height, [&](int64_t k) {
-        for (int64_t j = 0; j < columns; ++j)
-          sums[(strip + k) * columns + j] += products[k * columns + j];
-      });
-    }
-  }
 }
 
 std::vector<float> CrossAccumulator::finish() {
-  std::vector<float> result(sums.size());
-  for (size_t i = 0; i < sums.size() && count > 0; ++i)
-    result[i] = float(sums[i] * 2 / double(count));
-  return result;
+  sums.resize(columns * columns); // nothing seen: zeros
+  for (float &sum : sums)
+    sum *= 2.f / float(std::max<int64_t>(count, 1));
+  count = 0;
+  return std::exchange(sums, {});
+}
+
+/// Columns of a product with a triangle that are formed at a time, from that
+/// part of the triangle's rows that is not zero for all of them.
+static constexpr int64_t columnsPerStrip = 512;
+
+/// c = a · Uᵀ.
+static void multiplyTransposed(const ComputeContext &context, ConstMatrix a,
+                               ConstMatrix upper, MutableMatrix c) {
+  for (int64_t begin = 0; begin < c.columns; begin += columnsPerStrip) {
+    const int64_t width = std::min(columnsPerStrip, c.columns - begin);
+    const int64_t depth = c.columns - begin;
+    gemm(context, a.block(0, begin, a.rows, depth),
+         upper.block(begin, begin, width, depth),
+         c.block(0, begin, c.rows, width));
+  }
+}
+
+/// c = a · U.
+static void multiply(const ComputeContext &context, ConstMatrix a,
+                     ConstMatrix upper, MutableMatrix c) {
+  for (int64_t begin = 0; begin < c.columns; begin += columnsPerStrip) {
+    const int64_t width = std::min(columnsPerStrip, c.columns - begin);
+    const int64_t depth = begin + width;
+    matmul(context, a.block(0, 0, a.rows, depth),
+           upper.block(0, begin, depth, width),
+           c.block(0, begin, c.rows, width));
+  }
 }
 
 void qopt::shiftTarget(const ComputeContext &context, MutableMatrix weights,
-                       std::span<const float> cross, const GptqFactor &factor,
-                       double share) {
+                       std::span<const float> cross,
+                       const InverseFactor &inverse, double share) {
   const int64_t rows = weights.rows, columns = weights.columns;
-  auto matrix = [&](std::vector<float> &numbers) {
-    return MutableMatrix(numbers.data(), rows, columns);
-  };
-  ConstMatrix upper(factor.upper.data(), columns, columns);
-  // W C, its columns in the order of the visit, times (H + λ)⁻¹ = Uᵀ U.
-  std::vector<float> product(rows * columns), ordered(rows * columns);
-  matmul(context, weights, {cross.data(), columns, columns}, matrix(product));
+  Scratch<float> first(rows * columns), second(rows * columns);
+  MutableMatrix product(first.data(), rows, columns);
+  MutableMatrix ordered(second.data(), rows, columns);
+  // W C, its columns in the order of the visit, times H⁻¹ = Uᵀ U.
+  matmul(context, weights, {cross.data(), columns, columns}, product);
   context.pool.parallelFor(rows, [&](int64_t row) {
     for (int64_t step = 0; step < columns; ++step)
-      ordered[row * columns + step] =
-          product[row * columns + factor.permutation[step]];
+      ordered(row, step) = product(row, inverse.order[step]);
   });
-  gemm(context, matrix(ordered), upper, matrix(product));
-  matmul(context, matrix(product), upper, matrix(ordered));
+  multiplyTransposed(context, ordered, inverse.upper, product);
+  multiply(context, product, inverse.upper, ordered);
   context.pool.parallelFor(rows, [&](int64_t row) {
     for (int64_t step = 0; step < columns; ++step)
-      weights(row, factor.permutation[step]) +=
-          float(share * ordered[row * columns + step]);
+      weights(row, inverse.order[step]) += float(share * ordered(row, step));
   });
 }

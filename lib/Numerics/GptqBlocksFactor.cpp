@@ -22,6 +22,10 @@ GptqBlocksFactor::GptqBlocksFactor(GptqBlocksFactor &&) noexcept = default;
 GptqBlocksFactor::~GptqBlocksFactor() = default;
 double GptqBlocksFactor::damping() const { return state->damping; }
 int GptqBlocksFactor::dampingRaised() const { return state->raised; }
+InverseFactor GptqBlocksFactor::inverse() const {
+  return {{state->upper.data(), state->columns, state->columns},
+          state->visit.columns};
+}
 bool GptqBlocksFactor::fits(const BlockGrid &grid) const {
   return state->elements == grid.elements &&
          state->subElements == grid.subElements;

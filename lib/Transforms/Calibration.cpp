@@ -58,6 +58,9 @@ calibrationSamples(Interpreter &interpreter,
     return usageError(options.text, ": has ", tokens.size(),
                       " tokens, which is less than one sample of ", context,
                       "; take a longer text or shorter samples (ctx)");
+  if (int64_t(windows.size()) < options.samples)
+    progress.note(str(options.text, ": has ", windows.size(), " samples of ",
+                      context, " tokens"));
   return windows;
 }
 

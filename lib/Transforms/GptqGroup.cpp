@@ -27,28 +27,16 @@ Result<Factor> GptqGroup::factored(Make make) {
 }
 
 /// Makes the weights those that give the outputs of the float model.
-Status GptqGroup::shift(MutableMatrix matrix) {
-  if (statistics.cross.empty())
-    return {};
-  QOPT_CHECK(checkFinite(matrix)); // while a wrong number is in one place
-  if (!target) {
-    GptqOptions plain;
-    plain.damp = settings.grouped.damp;
-    plain.order = GptqOrder::None;
-    QOPT_ASSIGN(target, factored<GptqFactor>([&] {
-                  return gptqFactor(compute(), statistics.hessian,
-                                    matrix.columns, GroupedScheme(), plain);
-                }));
-  }
-  times.compensating.measure([&] {
-    shiftTarget(compute(), matrix, statistics.cross, *target, settings.gptaq);
-  });
-  return {};
+void GptqGroup::shift(MutableMatrix matrix, const InverseFactor &inverse) {
+  if (!statistics.cross.empty())
+    times.compensating.measure([&] {
+      shiftTarget(compute(), matrix, statistics.cross, inverse, settings.gptaq);
+    });
 }
 
 /// The order of columns depends on the group size, and on nothing else of a
 /// scheme.
-Result<WeightBytes> GptqGroup::quantizeGrouped(ConstMatrix matrix,
+Result<WeightBytes> GptqGroup::quantizeGrouped(MutableMatrix matrix,
                                                const GroupedScheme &scheme) {
   GptqOptions options = settings.grouped;
   if (statistics.samples == 0) // H = I: rounding to nearest
@@ -61,13 +49,14 @@ Result<WeightBytes> GptqGroup::quantizeGrouped(ConstMatrix matrix,
                 }));
     factor = grouped.emplace(scheme.groupSize, std::move(made)).first;
   }
+  shift(matrix, factor->second.inverse());
   QOPT_ASSIGN(GptqResult result, times.compensating.measure([&] {
     return gptqQuantize(compute(), matrix, factor->second, scheme, options);
   }));
   return groupedBytes(result.matrix);
 }
 
-Result<WeightBytes> GptqGroup::quantizeBlocks(ConstMatrix matrix,
+Result<WeightBytes> GptqGroup::quantizeBlocks(MutableMatrix matrix,
                                               const FormatRow &format) {
   const BlockGrid &grid = *findBlockGrid(format.type);
   const std::pair sizes(grid.elements, grid.subElements);
@@ -80,6 +69,7 @@ Result<WeightBytes> GptqGroup::quantizeBlocks(ConstMatrix matrix,
                 }));
     factor = blocks.emplace(sizes, std::move(made)).first;
   }
+  shift(matrix, factor->second.inverse());
   QOPT_ASSIGN(GptqBlocksResult result, times.compensating.measure([&] {
     return gptqQuantizeBlocks(compute(), matrix, factor->second, format,
                               settings.blocks);
@@ -91,7 +81,7 @@ Result<WeightBytes> GptqGroup::quantize(const WeightSource &source,
                                         SchemeAttrInterface scheme) {
   QOPT_ASSIGN(std::vector<float> values, source.readAll());
   MutableMatrix matrix(values.data(), source.rows(), source.columns());
-  QOPT_CHECK(shift(matrix));
+  QOPT_CHECK(checkFinite(matrix)); // while a wrong number is in one place
   if (auto gguf = dyn_cast<GgufAttr>(scheme))
     return quantizeBlocks(matrix, gguf.getRow());
   return quantizeGrouped(matrix, cast<GroupedAttr>(scheme).getScheme());

@@ -49,10 +49,10 @@ public:
 
 private:
   template <typename Factor, typename Make> Result<Factor> factored(Make make);
-  Status shift(MutableMatrix matrix);
-  Result<WeightBytes> quantizeGrouped(ConstMatrix matrix,
+  void shift(MutableMatrix matrix, const InverseFactor &inverse);
+  Result<WeightBytes> quantizeGrouped(MutableMatrix matrix,
                                       const GroupedScheme &scheme);
-  Result<WeightBytes> quantizeBlocks(ConstMatrix matrix,
+  Result<WeightBytes> quantizeBlocks(MutableMatrix matrix,
                                      const FormatRow &format);
   ComputeContext compute() const { return services.compute(); }
 
@@ -64,8 +64,7 @@ private:
   int64_t raised = 0;
   std::map<int64_t, GptqFactor> grouped; // by group size
   std::map<std::pair<int, int>, GptqBlocksFactor>
-      blocks;                       // by sizes of blocks and sub-blocks
-  std::optional<GptqFactor> target; // of shiftTarget
+      blocks; // by sizes of blocks and sub-blocks
 };
 
 } // namespace qopt

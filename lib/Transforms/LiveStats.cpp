@@ -6,7 +6,6 @@
 #include "OriginalModel.h"
 
 #include "qopt/Interp/BlockSuffix.h"
-#include "qopt/Interp/BlockWalk.h"
 #include "qopt/Numerics/ErrorMetrics.h"
 #include "qopt/Transforms/StatsProvider.h"
 
@@ -60,7 +59,7 @@ public:
   LiveStats(Interpreter &interpreter, BlockRunner runner,
             std::unique_ptr<OriginalModel> original,
             const CalibrationOptions &options)
-      : interpreter(interpreter), runner(std::move(runner)),
+      : interpreter(interpreter), walk(std::move(runner)),
         original(std::move(original)), sequential(options.sequential),
         products(options.products) {
     interpreter.module().walk([&](ml_program::GlobalLoadConstOp load) {
@@ -84,9 +83,9 @@ public:
 
   Result<std::unique_ptr<BlockTrial>> makeTrial(const PlannedBlock &,
                                                 Operation *from) override {
-    if (runner.position() >= runner.blockCount())
+    if (walk.inTail())
       return std::unique_ptr<BlockTrial>();
-    QOPT_ASSIGN(BlockSuffix suffix, runner.split(from));
+    QOPT_ASSIGN(BlockSuffix suffix, walk.blocks().split(from));
     auto trial = std::make_unique<LiveTrial>(interpreter, std::move(suffix));
     QOPT_CHECK(trial->start());
     return std::unique_ptr<BlockTrial>(std::move(trial));
@@ -97,18 +96,15 @@ public:
                                          std::move(numbers));
   }
 
-  int64_t sampleCount() const override { return runner.sampleCount(); }
+  int64_t sampleCount() const override { return walk.sampleCount(); }
 
   Status finishBlock(const PlannedBlock &block) override {
-    if (runner.position() >= runner.blockCount())
+    if (walk.inTail())
       return {};
     if (original)
       QOPT_CHECK(original->finishBlock());
     RunOptions stoppable{[this](LinearOp, ConstMatrix) { return goOn(); }};
-    QOPT_CHECK(walk ? walk->finish()
-                    : runner.run(runner.position(), stoppable,
-                                 /*keepOutput=*/true));
-    walk.reset();
+    QOPT_CHECK(walk.finishBlock(stoppable));
     letGo(block.function);
     return {};
   }
@@ -141,7 +137,7 @@ private:
       QOPT_CHECK(collect(group));
     // Weights of the block will have changed: it is run anew when it is done.
     if (!sequential)
-      walk.reset();
+      walk.restartBlock();
     return {};
   }
 
@@ -153,12 +149,13 @@ private:
       QOPT_CHECK(original->advance(group.firstLinear));
       cross.emplace(CrossMoments{CrossAccumulator(group.columns())});
     }
-    QOPT_CHECK(observe(group.firstLinear, [&](ConstMatrix input) -> Status {
-      QOPT_CHECK(goOn());
-      if (cross)
-        cross->add(compute, *original, group.firstLinear, input);
-      return moments.add(compute, input);
-    }));
+    QOPT_CHECK(
+        walk.advance(group.firstLinear, [&](ConstMatrix input) -> Status {
+          QOPT_CHECK(goOn());
+          if (cross)
+            cross->add(compute, *original, group.firstLinear, input);
+          return moments.add(compute, input);
+        }));
     HessianStatistics &result = collected[group.firstLinear];
     result = moments.finish(compute);
     if (cross)
@@ -166,24 +163,8 @@ private:
     return {};
   }
 
-  /// Runs the current block, or what follows the last one, up to a linear, and
-  /// shows what it reads in each batch to `use`.
-  Status observe(LinearOp linear, function_ref<Status(ConstMatrix)> use) {
-    if (runner.position() >= runner.blockCount()) {
-      LinearObserver observer = [&](LinearOp seen, ConstMatrix input) {
-        return seen == linear ? use(input) : Status();
-      };
-      return runner.runTail({observer, linear});
-    }
-    if (!walk)
-      walk.emplace(runner);
-    return walk->advance(
-        linear, [&](const Tensor &input) { return use(input.matrix()); });
-  }
-
   Interpreter &interpreter;
-  BlockRunner runner;
-  std::optional<BlockWalk> walk;           // if it has begun
+  ModelWalk walk;
   std::unique_ptr<OriginalModel> original; // null unless it is asked for
   bool sequential, products;
   /// The functions that load each weight.

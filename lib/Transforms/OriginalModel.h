@@ -1,5 +1,4 @@
-//===- OriginalModel.h - the float model beside the quantized one -*- C++
-//-*-===//
+//===- OriginalModel.h - a float model beside a quantized one ---*- C++ -*-===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -7,13 +6,13 @@
 #ifndef QOPT_LIB_TRANSFORMS_ORIGINALMODEL_H
 #define QOPT_LIB_TRANSFORMS_ORIGINALMODEL_H
 
-#include "qopt/Interp/BlockWalk.h"
+#include "qopt/Interp/ModelWalk.h"
 #include "qopt/Numerics/Gptaq.h"
 #include "qopt/Transforms/QuantizationPlan.h"
 
 namespace qopt {
 
-/// Moves the samples through the float model, beside the one that is being
+/// Moves samples through the float model, beside the one that is being
 /// quantized.
 class OriginalModel {
 public:
@@ -22,55 +21,42 @@ public:
 
   Status start(const BlockStructure &structure,
                const std::vector<std::vector<int32_t>> &samples) {
-    QOPT_ASSIGN(runner, BlockRunner::create(interpreter, structure));
-    runner->shareMemory(2);
-    return runner->start(samples);
+    QOPT_ASSIGN(BlockRunner runner,
+                BlockRunner::create(interpreter, structure));
+    runner.shareMemory(2);
+    walk.emplace(std::move(runner));
+    return walk->blocks().start(samples);
   }
 
   /// Runs the next block, or the tail, up to a linear.
   Status advance(LinearOp linear) {
-    if (runner->position() >= runner->blockCount())
-      return runTail(linear);
-    if (!walk)
-      walk.emplace(*runner);
-    return walk->advance(linear, [](const Tensor &) { return Status(); });
-  }
-
-  /// What the linear that it has come to reads in one batch of samples.
-  Tensor input(LinearOp linear, int64_t batch) const {
-    return walk ? walk->held(linear.getInput(), batch) : tailInputs[batch];
-  }
-
-  WeightStore &weights() { return interpreter.weights(); }
-
-  Status finishBlock() {
-    Status finished =
-        walk ? walk->finish()
-             : runner->run(runner->position(), {}, /*keepOutput=*/true);
-    walk.reset();
-    return finished;
-  }
-
-private:
-  Status runTail(LinearOp linear) {
     tailInputs.clear();
-    LinearObserver observer = [&](LinearOp seen, ConstMatrix input) -> Status {
-      if (seen != linear)
+    return walk->advance(linear, [&](ConstMatrix input) -> Status {
+      if (!walk->inTail())
         return {};
-      QOPT_ASSIGN(Tensor copy, runner->allocate(input.rows, input.columns));
+      QOPT_ASSIGN(Tensor copy,
+                  walk->blocks().allocate(input.rows, input.columns));
       for (int64_t row = 0; row < input.rows; ++row)
         std::copy_n(input.row(row), input.columns,
                     copy.mutableMatrix().row(row));
       tailInputs.push_back(std::move(copy));
       return {};
-    };
-    return runner->runTail({observer, linear});
+    });
   }
 
+  /// What the linear that it has come to reads in one batch of samples.
+  Tensor input(LinearOp linear, int64_t batch) const {
+    return walk->inTail() ? tailInputs[batch] : walk->input(linear, batch);
+  }
+
+  Status finishBlock() { return walk->finishBlock(); }
+
+  WeightStore &weights() { return interpreter.weights(); }
+
+private:
   Interpreter interpreter;
-  std::optional<BlockRunner> runner;
-  std::optional<BlockWalk> walk; // if it has begun
-  std::vector<Tensor> tailInputs;
+  std::optional<ModelWalk> walk;
+  std::vector<Tensor> tailInputs; // which no block keeps
 };
 
 /// C of one group of linears. Where the models route different tokens to an

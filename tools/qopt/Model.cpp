@@ -70,7 +70,7 @@ static std::string adviceAbout(const std::string &path) {
 /// Parses a module; what the parser says becomes the error.
 static Result<mlir::OwningOpRef<mlir::ModuleOp>>
 parseModule(const std::string &path, mlir::MLIRContext &context) {
-  QOPT_ASSIGN(std::string text, readTextFile(path));
+  QOPT_ASSIGN(std::string text, readWholeFile(path));
   QOPT_CHECK(checkNesting(text, path));
   std::string messages;
   mlir::ScopedDiagnosticHandler handler(

@@ -57,8 +57,11 @@ void doneReading(ByteSpan mapped);
 
 /// Reads a whole small file (configs, tokenizers); an error if it is larger
 /// than `limit` bytes.
-Result<std::string> readTextFile(const std::string &path,
-                                 uint64_t limit = uint64_t(1) << 30);
+Result<std::string> readWholeFile(const std::string &path,
+                                  uint64_t limit = uint64_t(1) << 30);
+/// The same of a text that people wrote; an error if it has a byte 0, as texts
+/// in UTF-16 and files of programs do.
+Result<std::string> readTextFile(const std::string &path);
 
 } // namespace qopt
 

@@ -33,6 +33,12 @@ template <typename U> struct HessianInverseFactor {
   int raised = 0;       // how often λ was raised tenfold to get there
 };
 
+/// U of an H whose rows and columns are in some order.
+struct InverseFactor {
+  ConstMatrix upper;              // [K, K]
+  std::span<const int64_t> order; // [K]: the stored column of each
+};
+
 /// U of H + λI, λ = damp · mean(diag H), found in f64. H(i, j) is element
 /// (order[i], order[j]) of the symmetric [K, K] array, or (i, j) without an
 /// order; of (i, j) and (j, i) one is read. A `diagonal` stands in for that of

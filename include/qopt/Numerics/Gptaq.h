@@ -17,30 +17,30 @@
 #ifndef QOPT_NUMERICS_GPTAQ_H
 #define QOPT_NUMERICS_GPTAQ_H
 
-#include "qopt/Numerics/Gptq.h"
+#include "qopt/Numerics/Cholesky.h"
 
 namespace qopt {
 
-/// Collects C [K, K] over batches of rows.
+/// Collects C [K, K] over batches of rows, in f32: C is the estimate of an
+/// error, of which the sums lose nothing that matters.
 class CrossAccumulator {
 public:
-  explicit CrossAccumulator(int64_t columns)
-      : columns(columns), sums(columns * columns) {}
+  explicit CrossAccumulator(int64_t columns) : columns(columns) {}
 
   /// Adds rows of x and of x̃ [rows, K].
   void add(const ComputeContext &context, ConstMatrix original,
            ConstMatrix present);
-  /// C of everything added, in f32.
+  /// C of everything added. The accumulator is empty afterwards.
   std::vector<float> finish();
 
 private:
   int64_t columns, count = 0;
-  std::vector<double> sums;
+  std::vector<float> sums; // empty before a batch
 };
 
-/// W + share · W C (H + λ)⁻¹ in place of W [N, K]. The factor is that of H.
+/// W + share · W C H⁻¹ in place of W [N, K].
 void shiftTarget(const ComputeContext &context, MutableMatrix weights,
-                 std::span<const float> cross, const GptqFactor &factor,
+                 std::span<const float> cross, const InverseFactor &inverse,
                  double share);
 
 } // namespace qopt

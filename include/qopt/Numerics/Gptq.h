@@ -17,7 +17,7 @@
 #ifndef QOPT_NUMERICS_GPTQ_H
 #define QOPT_NUMERICS_GPTQ_H
 
-#include "qopt/Numerics/ComputeContext.h"
+#include "qopt/Numerics/Cholesky.h"
 #include "qopt/Numerics/Grid.h"
 
 #include <memory>
@@ -70,6 +70,10 @@ struct GptqFactor {
   int dampingRaised = 0;            // tenfold raises until Cholesky succeeded
   std::shared_ptr<const GptqDescent> descent; // null without rounds
   std::vector<float> importance; // [K], stored order: diag H; with descent
+
+  InverseFactor inverse() const {
+    return {{upper.data(), columns, columns}, permutation};
+  }
 };
 
 /// Factors a symmetric [K, K] Hessian in f64; options used: damp, order,

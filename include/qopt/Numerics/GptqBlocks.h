@@ -28,9 +28,7 @@
 #define QOPT_NUMERICS_GPTQBLOCKS_H
 
 #include "qopt/Formats/BlockGrid.h"
-#include "qopt/Numerics/ComputeContext.h"
-#include "qopt/Numerics/MatrixView.h"
-#include "qopt/Support/Error.h"
+#include "qopt/Numerics/Cholesky.h"
 
 #include <memory>
 #include <span>
@@ -65,6 +63,8 @@ public:
 
   double damping() const;    // λ
   int dampingRaised() const; // tenfold raises until Cholesky succeeded
+  /// Of what `create` has made.
+  InverseFactor inverse() const;
   /// Whether it can be used for weights of that grid.
   bool fits(const BlockGrid &grid) const;
 

@@ -73,7 +73,7 @@ TEST(SentencePiece, ABlankGoesInFrontOfTextBehindSpecialTokens) {
 /// llama2.json with a change.
 static Tokenizer changed(std::string_view what, std::string_view with) {
   const TemporaryDirectory directory;
-  const std::string text = readTextFile(tokenizers + "llama2.json").value();
+  const std::string text = readWholeFile(tokenizers + "llama2.json").value();
   auto tokenizer = Tokenizer::load(
       directory.write("tokenizer.json", replaced(text, what, with)));
   EXPECT_TRUE(tokenizer.has_value()) << tokenizer.error().message;

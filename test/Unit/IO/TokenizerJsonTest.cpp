@@ -10,7 +10,7 @@ using namespace qopt;
 using namespace std::string_literals;
 
 static std::string fixture(const std::string &name) {
-  return readTextFile(QOPT_FIXTURES "/tokenizers/" + name).value();
+  return readWholeFile(QOPT_FIXTURES "/tokenizers/" + name).value();
 }
 
 // The fixture with the first `from` replaced by `to`.

@@ -100,7 +100,7 @@ TEST(Tokenizer, AgreesWithTheReferenceImplementationOnEveryPattern) {
 
 TEST(Tokenizer, DecodesWhatItEncodes) {
   const Tokenizer tokenizer = load(novella);
-  const std::string sample = readTextFile(novella + "/sample.txt").value();
+  const std::string sample = readWholeFile(novella + "/sample.txt").value();
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(sample)), sample);
 
   std::mt19937 random(3);

@@ -1,5 +1,6 @@
 #include "qopt/Numerics/Gptaq.h"
 #include "NumericsTesting.h"
+#include "qopt/Numerics/Gptq.h"
 
 #include <gtest/gtest.h>
 
@@ -70,7 +71,8 @@ TEST(Gptaq, TheShiftedTargetIsTheBestUnroundedWeight) {
     auto factor = gptqFactor(pool, h, in.columns, scheme, options);
     ASSERT_TRUE(factor);
     std::vector<float> shifted = w;
-    shiftTarget(pool, {shifted.data(), 5, in.columns}, cross, *factor, 1);
+    shiftTarget(pool, {shifted.data(), 5, in.columns}, cross, factor->inverse(),
+                1);
     // A minimum: nothing near it is better, and the weights themselves are not.
     const double best = outputDistance(in, shifted, w);
     EXPECT_LT(best, 0.8 * outputDistance(in, w, w));
@@ -81,7 +83,8 @@ TEST(Gptaq, TheShiftedTargetIsTheBestUnroundedWeight) {
         EXPECT_GT(outputDistance(in, near, w), best);
       }
     std::vector<float> unshifted = w;
-    shiftTarget(pool, {unshifted.data(), 5, in.columns}, cross, *factor, 0);
+    shiftTarget(pool, {unshifted.data(), 5, in.columns}, cross,
+                factor->inverse(), 0);
     EXPECT_EQ(unshifted, w);
   }
 }

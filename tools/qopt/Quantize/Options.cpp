@@ -144,6 +144,11 @@ Result<bool> QuantizeOptions::parse(std::span<char *> words) {
   useDefaults();
   if (keepSplit && (format().keepsArchive || format().directory))
     return usageError("--keep-split goes with --format gguf");
+  const CalibrationOptions &calibration = recipe.calibration;
+  if (recipe.method == QuantizeMethod::Rtn && report.empty() &&
+      !(calibration.text.empty() && calibration.stats.empty()))
+    return usageError("--method rtn looks at no inputs; --calibration and "
+                      "--stats go with gptq, awq and awq+gptq");
   while (format().directory && output.size() > 1 && output.ends_with('/'))
     output.pop_back();
   return proceed;
