@@ -17,15 +17,17 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 tool.declare_arguments(parser)
 parser.add_argument(
     "--schemes",
-    default="4:64:asym 4:64:sym 4:128:asym 3:32:asym 3:64:asym 3:128:asym 2:32:asym 2:64:asym",
+    default="4:128:asym 4:64:asym 4:32:asym 4:64:sym 4:32:sym "
+    "3:128:asym 3:64:asym 3:32:asym 2:128:asym 2:64:asym 2:32:asym",
     help="bits:group:asym|sym, separated by blanks",
 )
+paper = "rounds=0,gptaq=0"
 parser.add_argument(
     "--methods",
-    default="rtn gptq:none gptq:act gptq:group awq awq+gptq:act",
-    help="rtn, awq, gptq:ORDER, awq+gptq:ORDER",
+    default=f"rtn gptq:order=none,{paper} gptq:order=act,{paper} gptq:order=group,{paper} "
+    "gptq awq awq+gptq",
+    help="rtn, gptq, awq or awq+gptq, each with flags of qopt quantize as gptq:order=act,rounds=0",
 )
-parser.add_argument("--flags", default="", help="more flags of qopt quantize where GPTQ is")
 options = parser.parse_args()
 qopt = tool.Tool(options)
 
@@ -36,7 +38,7 @@ with tempfile.TemporaryDirectory() as folder:
     for scheme in options.schemes.split():
         bits, group, symmetry = scheme.split(":")
         for method in options.methods.split():
-            name, _, order = method.partition(":")
+            name, _, flags = method.partition(":")
             output = pathlib.Path(folder) / "model.mlir"
             words = ["quantize", options.model, "-o", output, "--overwrite"]
             words += ["--method", name, "--type", f"int{bits}", "--group", group]
@@ -44,8 +46,9 @@ with tempfile.TemporaryDirectory() as folder:
             words += ["--format", "mlir"]
             if name != "rtn":
                 words += ["--calibration", options.calibration, "--ctx", options.ctx]
-            if order:
-                words += ["--order", order, *options.flags.split()]
+            for flag in flags.split(",") if flags else []:
+                key, value = flag.split("=")
+                words += [f"--{key}", value]
             start = time.monotonic()
             qopt.run(*words)
             seconds = time.monotonic() - start

@@ -8,7 +8,6 @@
 #include "qopt/Numerics/Grid.h"
 
 #include <cmath>
-#include <numeric>
 
 using namespace qopt;
 using namespace qopt::detail;
@@ -30,23 +29,14 @@ qopt::gptqQuantizeBlocks(const ComputeContext &context, ConstMatrix weights,
 
   GptqBlocksResult result;
   result.blocks.resize(weights.rows * row.rowBytes(weights.columns));
-  const int64_t lanes = format.lanes();
-  const int64_t rowsPerTask =
-      lanes * panelsPerTask(context, weights.rows, lanes);
-  const int64_t tasks = (weights.rows + rowsPerTask - 1) / rowsPerTask;
-  std::vector<double> losses((weights.rows + lanes - 1) / lanes);
-  context.pool.parallelFor(tasks, [&](int64_t task) {
-    const int64_t first = task * rowsPerTask;
-    RowQuantizer rows(state, format, weights, first,
-                      std::min(weights.rows, first + rowsPerTask));
-    rows.compensate();
-    rows.beginDescent();
-    for (int round = 0; round < options.rounds; ++round)
-      rows.descend();
-    rows.proxyLosses(losses.data() + first / lanes);
-    rows.pack(result.blocks.data());
-  });
-  result.proxyLoss = std::accumulate(losses.begin(), losses.end(), 0.);
+  result.proxyLoss =
+      quantizeRows(context, state, format, weights, [&](RowQuantizer &rows) {
+        rows.compensate();
+        rows.beginDescent();
+        for (int round = 0; round < options.rounds; ++round)
+          rows.descend();
+        rows.pack(result.blocks.data());
+      });
   if (!std::isfinite(result.proxyLoss))
     return badInput("the errors overflow: weights or inputs are too large");
   return result;

@@ -7,7 +7,6 @@
 #include "RowQuantizer.h"
 
 #include <algorithm>
-#include <numeric>
 
 using namespace qopt;
 using namespace qopt::detail;
@@ -54,23 +53,13 @@ double GptqDescent::run(const ComputeContext &context, ConstMatrix weights,
                      state.importance,
                      /*points=*/{},
                      /*zeroPoints=*/true};
-  const int64_t lanes = format.lanes();
-  const int64_t rowsPerTask =
-      lanes * panelsPerTask(context, weights.rows, lanes);
-  const int64_t tasks = (weights.rows + rowsPerTask - 1) / rowsPerTask;
-  std::vector<double> losses((weights.rows + lanes - 1) / lanes);
-  context.pool.parallelFor(tasks, [&](int64_t task) {
-    const int64_t first = task * rowsPerTask;
-    RowQuantizer rows(state, format, weights, first,
-                      std::min(weights.rows, first + rowsPerTask));
+  return quantizeRows(context, state, format, weights, [&](RowQuantizer &rows) {
     rows.readGroups(matrix);
     rows.beginDescent();
     // Later rounds look closer: there a scale is nearly right.
     float stride = 1;
     for (int round = 0; round < rounds; ++round, stride /= 2)
       rows.descend(stride);
-    rows.proxyLosses(losses.data() + first / lanes);
     rows.writeGroups(matrix);
   });
-  return std::accumulate(losses.begin(), losses.end(), 0.);
 }

@@ -13,16 +13,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 using namespace qopt;
 using namespace qopt::detail;
 
-int64_t detail::panelsPerTask(const ComputeContext &context, int64_t rows,
-                              int64_t lanes) {
-  const int64_t panels = (rows + lanes - 1) / lanes;
-  return std::clamp<int64_t>(panels / (4 * context.pool.threads()), 1,
-                             maxPanelsPerTask);
-}
+/// Panels of a task share each packed piece of U and H that they read: the more
+/// of them, the less of H is read from memory. No result depends on it.
+static constexpr int64_t maxPanelsPerTask = 8;
 
 RowQuantizer::RowQuantizer(const GptqBlocksFactor::State &factor,
                            const PanelFormat &format, ConstMatrix weights,
@@ -182,4 +180,25 @@ void RowQuantizer::proxyLosses(double *losses) const {
       sum += double(panels[p].original[i] - present[p][i]) * panels[p].work[i];
     losses[p] = sum;
   }
+}
+
+double detail::quantizeRows(const ComputeContext &context,
+                            const GptqBlocksFactor::State &factor,
+                            const PanelFormat &format, ConstMatrix weights,
+                            const std::function<void(RowQuantizer &)> &work) {
+  const int64_t lanes = format.lanes();
+  const int64_t panels = (weights.rows + lanes - 1) / lanes;
+  const int64_t panelsPerTask = std::clamp<int64_t>(
+      panels / (4 * context.pool.threads()), 1, maxPanelsPerTask);
+  std::vector<double> losses(panels);
+  context.pool.parallelFor(
+      (panels + panelsPerTask - 1) / panelsPerTask, [&](int64_t task) {
+        const int64_t panel = task * panelsPerTask, first = panel * lanes;
+        const int64_t end =
+            std::min(weights.rows, first + panelsPerTask * lanes);
+        RowQuantizer rows(factor, format, weights, first, end);
+        work(rows);
+        rows.proxyLosses(losses.data() + panel);
+      });
+  return std::accumulate(losses.begin(), losses.end(), 0.);
 }

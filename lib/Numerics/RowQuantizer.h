@@ -10,12 +10,6 @@
 
 namespace qopt::detail {
 
-/// Panels of a task share each packed piece of U and H that they read: the more
-/// of them, the less of H is read from memory. No result depends on it.
-inline constexpr int64_t maxPanelsPerTask = 8;
-int64_t panelsPerTask(const ComputeContext &context, int64_t rows,
-                      int64_t lanes);
-
 /// A few panels of rows on their way, in step.
 class RowQuantizer {
 public:
@@ -77,6 +71,13 @@ private:
   std::vector<GridPanel> panels;
   std::vector<float> loss;
 };
+
+/// Takes all rows through `work`, which begins descent, a few panels at a time.
+/// Returns tr(E H Eᵀ).
+double quantizeRows(const ComputeContext &context,
+                    const GptqBlocksFactor::State &factor,
+                    const PanelFormat &format, ConstMatrix weights,
+                    const std::function<void(RowQuantizer &)> &work);
 
 } // namespace qopt::detail
 
