@@ -20,7 +20,15 @@
  *
  * Functions return 0, or 1 with one sentence in `error` (NUL-terminated, cut to
  * `errorSize` bytes). They may be called from several threads, except that a
- * device, module or graph must not be in use when it is closed.
+ * device, module or graph must not be in use when it is closed. They work in
+ * the primary context of the device, as the CUDA runtime does, and leave the
+ * thread's current context as it was.
+ *
+ * Order: launches and replays only put work into a stream; what one stream
+ * writes another sees after synchronize (or an event of the caller's). Uploads
+ * are complete when they return: any stream may use the bytes. An upload and a
+ * download follow the default stream, and wait for no other; synchronize a
+ * stream before its results are downloaded or its inputs are overwritten.
  *
  *===-----------------------------------------------------------------------===*/
 #ifndef QOPT_CUDA_H
@@ -75,9 +83,17 @@ typedef struct QoptCudaCall {
   QoptCudaWeight weight;
   QoptCudaPointer y;
   int32_t rows;
+  /* Since compute capability 9.0 a kernel begins to read its weight while the
+   * kernel before it in the stream still runs; x and y it touches only after
+   * that one has ended. Set this if a kernel that may not have ended writes the
+   * weight (one that packs it on the GPU, say), and the launch waits for all
+   * that is in the stream. Weights that were uploaded need nothing. */
+  int32_t weightPending;
 } QoptCudaCall;
 
-/* Puts the launch into the stream and returns. */
+/* Puts the launch into the stream and returns. Addresses that cannot be right
+ * (null, not a multiple of 16, components that the scheme does not have, y
+ * inside of x) are refused before. */
 int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream stream,
                      char *error, size_t errorSize);
 
@@ -95,11 +111,13 @@ void qopt_cuda_discard(QoptCudaGraph *graph);
 int qopt_cuda_allocate(QoptCudaDevice *device, size_t bytes,
                        QoptCudaPointer *pointer, char *error, size_t errorSize);
 void qopt_cuda_free(QoptCudaDevice *device, QoptCudaPointer pointer);
+/* Complete when it returns. */
 int qopt_cuda_upload(QoptCudaDevice *device, QoptCudaPointer to,
                      const void *from, size_t bytes, char *error,
                      size_t errorSize);
 int qopt_cuda_download(QoptCudaDevice *device, void *to, QoptCudaPointer from,
                        size_t bytes, char *error, size_t errorSize);
+/* A stream that does not wait for the default stream, nor that for it. */
 int qopt_cuda_stream(QoptCudaDevice *device, QoptCudaStream *stream,
                      char *error, size_t errorSize);
 void qopt_cuda_stream_destroy(QoptCudaDevice *device, QoptCudaStream stream);
@@ -108,7 +126,7 @@ int qopt_cuda_synchronize(QoptCudaDevice *device, QoptCudaStream stream,
 
 /* Maps the archive (safetensors) at `path` and copies the components
  * <symbol>.packed, .scales and, if there, .zeros and .super_scales to the
- * device. Free with qopt_cuda_free_weight. */
+ * device, completely. Free with qopt_cuda_free_weight. */
 int qopt_cuda_upload_weight(QoptCudaDevice *device, const char *path,
                             const char *symbol, QoptCudaWeight *weight,
                             char *error, size_t errorSize);

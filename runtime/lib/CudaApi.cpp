@@ -44,7 +44,7 @@ const char *qopt_cuda_table(const QoptCudaModule *module) {
 int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream stream,
                      char *error, size_t errorSize) {
   std::string message;
-  bool success = call->module->launch(*call, stream, message);
+  bool success = QoptCudaModule::launch(*call, stream, message);
   return report(success, message, error, errorSize);
 }
 
@@ -70,18 +70,26 @@ void qopt_cuda_discard(QoptCudaGraph *graph) { delete graph; }
 static bool allocate(const QoptCudaDevice &device, size_t bytes,
                      QoptCudaPointer &pointer, std::string &error) {
   pointer = 0;
-  return device.enter(error) &&
+  ContextScope scope(device, error);
+  return scope &&
          device.driver.succeeded(device.driver.memoryAllocate(&pointer, bytes),
                                  "allocating " + std::to_string(bytes) +
                                      " bytes on the GPU",
                                  error);
 }
 
+/// The copy goes through the default stream, so that it follows what lies
+/// there. From memory that is not page-locked it returns as soon as the bytes
+/// are staged, and streams that do not block would overtake it: so wait.
 static bool upload(const QoptCudaDevice &device, QoptCudaPointer to,
                    const void *from, size_t bytes, std::string &error) {
-  return device.enter(error) &&
-         device.driver.succeeded(device.driver.copyToDevice(to, from, bytes),
-                                 "copying to the GPU", error);
+  const CudaDriver &driver = device.driver;
+  ContextScope scope(device, error);
+  return scope &&
+         driver.succeeded(driver.copyToDevice(to, from, bytes),
+                          "copying to the GPU", error) &&
+         driver.succeeded(driver.streamSynchronize(nullptr),
+                          "copying to the GPU", error);
 }
 
 int qopt_cuda_allocate(QoptCudaDevice *device, size_t bytes,
@@ -94,7 +102,9 @@ int qopt_cuda_allocate(QoptCudaDevice *device, size_t bytes,
 
 void qopt_cuda_free(QoptCudaDevice *device, QoptCudaPointer pointer) {
   std::string ignored;
-  if (pointer && device->enter(ignored))
+  if (!pointer)
+    return;
+  if (ContextScope scope(*device, ignored); scope)
     device->driver.memoryFree(pointer);
 }
 
@@ -109,36 +119,39 @@ int qopt_cuda_upload(QoptCudaDevice *device, QoptCudaPointer to,
 int qopt_cuda_download(QoptCudaDevice *device, void *to, QoptCudaPointer from,
                        size_t bytes, char *error, size_t errorSize) {
   std::string message;
-  bool success =
-      device->enter(message) &&
-      device->driver.succeeded(device->driver.copyToHost(to, from, bytes),
-                               "copying from the GPU", message);
+  ContextScope scope(*device, message);
+  bool success = scope && device->driver.succeeded(
+                              device->driver.copyToHost(to, from, bytes),
+                              "copying from the GPU", message);
   return report(success, message, error, errorSize);
 }
 
 int qopt_cuda_stream(QoptCudaDevice *device, QoptCudaStream *stream,
                      char *error, size_t errorSize) {
   std::string message;
-  bool success = device->enter(message) &&
-                 device->driver.succeeded(device->driver.streamCreate(
-                                              stream, cuda::streamNonBlocking),
-                                          "creating a stream", message);
+  ContextScope scope(*device, message);
+  bool success =
+      scope && device->driver.succeeded(
+                   device->driver.streamCreate(stream, cuda::streamNonBlocking),
+                   "creating a stream", message);
   return report(success, message, error, errorSize);
 }
 
 void qopt_cuda_stream_destroy(QoptCudaDevice *device, QoptCudaStream stream) {
   std::string ignored;
-  if (stream && device->enter(ignored))
+  if (!stream)
+    return;
+  if (ContextScope scope(*device, ignored); scope)
     device->driver.streamDestroy(stream);
 }
 
 int qopt_cuda_synchronize(QoptCudaDevice *device, QoptCudaStream stream,
                           char *error, size_t errorSize) {
   std::string message;
-  bool success =
-      device->enter(message) &&
-      device->driver.succeeded(device->driver.streamSynchronize(stream),
-                               "running the kernels", message);
+  ContextScope scope(*device, message);
+  bool success = scope && device->driver.succeeded(
+                              device->driver.streamSynchronize(stream),
+                              "running the kernels", message);
   return report(success, message, error, errorSize);
 }
 

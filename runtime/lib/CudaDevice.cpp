@@ -45,13 +45,7 @@ bool QoptCudaDevice::open(int wanted, std::string &error) {
     return false;
   computeCapability = 10 * major + minor;
   return driver.succeeded(driver.primaryContextRetain(&context, device),
-                          "opening the GPU", error) &&
-         enter(error);
-}
-
-bool QoptCudaDevice::enter(std::string &error) const {
-  return driver.succeeded(driver.contextSetCurrent(context), "opening the GPU",
-                          error);
+                          "opening the GPU", error);
 }
 
 bool QoptCudaDevice::load(std::string_view image, QoptCudaModule *&module,
@@ -62,8 +56,9 @@ bool QoptCudaDevice::load(std::string_view image, QoptCudaModule *&module,
     return true;
   }
   std::string text(image);
+  ContextScope scope(*this, error); // outlives a module that is refused
   auto loaded = std::make_unique<QoptCudaModule>(*this);
-  if (!enter(error) || !loaded->load(text, error))
+  if (!scope || !loaded->load(text, error))
     return false;
   module = loaded.get();
   modules.emplace(std::move(text), std::move(loaded));
@@ -73,8 +68,10 @@ bool QoptCudaDevice::load(std::string_view image, QoptCudaModule *&module,
 QoptCudaDevice::~QoptCudaDevice() {
   if (!context)
     return;
-  std::string ignored;
-  enter(ignored);
-  modules.clear();
+  {
+    std::string ignored;
+    ContextScope scope(*this, ignored);
+    modules.clear();
+  }
   driver.primaryContextRelease(ordinal);
 }

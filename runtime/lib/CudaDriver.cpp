@@ -54,7 +54,8 @@ bool CudaDriver::open(std::string &error) {
       !find(library, "cuDevicePrimaryCtxRetain", primaryContextRetain, error) ||
       !find(library, "cuDevicePrimaryCtxRelease_v2", primaryContextRelease,
             error) ||
-      !find(library, "cuCtxSetCurrent", contextSetCurrent, error) ||
+      !find(library, "cuCtxPushCurrent_v2", contextPush, error) ||
+      !find(library, "cuCtxPopCurrent_v2", contextPop, error) ||
       !find(library, "cuModuleLoadDataEx", moduleLoadData, error) ||
       !find(library, "cuModuleUnload", moduleUnload, error) ||
       !find(library, "cuModuleGetFunction", moduleGetFunction, error) ||
@@ -70,6 +71,7 @@ bool CudaDriver::open(std::string &error) {
       !find(library, "cuStreamCreate", streamCreate, error) ||
       !find(library, "cuStreamDestroy_v2", streamDestroy, error) ||
       !find(library, "cuStreamSynchronize", streamSynchronize, error) ||
+      !find(library, "cuStreamIsCapturing", streamIsCapturing, error) ||
       !find(library, "cuStreamBeginCapture_v2", streamBeginCapture, error) ||
       !find(library, "cuStreamEndCapture", streamEndCapture, error) ||
       !find(library, "cuGraphInstantiateWithFlags", graphInstantiate, error) ||

@@ -37,7 +37,8 @@ struct CudaDriver {
   int (*deviceGetAttribute)(int *, int, int);
   int (*primaryContextRetain)(Handle *, int);
   int (*primaryContextRelease)(int);
-  int (*contextSetCurrent)(Handle);
+  int (*contextPush)(Handle);
+  int (*contextPop)(Handle *);
   int (*moduleLoadData)(Handle *, const void *, unsigned, int *, void **);
   int (*moduleUnload)(Handle);
   int (*moduleGetFunction)(Handle *, Handle, const char *);
@@ -52,6 +53,7 @@ struct CudaDriver {
   int (*streamCreate)(Handle *, unsigned);
   int (*streamDestroy)(Handle);
   int (*streamSynchronize)(Handle);
+  int (*streamIsCapturing)(Handle, int *);
   int (*streamBeginCapture)(Handle, int);
   int (*streamEndCapture)(Handle, Handle *);
   int (*graphInstantiate)(Handle *, Handle, unsigned long long);
@@ -87,9 +89,11 @@ constexpr int staticShared = 1, localBytes = 3, registers = 4,
 constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
 constexpr int errorNoBinary = 209, errorInvalidPtx = 218,
               errorUnsupportedPtx = 222, errorNotFound = 500;
-constexpr int captureThreadLocal = 1;
-constexpr int programmaticSerialization = 6; // of launch attributes
+constexpr int captureThreadLocal = 1, captureNone = 0; // mode; status
+constexpr int programmaticSerialization = 6;           // of launch attributes
 constexpr unsigned streamNonBlocking = 1;
+/// The first driver whose graphs keep the edges of programmatic launches.
+constexpr int programmaticGraphs = 12030;
 } // namespace cuda
 
 } // namespace qopt::runtime

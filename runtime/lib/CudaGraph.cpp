@@ -11,7 +11,8 @@ bool QoptCudaGraph::record(const QoptCudaCall *calls, size_t count,
                            std::string &error) {
   const CudaDriver &driver = device.driver;
   CudaDriver::Handle stream = nullptr, graph = nullptr;
-  if (!device.enter(error) ||
+  ContextScope scope(device, error);
+  if (!scope ||
       !driver.succeeded(driver.streamCreate(&stream, cuda::streamNonBlocking),
                         "creating a stream", error))
     return false;
@@ -20,7 +21,7 @@ bool QoptCudaGraph::record(const QoptCudaCall *calls, size_t count,
       "recording a graph", error);
   if (good) {
     for (size_t i = 0; good && i < count; ++i)
-      good = calls[i].module->launch(calls[i], stream, error);
+      good = QoptCudaModule::launch(calls[i], stream, error);
     std::string ending;
     if (!driver.succeeded(driver.streamEndCapture(stream, &graph),
                           "recording a graph", good ? error : ending))
@@ -36,12 +37,16 @@ bool QoptCudaGraph::record(const QoptCudaCall *calls, size_t count,
 }
 
 bool QoptCudaGraph::replay(QoptCudaStream stream, std::string &error) const {
-  return device.enter(error) &&
+  ContextScope scope(device, error);
+  return scope &&
          device.driver.succeeded(device.driver.graphLaunch(executable, stream),
                                  "replaying the graph", error);
 }
 
 QoptCudaGraph::~QoptCudaGraph() {
-  if (executable)
-    device.driver.graphExecDestroy(executable);
+  if (!executable)
+    return;
+  std::string ignored;
+  ContextScope scope(device, ignored);
+  device.driver.graphExecDestroy(executable);
 }

@@ -1,4 +1,4 @@
-//===- CudaModule.cpp - load a module, launch its kernels -----------------===//
+//===- CudaModule.cpp - load a module, choose its kernels -----------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
@@ -126,6 +126,25 @@ int QoptCudaModule::blocksPerMultiprocessor(size_t row,
   return count;
 }
 
+std::string QoptCudaModule::reasonAgainst(const std::vector<size_t> &candidates,
+                                          int64_t rows) const {
+  constexpr int64_t ofSm86 = 99 << 10;
+  for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
+    const KernelRow &row = table.rows[*it];
+    int64_t bytes = row.dynamicShared(rows) + kernels[*it].staticShared;
+    if (rows < 1 || (row.maxRows != 0 && rows > row.maxRows) ||
+        bytes <= device.sharedPerBlock)
+      continue;
+    std::string reason = ": " + row.entry + " takes " + std::to_string(bytes) +
+                         " bytes of shared memory, and a block has " +
+                         std::to_string(device.sharedPerBlock) +
+                         " here; the module is for " + table.chip;
+    return device.sharedPerBlock >= ofSm86 ? reason + ", lower for chip=sm_86"
+                                           : reason;
+  }
+  return "";
+}
+
 bool QoptCudaModule::choose(const char *name, int64_t rows, size_t &row,
                             Geometry &geometry, std::string &error) const {
   const std::vector<size_t> &candidates = table.candidates(name);
@@ -150,52 +169,9 @@ bool QoptCudaModule::choose(const char *name, int64_t rows, size_t &row,
     }
   }
   error = std::string("no kernel of ") + name +
-          " takes M = " + std::to_string(rows) + " on " + device.name;
+          " takes M = " + std::to_string(rows) + " on " + device.name +
+          reasonAgainst(candidates, rows);
   return false;
-}
-
-bool QoptCudaModule::launch(const QoptCudaCall &call, QoptCudaStream stream,
-                            std::string &error) const {
-  size_t index = 0;
-  Geometry geometry;
-  if (!device.enter(error) ||
-      !choose(call.name, call.rows, index, geometry, error))
-    return false;
-  const KernelRow &row = table.rows[index];
-  QoptCudaCall copy = call; // parameters are read at the launch
-  std::vector<void *> parameters = {&copy.x, &copy.weight.packed,
-                                    &copy.weight.scales};
-  if (row.zeros)
-    parameters.push_back(&copy.weight.zeros);
-  if (row.superScales)
-    parameters.push_back(&copy.weight.superScales);
-  parameters.push_back(&copy.y);
-  parameters.push_back(&copy.rows);
-  return device.driver.succeeded(
-      start(row, kernels[index].function, geometry, stream, parameters.data()),
-      "launching " + row.entry, error);
-}
-
-int QoptCudaModule::start(const KernelRow &row, CudaDriver::Handle function,
-                          const Geometry &geometry, QoptCudaStream stream,
-                          void **parameters) const {
-  constexpr int64_t firstWithOverlap = 90; // compute capability
-  const CudaDriver &driver = device.driver;
-  if (!row.overlap || !driver.launchKernelEx ||
-      device.computeCapability < firstWithOverlap)
-    return driver.launchKernel(function, geometry.gridX, geometry.gridY, 1,
-                               geometry.block, 1, 1, geometry.shared, stream,
-                               parameters, nullptr);
-  CudaDriver::LaunchAttribute attribute = {};
-  attribute.id = cuda::programmaticSerialization;
-  attribute.value.flag = 1;
-  CudaDriver::LaunchConfig config = {{geometry.gridX, geometry.gridY, 1},
-                                     {geometry.block, 1, 1},
-                                     geometry.shared,
-                                     stream,
-                                     &attribute,
-                                     1};
-  return driver.launchKernelEx(&config, function, parameters, nullptr);
 }
 
 QoptCudaModule::~QoptCudaModule() {

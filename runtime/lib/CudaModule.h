@@ -23,8 +23,6 @@ struct QoptCudaDevice {
   int64_t computeCapability = 0; // 10 * major + minor
 
   bool open(int ordinal, std::string &error);
-  /// Makes the device's context the one of the calling thread.
-  bool enter(std::string &error) const;
   /// The module of these bytes, loaded if it is not yet.
   bool load(std::string_view image, QoptCudaModule *&module,
             std::string &error);
@@ -34,6 +32,29 @@ private:
   std::mutex mutex; // of modules
   std::map<std::string, std::unique_ptr<QoptCudaModule>, std::less<>> modules;
 };
+
+namespace qopt::runtime {
+/// Makes the device's context the one of the calling thread, and the caller's
+/// own again at the end: beside other CUDA code that relies on it.
+class ContextScope {
+public:
+  ContextScope(const QoptCudaDevice &device, std::string &error)
+      : driver(device.driver),
+        entered(driver.succeeded(driver.contextPush(device.context),
+                                 "opening the GPU", error)) {}
+  ContextScope(const ContextScope &) = delete;
+  ~ContextScope() {
+    CudaDriver::Handle own;
+    if (entered)
+      driver.contextPop(&own);
+  }
+  explicit operator bool() const { return entered; }
+
+private:
+  const CudaDriver &driver;
+  bool entered;
+};
+} // namespace qopt::runtime
 
 struct QoptCudaModule {
   explicit QoptCudaModule(const QoptCudaDevice &device) : device(device) {}
@@ -58,15 +79,18 @@ struct QoptCudaModule {
   /// The row that runs `name` for `rows` rows of x, and its launch.
   bool choose(const char *name, int64_t rows, size_t &row,
               qopt::runtime::Geometry &geometry, std::string &error) const;
-  bool launch(const QoptCudaCall &call, QoptCudaStream stream,
-              std::string &error) const;
+  /// Checks what can be checked of the call, and launches (CudaLaunch.cpp).
+  static bool launch(const QoptCudaCall &call, QoptCudaStream stream,
+                     std::string &error);
 
 private:
-  /// The launch itself; a CUresult.
-  int start(const qopt::runtime::KernelRow &row,
-            qopt::runtime::CudaDriver::Handle function,
-            const qopt::runtime::Geometry &geometry, QoptCudaStream stream,
-            void **parameters) const;
+  bool launchHere(const QoptCudaCall &call, QoptCudaStream stream,
+                  std::string &error) const;
+  bool mayOverlap(const qopt::runtime::KernelRow &row, const QoptCudaCall &call,
+                  QoptCudaStream stream) const;
+  /// Why none of the rows `candidates` runs.
+  std::string reasonAgainst(const std::vector<size_t> &candidates,
+                            int64_t rows) const;
   int blocksPerMultiprocessor(size_t row, int64_t sharedBytes) const;
   bool readTable(std::string &error);
   bool prepareKernels(std::string &error);

@@ -25,6 +25,37 @@ static int write(const std::string &call) {
 /// A handle that a leak checker knows.
 static Handle make() { return std::malloc(1); }
 
+/// The context of the only device.
+static Handle primaryContext() { return &state; }
+
+static void needContext(const char *function) {
+  if (state.contexts.empty() || state.contexts.back() != primaryContext())
+    state.misuses.push_back(std::string(function) + " in another context");
+}
+
+/// Copies to the device that have been staged, in the default stream.
+struct StagedCopy {
+  uint64_t to;
+  std::string bytes;
+};
+static std::vector<StagedCopy> staged;
+
+static void finishDefaultStream() {
+  for (const StagedCopy &copy : staged)
+    std::memcpy(reinterpret_cast<void *>(copy.to), copy.bytes.data(),
+                copy.bytes.size());
+  staged.clear();
+}
+
+/// Work begins in a stream: in the default one after the copies.
+static void begin(const std::string &what, Handle stream) {
+  if (stream && !staged.empty())
+    state.misuses.push_back(what + " before an upload is complete");
+  finishDefaultStream();
+}
+
+static bool capturing = false;
+
 extern "C" {
 FakeCuda *fakeCuda() { return &state; }
 
@@ -44,13 +75,22 @@ int cuDeviceGetAttribute(int *value, int attribute, int) {
   return 0;
 }
 int cuDevicePrimaryCtxRetain(Handle *context, int) {
-  return *context = &state, write("retain");
+  return *context = primaryContext(), write("retain");
 }
 int cuDevicePrimaryCtxRelease_v2(int) { return write("release"); }
-int cuCtxSetCurrent(Handle) { return 0; }
+int cuCtxPushCurrent_v2(Handle context) {
+  return state.contexts.push_back(context), 0;
+}
+int cuCtxPopCurrent_v2(Handle *context) {
+  if (state.contexts.empty())
+    return 201;
+  *context = state.contexts.back();
+  return state.contexts.pop_back(), 0;
+}
 
 int cuModuleLoadDataEx(Handle *module, const void *image, unsigned count,
                        int *options, void **values) {
+  needContext("cuModuleLoadDataEx");
   table = static_cast<const char *>(image);
   *module = &table;
   for (unsigned i = 0; i < count; ++i)
@@ -59,7 +99,9 @@ int cuModuleLoadDataEx(Handle *module, const void *image, unsigned count,
   write("load");
   return state.loadResult;
 }
-int cuModuleUnload(Handle) { return write("unload"); }
+int cuModuleUnload(Handle) {
+  return needContext("cuModuleUnload"), write("unload");
+}
 int cuModuleGetFunction(Handle *function, Handle, const char *name) {
   names.push_back(name);
   *function = &names.back();
@@ -89,36 +131,58 @@ int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, Handle, int,
 }
 
 int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
+  needContext("cuMemAlloc");
   *address = reinterpret_cast<uint64_t>(std::malloc(bytes));
   return write("allocate " + std::to_string(bytes));
 }
 int cuMemFree_v2(uint64_t address) {
+  needContext("cuMemFree");
+  finishDefaultStream();
   std::free(reinterpret_cast<void *>(address));
   return write("free");
 }
 int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
-  return std::memcpy(reinterpret_cast<void *>(to), from, bytes), 0;
+  needContext("cuMemcpyHtoD");
+  staged.push_back({to, {static_cast<const char *>(from), bytes}});
+  return 0;
 }
 int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
+  needContext("cuMemcpyDtoH");
+  finishDefaultStream();
   return std::memcpy(to, reinterpret_cast<void *>(from), bytes), 0;
 }
 
 int cuStreamCreate(Handle *stream, unsigned) {
+  needContext("cuStreamCreate");
   return *stream = make(), write("create stream");
 }
 int cuStreamDestroy_v2(Handle stream) {
+  needContext("cuStreamDestroy");
   return std::free(stream), write("destroy stream");
 }
-int cuStreamSynchronize(Handle) { return write("synchronize"); }
-int cuStreamBeginCapture_v2(Handle, int) { return write("begin capture"); }
+int cuStreamSynchronize(Handle stream) {
+  needContext("cuStreamSynchronize");
+  if (!stream)
+    finishDefaultStream();
+  return write(stream ? "synchronize" : "synchronize default");
+}
+int cuStreamIsCapturing(Handle, int *status) { return *status = capturing, 0; }
+int cuStreamBeginCapture_v2(Handle, int) {
+  return capturing = true, write("begin capture");
+}
 int cuStreamEndCapture(Handle, Handle *graph) {
+  capturing = false;
   return *graph = make(), write("end capture");
 }
 int cuGraphInstantiateWithFlags(Handle *executable, Handle,
                                 unsigned long long) {
   return *executable = make(), write("instantiate");
 }
-int cuGraphLaunch(Handle, Handle) { return write("replay"); }
+int cuGraphLaunch(Handle, Handle stream) {
+  needContext("cuGraphLaunch");
+  begin("replay", stream);
+  return write("replay");
+}
 int cuGraphExecDestroy(Handle executable) {
   return std::free(executable), write("destroy executable");
 }
@@ -150,6 +214,9 @@ int cuLaunchKernelEx(const Config *config, Handle function, void **parameters,
 int cuLaunchKernel(Handle function, unsigned x, unsigned y, unsigned z,
                    unsigned blockX, unsigned, unsigned, unsigned shared,
                    Handle stream, void **parameters, void **) {
+  needContext("cuLaunchKernel");
+  if (!capturing)
+    begin("launch", stream);
   std::string call = "launch " + *static_cast<std::string *>(function) +
                      " grid " + std::to_string(x) + "x" + std::to_string(y) +
                      "x" + std::to_string(z) + " block " +

@@ -8,6 +8,11 @@
 // GPU has 10 multiprocessors, compute capability 9.0, and memory that is the
 // host's. A "module" is the text of a table of kernels.
 //
+// It holds the runtime to what a real driver forgives most of the time: the
+// bytes of a copy to the device arrive only when something waits for the
+// default stream, so that a launch on another stream before that is a misuse;
+// and so is every call that needs a context while another one is current.
+//
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_TEST_FAKECUDA_H
 #define QOPT_TEST_FAKECUDA_H
@@ -20,6 +25,10 @@ struct FakeCuda {
   /// What happened, in order: "load", "launch ENTRY grid 1x2 block 32 shared 0
   /// stream 0 parameters …", "begin capture", …
   std::vector<std::string> calls;
+  /// What must not happen.
+  std::vector<std::string> misuses;
+  /// The stack of contexts of the thread, the current one last.
+  std::vector<void *> contexts;
 
   // What the fake answers.
   int version = 13000;
