@@ -49,7 +49,7 @@ __device__ static void putHalf(uint8_t *bytes, int64_t index, float value) {
 
 /// Scales and zero points or minima of a group, or its levels.
 __global__ static void fillGroups(WeightFormat format, WeightPointers weight,
-                                  uint32_t seed) {
+                                  uint32_t seed, float size) {
   FOR_EACH(i, format.paddedRows() * format.groups()) {
     int64_t row = i / format.groups(), group = i % format.groups();
     bool inside = row < format.n && group * format.groupLength() < format.k;
@@ -65,24 +65,26 @@ __global__ static void fillGroups(WeightFormat format, WeightPointers weight,
         weight.scales[place + 2] = bits >> 8 & 63;
       continue;
     }
-    float scale = inside ? 0.16f / codes * (0.5f + uniform(i, seed + 2)) : 0;
+    float scale =
+        inside ? size * 0.16f / codes * (0.5f + uniform(i, seed + 2)) : 0;
     int64_t place = format.halfIndex(row, group, format.groups());
     putHalf(weight.scales, place, scale);
     if (format.minima)
-      putHalf(weight.scales, place + 2,
-              -scale * codes * uniform(i, seed + 3));
+      putHalf(weight.scales, place + 2, -scale * codes * uniform(i, seed + 3));
     if (format.zeros)
       weight.zeros[format.zeroIndex(row, group)] = bits & (codes - 1);
   }
 }
 
 __global__ static void fillSuperBlocks(WeightFormat format,
-                                       WeightPointers weight, uint32_t seed) {
+                                       WeightPointers weight, uint32_t seed,
+                                       float size) {
   FOR_EACH(i, format.paddedRows() * format.superBlocks()) {
     int64_t row = i / format.superBlocks(), block = i % format.superBlocks();
     int64_t place = format.halfIndex(row, block, format.superBlocks());
     float levels = format.nibbles() ? 15 : format.minima ? 63 : 127;
-    float d = row < format.n ? (0.5f + uniform(i, seed + 4)) / levels : 0;
+    float d =
+        row < format.n ? size * (0.5f + uniform(i, seed + 4)) / levels : 0;
     putHalf(weight.superScales, place, 0.16f / (1 << format.bits) * d);
     if (format.minima)
       putHalf(weight.superScales, place + 2, 0.08f * d);
@@ -90,16 +92,17 @@ __global__ static void fillSuperBlocks(WeightFormat format,
 }
 
 void fillWeight(const WeightFormat &format, const WeightPointers &weight,
-                uint32_t seed, cudaStream_t stream) {
+                uint32_t seed, float size, cudaStream_t stream) {
   int64_t words = format.packedBytes() / 4;
   fillCodes<<<blocksFor(words), threads, 0, stream>>>(
       reinterpret_cast<uint32_t *>(weight.packed), words, seed);
   int64_t groups = format.paddedRows() * format.groups();
-  fillGroups<<<blocksFor(groups), threads, 0, stream>>>(format, weight, seed);
+  fillGroups<<<blocksFor(groups), threads, 0, stream>>>(format, weight, seed,
+                                                        size);
   int64_t blocks = format.paddedRows() * format.superBlocks();
   if (blocks > 0)
     fillSuperBlocks<<<blocksFor(blocks), threads, 0, stream>>>(format, weight,
-                                                               seed);
+                                                               seed, size);
 }
 
 template <typename T>

@@ -12,11 +12,11 @@
 
 enum class Activation { F16, BF16 };
 
-/// Random codes everywhere; scales for which weights are around 0.1, but 0 in
-/// padded rows and in groups beyond k; zero points anywhere in the range of a
-/// code, and minima for which weights have both signs.
+/// Random codes everywhere; scales for which weights are around 0.1 · `size`,
+/// but 0 in padded rows and in groups beyond k; zero points anywhere in the
+/// range of a code, and minima for which weights have both signs.
 void fillWeight(const WeightFormat &format, const WeightPointers &weight,
-                uint32_t seed, cudaStream_t stream);
+                uint32_t seed, float size, cudaStream_t stream);
 /// Numbers in [-1, 1) of two-byte type `type`.
 void fillActivations(void *values, int64_t count, Activation type,
                      uint32_t seed, cudaStream_t stream);

@@ -16,44 +16,62 @@ static constexpr int poison = 0xff;
 
 static int64_t aligned(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
-Linear::Linear(const KernelRow &row, Timer &timer, Blas &blas)
-    : format{row.n,    row.k,     row.bits,   row.group,
-             row.zero, row.zeros, row.minima, row.superScales},
-      type(row.activations == "bf16" ? Activation::BF16 : Activation::F16),
-      timer(timer), blas(blas) {
-  weights.emplace_back(
-      aligned(format.packedBytes()) + aligned(format.scaleBytes()) +
-      aligned(format.zeroBytes()) + aligned(format.superBytes()));
-  fillWeight(format, pointers(0), 1, timer.stream());
-  finish(timer.stream(), "filling the weight");
+WeightFormat formatOf(const KernelRow &row) {
+  return {row.n,    row.k,     row.bits,   row.group,
+          row.zero, row.zeros, row.minima, row.superScales};
 }
 
-WeightPointers Linear::pointers(int copy) const {
+Activation activationOf(const KernelRow &row) {
+  return row.activations == "bf16" ? Activation::BF16 : Activation::F16;
+}
+
+int64_t weightBytes(const WeightFormat &format) {
+  return aligned(format.packedBytes()) + aligned(format.scaleBytes()) +
+         aligned(format.zeroBytes()) + aligned(format.superBytes());
+}
+
+WeightPointers componentsOf(const WeightFormat &format, const Buffer &buffer) {
   int64_t scales = aligned(format.packedBytes());
   int64_t zeros = scales + aligned(format.scaleBytes());
   int64_t superScales = zeros + aligned(format.zeroBytes());
-  const Buffer &buffer = weights[copy];
   return {buffer.get(), buffer.get(scales),
           format.zeros ? buffer.get(zeros) : nullptr,
           format.superScales ? buffer.get(superScales) : nullptr};
 }
 
-void Linear::launch(QoptCudaModule &module, const std::string &name, int64_t m,
-                    int copy) {
-  WeightPointers weight = pointers(copy);
+QoptCudaCall callOf(QoptCudaModule &module, const std::string &name,
+                    const void *x, const WeightPointers &weight, void *y,
+                    int64_t m) {
   auto address = [](const void *pointer) {
     return reinterpret_cast<QoptCudaPointer>(pointer);
   };
-  QoptCudaCall call = {&module,
-                       name.c_str(),
-                       address(x.get()),
-                       {address(weight.packed), address(weight.scales),
-                        address(weight.zeros), address(weight.superScales)},
-                       address(y.get(guard)),
-                       int32_t(m)};
+  return {&module,
+          name.c_str(),
+          address(x),
+          {address(weight.packed), address(weight.scales),
+           address(weight.zeros), address(weight.superScales)},
+          address(y),
+          int32_t(m),
+          0};
+}
+
+void launch(const QoptCudaCall &call, cudaStream_t stream) {
   char error[8192];
-  if (qopt_cuda_launch(&call, timer.stream(), error, sizeof(error)) != 0)
+  if (qopt_cuda_launch(&call, stream, error, sizeof(error)) != 0)
     throw std::runtime_error(error);
+}
+
+Linear::Linear(const KernelRow &row, Timer &timer, Blas &blas)
+    : format(formatOf(row)), type(activationOf(row)), timer(timer), blas(blas) {
+  weights.emplace_back(weightBytes(format));
+  fillWeight(format, componentsOf(format, weights[0]), 1, 1, timer.stream());
+  finish(timer.stream(), "filling the weight");
+}
+
+QoptCudaCall Linear::call(QoptCudaModule &module, const std::string &name,
+                          int64_t m, int copy) const {
+  return callOf(module, name, x.get(), componentsOf(format, weights[copy]),
+                y.get(guard), m);
 }
 
 Verdict Linear::verify(QoptCudaModule &module, const std::string &entry,
@@ -62,7 +80,8 @@ Verdict Linear::verify(QoptCudaModule &module, const std::string &entry,
   int64_t inputs = m * format.k, outputs = m * format.n;
   if (dense.size() == 0) {
     dense = Buffer(4 * format.n * format.k);
-    decodeWeight(format, pointers(0), dense.get<float>(), stream);
+    decodeWeight(format, componentsOf(format, weights[0]), dense.get<float>(),
+                 stream);
   }
   // Exactly as large as they must be, so that the guards follow at once.
   x = Buffer();
@@ -80,7 +99,7 @@ Verdict Linear::verify(QoptCudaModule &module, const std::string &entry,
   auto run = [&] {
     check(cudaMemsetAsync(y.get(), poison, 2 * outputs + 2 * guard, stream),
           "clearing");
-    launch(module, entry, m, 0);
+    launch(call(module, entry, m, 0), stream);
     finish(stream, "running the kernel");
   };
   finish(stream, "making the reference");
@@ -126,8 +145,8 @@ Timing Linear::time(QoptCudaModule &module, const std::string &name,
   x.reserve(2 * m * format.k);
   y.reserve(2 * m * format.n + 2 * guard);
   fillActivations(x.get(), m * format.k, type, 1, stream);
-  return timer.measure(copies,
-                       [&](int copy) { launch(module, name, m, copy); });
+  return timer.measure(
+      copies, [&](int copy) { launch(call(module, name, m, copy), stream); });
 }
 
 DenseLinear::DenseLinear(int64_t n, int64_t k, Activation type, Timer &timer,

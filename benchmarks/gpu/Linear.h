@@ -14,6 +14,19 @@
 #include <optional>
 #include <vector>
 
+WeightFormat formatOf(const qopt::runtime::KernelRow &row);
+Activation activationOf(const qopt::runtime::KernelRow &row);
+/// Bytes of a buffer for all components of a weight.
+int64_t weightBytes(const WeightFormat &format);
+/// Where they are in it.
+WeightPointers componentsOf(const WeightFormat &format, const Buffer &buffer);
+/// A call of `name`, a linear or an entry; the name has to outlive it.
+QoptCudaCall callOf(QoptCudaModule &module, const std::string &name,
+                    const void *x, const WeightPointers &weight, void *y,
+                    int64_t m);
+/// Throws what the runtime says.
+void launch(const QoptCudaCall &call, cudaStream_t stream);
+
 /// What verifying found.
 struct Verdict {
   double relative = 0;               // mean|y - r| / mean|r|
@@ -39,9 +52,8 @@ public:
   }
 
 private:
-  WeightPointers pointers(int copy) const;
-  void launch(QoptCudaModule &module, const std::string &name, int64_t m,
-              int copy);
+  QoptCudaCall call(QoptCudaModule &module, const std::string &name, int64_t m,
+                    int copy) const;
 
   WeightFormat format;
   Activation type;

@@ -6,22 +6,26 @@
 //
 // A module with a table of kernels such as qopt writes, of one kernel that is
 // right and several that go wrong in the ways that a check has to notice.
-// `gpu-check --self-test` compiles it to PTX and expects exactly that.
+// `gpu-check --self-test` compiles it to PTX and expects exactly that. The last
+// two show that it sees a kernel which does not wait for the one before it.
 //
 //===----------------------------------------------------------------------===//
 #include "Layouts.h"
 
 #include <cuda_fp16.h>
 
-static constexpr int n = 72, k = 136;
+static constexpr int n = 72, k = 136, square = 128;
 
-#define ROW(entry)                                                             \
-  "{\"linear\":\"self\",\"scheme\":\"int4_g128_sym\",\"bits\":4,"              \
-  "\"group\":128,\"zero\":8,\"zeros\":false,\"n\":72,\"k\":136,"              \
-  "\"activations\":\"f16\","                                                    \
-  "\"entry\":\"" entry "\",\"max_m\":0,\"block\":96,\"shared\":0,"             \
-  "\"shared_per_row\":0,\"n_tiles\":1,\"m_tile\":1,\"persistent\":false,"      \
-  "\"cluster\":1}"
+#define ROW_OF(linear, shape, block, entry, overlap)                           \
+  "{\"linear\":\"" linear "\",\"scheme\":\"int4_g128_sym\",\"bits\":4,"        \
+  "\"group\":128,\"zero\":8,\"zeros\":false," shape                            \
+  ",\"activations\":\"f16\",\"entry\":\"" entry                                \
+  "\",\"max_m\":0,\"block\":" block                                            \
+  ",\"shared\":0,\"shared_per_row\":0,\"n_tiles\":1,\"m_tile\":1,"             \
+  "\"persistent\":false,\"cluster\":1,\"overlap\":" overlap "}"
+#define ROW(entry) ROW_OF("self", "\"n\":72,\"k\":136", "96", entry, "false")
+#define CHAIN_ROW(entry)                                                       \
+  ROW_OF("chain_" entry, "\"n\":128,\"k\":128", "128", entry, "true")
 
 // Not const, which would keep it from the driver.
 extern "C" __device__ char qopt_dispatch[] =
@@ -30,7 +34,8 @@ extern "C" __device__ char qopt_dispatch[] =
     ROW("right") ","
     ROW("wrong_element") "," ROW("wrong_scale") "," ROW("unwritten") ","
     ROW("outside") "," ROW("unstable") "," ROW("reads_beyond") ","
-    ROW("hangs") "," ROW("crashes")
+    ROW("hangs") "," ROW("crashes") ","
+    CHAIN_ROW("waits") "," CHAIN_ROW("does_not_wait")
     // clang-format on
     "]}";
 
@@ -47,8 +52,7 @@ static __device__ void multiply(const __half *x, const uint8_t *packed,
   for (int row = blockIdx.y; row < m; row += gridDim.y) {
     float sum = 0;
     for (int i = 0; i < k; ++i)
-      sum += __half2float(x[row * k + i]) *
-             weightAt(format, weight, column, i);
+      sum += __half2float(x[row * k + i]) * weightAt(format, weight, column, i);
     y[row * n + column] = __float2half(factor * sum);
   }
 }
@@ -102,3 +106,44 @@ KERNEL(hangs) {
 }
 
 KERNEL(crashes) { y[int64_t(1) << 40] = 0; }
+
+#if __CUDA_ARCH__ >= 900
+static __device__ void letNextBegin() {
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+static __device__ void waitForPrevious() {
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+#else // kernels do not overlap there
+static __device__ void letNextBegin() {}
+static __device__ void waitForPrevious() {}
+#endif
+
+/// y of a square linear, stored long after x has been read: meanwhile the next
+/// kernel reads its x.
+static __device__ void multiplySlowly(const __half *x, const uint8_t *packed,
+                                      const uint8_t *scales, __half *y, int m) {
+  WeightFormat format = {square, square, 4, 128, 8};
+  WeightPointers weight = {const_cast<uint8_t *>(packed),
+                           const_cast<uint8_t *>(scales), nullptr, nullptr};
+  for (int row = blockIdx.y; row < m; row += gridDim.y) {
+    float sum = 0;
+    for (int i = 0; i < square; ++i)
+      sum += __half2float(x[row * square + i]) *
+             weightAt(format, weight, threadIdx.x, i);
+    for (int i = 0; i < 50; ++i)
+      __nanosleep(1000);
+    y[row * square + threadIdx.x] = __float2half(sum);
+  }
+}
+
+KERNEL(waits) {
+  letNextBegin();
+  waitForPrevious();
+  multiplySlowly(x, packed, scales, y, m);
+}
+
+KERNEL(does_not_wait) {
+  letNextBegin();
+  multiplySlowly(x, packed, scales, y, m);
+}

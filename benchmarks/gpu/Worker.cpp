@@ -11,6 +11,7 @@
 //     open FILE             loads a module and describes its kernels
 //     verify ENTRY M        compares a kernel of the module with the reference
 //     time NAME M           a kernel, or a linear of the module (by M)
+//     chain M ENTRY ENTRY … each kernel after each, x[i + 1] = y[i] (Chain.h)
 //     dense N K TYPE M      cuBLAS in f16 or bf16
 //     archive WEIGHTS VALUES M SYMBOL=LINEAR …
 //                           weights that the compiler packed (ArchiveCheck.h)
@@ -21,6 +22,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "ArchiveCheck.h"
+#include "Chain.h"
 #include "Linear.h"
 
 #include <cmath>
@@ -79,6 +81,7 @@ private:
   Answer openModule(const std::string &path);
   Answer describeKernel(size_t index, const KernelRow &row);
   Answer runArchive(std::istream &words);
+  Answer chain(std::istream &words);
   Linear &linearOf(const std::string &name);
   template <typename L> Answer describeTiming(L &linear, int64_t m, Timing);
 
@@ -141,13 +144,18 @@ Answer Worker::describeKernel(size_t index, const KernelRow &row) {
   size_t chosen;
   Geometry geometry;
   std::string error;
-  if (module->choose(row.entry.c_str(), m, chosen, geometry, error))
-    answer.member("grid_x", geometry.gridX)
+  auto fits = [&](int64_t rows) {
+    return module->choose(row.entry.c_str(), rows, chosen, geometry, error);
+  };
+  if (fits(m))
+    return answer.member("grid_x", geometry.gridX)
         .member("grid_y", geometry.gridY)
         .member("block", geometry.block);
-  else
-    answer.member("cannot_launch", error);
-  return answer;
+  answer.member("cannot_launch", error);
+  int64_t least = m - 1; // fewer rows may fit
+  while (row.sharedPerRow != 0 && least > 0 && !fits(least))
+    --least;
+  return answer.member("launchable_m", row.sharedPerRow != 0 ? least : 0);
 }
 
 Answer Worker::openModule(const std::string &path) {
@@ -197,6 +205,22 @@ Answer Worker::runArchive(std::istream &words) {
   return Answer()
       .member("relative", result.relative)
       .member("different", result.different);
+}
+
+Answer Worker::chain(std::istream &words) {
+  int64_t m = 0;
+  std::vector<std::string> entries;
+  words >> m;
+  for (std::string entry; words >> entry;)
+    entries.push_back(entry);
+  if (!module)
+    throw std::runtime_error("no module is open");
+  ChainVerdict verdict = runChain(device, *module, entries, m, *timer);
+  return Answer()
+      .member("layers", verdict.layers)
+      .member("magnitude", verdict.magnitude)
+      .member("differ_in_stream", verdict.differInStream)
+      .member("differ_in_graph", verdict.differInGraph);
 }
 
 template <typename L>
@@ -251,6 +275,8 @@ Answer Worker::answer(const std::string &request) {
   }
   if (what == "archive")
     return runArchive(words);
+  if (what == "chain")
+    return chain(words);
   throw std::runtime_error("unknown request: " + request);
 }
 

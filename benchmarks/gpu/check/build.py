@@ -1,5 +1,6 @@
 """Makes the harness and the cubins, and keeps them."""
 import concurrent.futures
+import gzip
 import hashlib
 import os
 import re
@@ -59,6 +60,18 @@ class Builder:
     def toolkit(self):
         self.tools = self.tools or Toolkit()
         return self.tools
+
+    def unpack(self, path):
+        """The file itself if it is not compressed, or where it is unpacked."""
+        if path.suffix != ".gz":
+            return path
+        target = self.cache / (digest([path]) + path.with_suffix("").suffix)
+        if not target.exists():
+            # Another check may do the same at the same time.
+            with tempfile.NamedTemporaryFile(dir=self.cache, delete=False) as file:
+                file.write(gzip.decompress(path.read_bytes()))
+            os.replace(file.name, target)
+        return target
 
     def find(self, name):
         """Where the file is, or should be made."""

@@ -10,9 +10,16 @@ from pathlib import Path
 
 from .report import fail
 
+# Bytes of shared memory that a block can have, by compute capability (CUDA
+# Programming Guide, technical specifications). Kernels are planned for them.
+SHARED = {80: 163 << 10, 86: 99 << 10, 87: 163 << 10, 88: 99 << 10, 89: 99 << 10, 90: 227 << 10,
+          100: 227 << 10, 103: 227 << 10, 110: 227 << 10, 120: 99 << 10, 121: 99 << 10}
+SMALL = 99 << 10  # of GPUs for desktops
+
 
 def compute_capability():
-    """10 * major + minor of GPU 0, from the driver."""
+    """10 * major + minor of GPU 0, from the driver; and the bytes of shared
+    memory that its blocks can have."""
     try:
         cuda = ctypes.CDLL(os.environ.get("QOPT_LIBCUDA", "libcuda.so.1"))
     except OSError as error:
@@ -23,7 +30,8 @@ def compute_capability():
     for attribute, weight in (75, 10), (76, 1):
         cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
         result += weight * value.value
-    return result
+    cuda.cuDeviceGetAttribute(ctypes.byref(value), 97, device)
+    return result, value.value
 
 
 def runs_on(chip, capability):
@@ -33,6 +41,17 @@ def runs_on(chip, capability):
     if match[2]:  # these features exist on this chip and on no later one
         return int(match[1]) == capability
     return int(match[1]) <= capability
+
+
+def chips_to_run(chips, capability, shared):
+    """Of the chips that a bundle has kernels for, those whose plans are for a
+    GPU like this one: neither for more shared memory than it has, nor for so
+    little that they say nothing about it. If there are none, all that run."""
+    running = [chip for chip in chips if runs_on(chip, capability)]
+    planned = {chip: SHARED.get(int(chip.rstrip("af")[3:]), shared) for chip in running}
+    suitable = [chip for chip in running
+                if planned[chip] <= shared and (planned[chip] > SMALL or shared < SHARED[80])]
+    return suitable or running
 
 
 def first_file(patterns):

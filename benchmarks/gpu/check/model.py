@@ -1,4 +1,5 @@
 """A small model for a bundle: what a user's weights become."""
+import gzip
 import json
 import random
 import shutil
@@ -61,7 +62,7 @@ def add_model(qopt, model, out, chip):
             if done.returncode:
                 return None, done.stderr.strip()
         tensors = read_archive(scratch / "codes.safetensors")
-        ptx = (scratch / "model.ptx").read_text()
+        ptx = (scratch / "model.ptx").read_bytes()
         calls, values = [], {}
         chance = random.Random(1)
         for name in [name for name in tensors if name.startswith("l0.") and name.endswith(".codes")]:
@@ -74,9 +75,10 @@ def add_model(qopt, model, out, chip):
             values[symbol + ".y"] = ("F32", [rows, n], struct.pack(f"<{rows * n}f", *sum(y, [])))
             calls.append([symbol, f"qopt_linear_int4_g{group}_n{n}_k{k}"])
         name = f"model_{chip}"
-        (out / f"ptx/{name}.ptx").write_text(ptx)
-        shutil.copy(scratch / "packed.safetensors", out / f"ptx/{name}.weights.safetensors")
-        write_archive(out / f"ptx/{name}.values.safetensors", values)
-    return {"id": name, "file": f"ptx/{name}.ptx", "chip": chip, "variant": "", "timed": False,
-            "archive": {"weights": f"ptx/{name}.weights.safetensors",
-                        "values": f"ptx/{name}.values.safetensors", "rows": rows, "calls": calls}}, ""
+        (out / f"ptx/{name}.ptx.gz").write_bytes(gzip.compress(ptx, mtime=0))
+        # The same for every chip.
+        shutil.copy(scratch / "packed.safetensors", out / "ptx/model.weights.safetensors")
+        write_archive(out / "ptx/model.values.safetensors", values)
+    return {"id": name, "file": f"ptx/{name}.ptx.gz", "chip": chip, "variant": "", "timed": False, "brief": True,
+            "archive": {"weights": "ptx/model.weights.safetensors",
+                        "values": "ptx/model.values.safetensors", "rows": rows, "calls": calls}}, ""

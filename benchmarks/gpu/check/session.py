@@ -11,7 +11,9 @@ class Session:
         self.failures = 0
         self.copy = None     # GB/s
         self.wrong = set()   # (module, entry) with wrong numbers
+        self.racing = set()  # (module, linear) whose kernels do not wait for each other
         self.dead = set()    # (module, entry) that crashed or hung
+        self.unlaunchable = {}  # (module, entry) -> the largest M that this GPU has room for
 
     def late(self):
         return time.monotonic() > self.end

@@ -33,8 +33,11 @@ def time_module(session, n, k, module, dense):
         if session.late():
             say("  (no time left)")
             break
-        row = next((row for row in module["rows"] if not row["max_m"] or m <= row["max_m"]), None)
+        # What a launch chooses: the first that takes so many rows and has room.
+        row = next((row for row in module["rows"] if (not row["max_m"] or m <= row["max_m"]) and
+                    m <= session.unlaunchable.get((module["id"], row["entry"]), m)), None)
         if row is None or (module["id"], row["entry"]) in session.dead:
+            session.failures += row is None
             say(f"{m:6} |  no kernel that works")
             continue
         answer = session.ask(module, f"time {row['linear']} {m}", row["entry"])

@@ -8,6 +8,13 @@ SIZES_QUICK = [1, 3, 8, 16, 17, 64, 100, 300, 512, 1000]
 TOLERANCE = {"f16": (1e-3, 1e-2), "bf16": (4e-3, 8e-2)}
 
 
+# Rows of x of the chains: so few that kernels begin while others run, for each
+# kind of kernel.
+SIZES_CHAIN = [1, 8, 16, 64, 128, 300]
+# The longest chain has a layer for each pair of so many kernels.
+LONGEST_CHAIN = 8
+
+
 def verify_module(session, module):
     opened = session.worker.open(module)
     if "table" not in opened:
@@ -20,24 +27,76 @@ def verify_module(session, module):
     for key in "n", "k", "scheme", "activations":
         module.setdefault(key, module["rows"][0][key])
     largest = {}  # M of the rows before, for each linear
+    bounds = {}   # the largest M of an entry that can be launched
     for row, kernel in zip(module["rows"], opened["kernels"]):
         session.record({"kind": "kernel", "module": module["id"], **kernel})
         say(f"     {kernel['entry']}: {kernel['registers']} registers, "
             f"{kernel['local_bytes']} bytes local, "
             f"{kernel['static_shared']}+{kernel['dynamic_shared']} shared, "
             f"{kernel['blocks_per_multiprocessor']} x {row['block']} threads per SM"
-            + (f", {kernel['cannot_launch']}" if "cannot_launch" in kernel else
-               f", grid {kernel['grid_x']} x {kernel['grid_y']}"))
-        if "cannot_launch" in kernel:
+            + ("" if "cannot_launch" in kernel else f", grid {kernel['grid_x']} x {kernel['grid_y']}"))
+        bound = bounds[row["entry"]] = largest_launch(session, module, row, kernel)
+        if not bound:
             continue
         smallest = largest.get(row["linear"], 0) + 1 if session.args.quick else 1
-        fitting = [m for m in (SIZES_QUICK if session.args.quick else SIZES)
-                   if row["max_m"] == 0 or m <= row["max_m"]]
+        fitting = [m for m in (SIZES_QUICK if session.args.quick else SIZES) if m <= bound]
         verify_entry(session, module, row, [m for m in fitting if m >= smallest] or fitting[-1:])
         largest[row["linear"]] = row["max_m"]
 
+    verify_chains(session, module, bounds)
     if "archive" in module:
         verify_archive(session, module, module["archive"])
+
+
+def largest_launch(session, module, row, kernel):
+    """The largest M for which the GPU has room. What it cannot run, nobody has
+    compared: a failure."""
+    if "cannot_launch" not in kernel:
+        return row["max_m"] or float("inf")
+    bound = session.unlaunchable[module["id"], row["entry"]] = kernel.get("launchable_m", 0)
+    session.failures += 1
+    say(f"FAIL {module['id']} {row['entry']}: cannot be launched"
+        + (f" beyond M = {bound}" if bound else "") + f", not compared: {kernel['cannot_launch']}")
+    return bound
+
+
+def verify_chains(session, module, bounds):
+    """Kernels of each square linear one after another: whether each waits for
+    the one before it. Those that are wrong alone are left out."""
+    linears = {}
+    for row in module["rows"]:
+        if row["n"] == row["k"]:
+            linears.setdefault(row["linear"], []).append(row)
+    for linear, rows in linears.items():
+        done, longest, wrong = [], 0, []
+        for m in SIZES_CHAIN:
+            entries = [row["entry"] for row in rows if m <= bounds[row["entry"]] and
+                       (module["id"], row["entry"]) not in session.wrong][:LONGEST_CHAIN]
+            if not entries or session.late():
+                continue
+            answer = session.ask(module, f"chain {m} {' '.join(entries)}", " ".join(entries))
+            reasons = [answer["error"]] if not answer["ok"] else []
+            if answer["ok"]:
+                done.append(m)
+                longest = max(longest, answer["layers"])
+                reasons += [f"{answer[key]} outputs differ from the same calls one at a time, launched {how}"
+                            for key, how in (("differ_in_stream", "at once"), ("differ_in_graph", "as a graph"))
+                            if answer[key]]
+            session.record({"kind": "chain", "module": module["id"], "linear": linear, "m": m,
+                            "entries": entries, **answer, "reasons": reasons})
+            if reasons:
+                wrong.append(f"M={m}: {'; '.join(reasons)}")
+            if answer.get("broken"):
+                break
+        if wrong:
+            session.failures += 1
+            session.racing.add((module["id"], linear))
+            say(f"FAIL {module['id']} {linear}: a chain of its kernels")
+            for line in wrong[:4]:
+                say(f"       {line}")
+        elif done:
+            say(f"ok   {module['id']} {linear}: each kernel after each, x[i + 1] = y[i], up to {longest} layers, "
+                f"at once and as a graph, M = {', '.join(map(str, done))}")
 
 
 def verify_archive(session, module, archive):

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 # How long an answer may take, in units of --patience.
-PATIENCE = {"device": 3, "open": 3, "verify": 1, "archive": 2, "time": 2, "dense": 2}
+PATIENCE = {"device": 3, "open": 3, "verify": 1, "archive": 2, "chain": 2, "time": 2, "dense": 2}
 
 
 class Worker:

@@ -1,6 +1,7 @@
 """Stands for the worker of gpu-check: answers its requests without a GPU.
 
-Kernels behave as their entries say: ok, wrong, hangs, crashes."""
+Kernels behave as their entries say: ok, wrong, hangs, crashes, toolarge. With
+an argument the linear is square, and its chains of kernels race for M = 16."""
 import json
 import os
 import sys
@@ -10,6 +11,9 @@ ROW = {"linear": "linear", "scheme": "int4_g128_sym", "bits": 4, "group": 128, "
        "n": 256, "k": 512, "activations": "f16", "block": 128, "shared": 0, "shared_per_row": 0,
        "n_tiles": 16, "m_tile": 16, "persistent": False, "cluster": 1}
 ENTRIES = [("ok_m8", 8), ("wrong_m16", 16), ("hangs_m64", 64), ("crashes_m128", 128), ("ok_m0", 0)]
+if len(sys.argv) > 1:
+    ROW["k"] = ROW["n"]
+    ENTRIES = [("toolarge_m8", 8), ("ok_m16", 16), ("toolarge_m64", 64), ("ok_m0", 0)]
 
 
 def tensors(path):
@@ -31,6 +35,20 @@ def archive(weights, values, rows, *calls):
     return {"relative": 3e-4, "different": 0}
 
 
+def launch(entry, most):
+    """What of a launch there is no room for."""
+    if not entry.startswith("toolarge"):
+        return {}
+    return {"cannot_launch": f"no kernel of {entry} takes M = {most}", "launchable_m": 3 if most == 8 else 0}
+
+
+def chain(m, *entries):
+    assert entries == tuple(entry for entry, most in ENTRIES if not entry.startswith("toolarge_m64") and
+                            int(m) <= (3 if entry == "toolarge_m8" else most or 1000)), entries
+    return {"layers": len(entries) ** 2 + 1, "magnitude": 0.5, "differ_in_stream": 0,
+            "differ_in_graph": 7 if m == "16" else 0}
+
+
 def answer(request):
     what, *words = request.split()
     if what == "device":
@@ -41,9 +59,11 @@ def answer(request):
         kernel = {"registers": 40, "local_bytes": 0, "static_shared": 0, "dynamic_shared": 0,
                   "blocks_per_multiprocessor": 2, "grid_x": 16, "grid_y": 1}
         return {"table": {"kernels": [{**ROW, "entry": entry, "max_m": most} for entry, most in ENTRIES]},
-                "kernels": [{**kernel, "entry": entry} for entry, _ in ENTRIES]}
+                "kernels": [{**kernel, "entry": entry, **launch(entry, most)} for entry, most in ENTRIES]}
     if what == "archive":
         return archive(*words)
+    if what == "chain":
+        return chain(*words)
     if what == "verify" and words[0].startswith("hangs"):
         time.sleep(1000)
     if what == "verify" and words[0].startswith("crashes"):
@@ -53,7 +73,8 @@ def answer(request):
         return {"relative": 0.1 if wrong else 2e-4, "largest": 1e-3, "not_written": 0,
                 "overrun": 12 if wrong else 0, "unstable": 0}
     m = int(words[-1])
-    entry = next(entry for entry, most in ENTRIES if most == 0 or m <= most)
+    entry = next(entry for entry, most in ENTRIES if most == 0 or m <= most and
+                 m <= launch(entry, most).get("launchable_m", m))
     return {"single_us": 3.0, "graph_us": 4.0 if what == "dense" else 2.0, "bytes": 100000,
             "entry": entry, "grid_x": 16, "grid_y": 1}
 
