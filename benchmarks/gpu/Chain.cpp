@@ -32,7 +32,8 @@ namespace {
 class Chain {
 public:
   Chain(QoptCudaModule &module, const KernelRow &row,
-        const std::vector<std::string> &entries, int64_t m, Timer &timer);
+        const std::vector<std::string> &entries, int64_t m,
+        cudaStream_t stream);
   ChainVerdict run(QoptCudaDevice *device);
 
 private:
@@ -56,8 +57,9 @@ private:
 } // namespace
 
 Chain::Chain(QoptCudaModule &module, const KernelRow &row,
-             const std::vector<std::string> &entries, int64_t m, Timer &timer)
-    : format(formatOf(row)), type(activationOf(row)), stream(timer.stream()),
+             const std::vector<std::string> &entries, int64_t m,
+             cudaStream_t stream)
+    : format(formatOf(row)), type(activationOf(row)), stream(stream),
       count(m * row.k), weight(weightBytes(format)), start(2 * count),
       zeros(4 * count),
       counters(sizeof(Difference) + sizeof(unsigned long long)) {
@@ -181,7 +183,7 @@ ChainVerdict Chain::run(QoptCudaDevice *device) {
 
 ChainVerdict runChain(QoptCudaDevice *device, QoptCudaModule &module,
                       const std::vector<std::string> &entries, int64_t m,
-                      Timer &timer) {
+                      cudaStream_t stream) {
   if (entries.empty())
     throw std::runtime_error("a chain of nothing");
   const KernelRow *row = nullptr;
@@ -194,5 +196,5 @@ ChainVerdict runChain(QoptCudaDevice *device, QoptCudaModule &module,
       throw std::runtime_error("a chain is of kernels of one linear, n = k");
     row = of;
   }
-  return Chain(module, *row, entries, m, timer).run(device);
+  return Chain(module, *row, entries, m, stream).run(device);
 }

@@ -14,7 +14,7 @@
 #ifndef QOPT_BENCHMARKS_GPU_CHAIN_H
 #define QOPT_BENCHMARKS_GPU_CHAIN_H
 
-#include "Linear.h"
+#include "Weight.h"
 
 struct ChainVerdict {
   int64_t layers = 0;
@@ -28,6 +28,6 @@ struct ChainVerdict {
 /// each, itself included. Throws std::runtime_error.
 ChainVerdict runChain(QoptCudaDevice *device, QoptCudaModule &module,
                       const std::vector<std::string> &entries, int64_t m,
-                      Timer &timer);
+                      cudaStream_t stream);
 
 #endif // QOPT_BENCHMARKS_GPU_CHAIN_H

@@ -7,25 +7,12 @@
 #define QOPT_BENCHMARKS_GPU_LINEAR_H
 
 #include "Blas.h"
-#include "CudaModule.h"
 #include "Timing.h"
+#include "Weight.h"
 
 #include <memory>
 #include <optional>
 #include <vector>
-
-WeightFormat formatOf(const qopt::runtime::KernelRow &row);
-Activation activationOf(const qopt::runtime::KernelRow &row);
-/// Bytes of a buffer for all components of a weight.
-int64_t weightBytes(const WeightFormat &format);
-/// Where they are in it.
-WeightPointers componentsOf(const WeightFormat &format, const Buffer &buffer);
-/// A call of `name`, a linear or an entry; the name has to outlive it.
-QoptCudaCall callOf(QoptCudaModule &module, const std::string &name,
-                    const void *x, const WeightPointers &weight, void *y,
-                    int64_t m);
-/// Throws what the runtime says.
-void launch(const QoptCudaCall &call, cudaStream_t stream);
 
 /// What verifying found.
 struct Verdict {

@@ -215,7 +215,7 @@ Answer Worker::chain(std::istream &words) {
     entries.push_back(entry);
   if (!module)
     throw std::runtime_error("no module is open");
-  ChainVerdict verdict = runChain(device, *module, entries, m, *timer);
+  ChainVerdict verdict = runChain(device, *module, entries, m, timer->stream());
   return Answer()
       .member("layers", verdict.layers)
       .member("magnitude", verdict.magnitude)
