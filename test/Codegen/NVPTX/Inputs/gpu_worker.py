@@ -1,7 +1,8 @@
 """Stands for the worker of gpu-check: answers its requests without a GPU.
 
 Kernels behave as their entries say: ok, wrong, hangs, crashes, toolarge. With
-an argument the linear is square, and its chains of kernels race for M = 16."""
+the argument "square" the linear is square, and its chains of kernels race for
+M = 16; with "self-test" there are kernels such as those of SelfTest.cu."""
 import json
 import os
 import sys
@@ -11,9 +12,12 @@ ROW = {"linear": "linear", "scheme": "int4_g128_sym", "bits": 4, "group": 128, "
        "n": 256, "k": 512, "activations": "f16", "block": 128, "shared": 0, "shared_per_row": 0,
        "n_tiles": 16, "m_tile": 16, "persistent": False, "cluster": 1}
 ENTRIES = [("ok_m8", 8), ("wrong_m16", 16), ("hangs_m64", 64), ("crashes_m128", 128), ("ok_m0", 0)]
-if len(sys.argv) > 1:
+MODE = sys.argv[1] if len(sys.argv) > 1 else ""
+if MODE == "square":
     ROW["k"] = ROW["n"]
     ENTRIES = [("toolarge_m8", 8), ("ok_m16", 16), ("toolarge_m64", 64), ("ok_m0", 0)]
+if MODE == "self-test":
+    ENTRIES = [("right", 0), ("wrong_scale", 0), ("crashes", 0), ("waits", 0), ("does_not_wait", 0)]
 
 
 def tensors(path):
@@ -35,6 +39,11 @@ def archive(weights, values, rows, *calls):
     return {"relative": 3e-4, "different": 0}
 
 
+def shape(entry):
+    """The self-test has a chain of each of two kernels."""
+    return {"linear": f"chain_{entry}", "n": 128, "k": 128} if entry in ("waits", "does_not_wait") else {}
+
+
 def launch(entry, most):
     """What of a launch there is no room for."""
     if not entry.startswith("toolarge"):
@@ -43,10 +52,11 @@ def launch(entry, most):
 
 
 def chain(m, *entries):
-    assert entries == tuple(entry for entry, most in ENTRIES if not entry.startswith("toolarge_m64") and
-                            int(m) <= (3 if entry == "toolarge_m8" else most or 1000)), entries
+    if MODE == "square":  # of those that are right alone, all that take so many rows
+        assert entries == tuple(entry for entry, most in ENTRIES if entry != "toolarge_m64" and
+                                int(m) <= (3 if entry == "toolarge_m8" else most or 1000)), entries
     return {"layers": len(entries) ** 2 + 1, "magnitude": 0.5, "differ_in_stream": 0,
-            "differ_in_graph": 7 if m == "16" else 0}
+            "differ_in_graph": 7 if m == "16" and MODE == "square" or entries == ("does_not_wait",) else 0}
 
 
 def answer(request):
@@ -58,7 +68,8 @@ def answer(request):
     if what == "open":
         kernel = {"registers": 40, "local_bytes": 0, "static_shared": 0, "dynamic_shared": 0,
                   "blocks_per_multiprocessor": 2, "grid_x": 16, "grid_y": 1}
-        return {"table": {"kernels": [{**ROW, "entry": entry, "max_m": most} for entry, most in ENTRIES]},
+        return {"table": {"kernels": [{**ROW, **shape(entry), "entry": entry, "max_m": most}
+                                      for entry, most in ENTRIES]},
                 "kernels": [{**kernel, "entry": entry, **launch(entry, most)} for entry, most in ENTRIES]}
     if what == "archive":
         return archive(*words)
