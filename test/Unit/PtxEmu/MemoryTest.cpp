@@ -45,6 +45,27 @@ TEST(PtxMemory, VectorsAndNarrowTypes) {
   EXPECT_EQ(result.out[17], 4u);
 }
 
+TEST(PtxMemory, WhatTheGridBeforeUsesIsReadAfterTheWait) {
+  Shape shape{.block = 1, .inputOfPrevious = true};
+  const char *read = "ld.global.b32 %r0, [%in];\n";
+  std::string wait = "griddepcontrol.wait;\n";
+  EXPECT_ERROR(run(module(read), Words(1), 1, shape),
+               "the grid before may still use byte 0 of in");
+  EXPECT_ERROR(
+      run(module("griddepcontrol.launch_dependents;\n" + std::string(read)),
+          Words(1), 1, shape),
+      "griddepcontrol.wait has to come first");
+  EXPECT_EQ(run(module(wait + read), Words(1), 1, shape).error, "");
+  EXPECT_ERROR(
+      run(module(wait + "ld.global.nc.b32 %r0, [%in];"), Words(1), 1, shape),
+      ".nc may not read it");
+  // A thread waits for itself only.
+  shape.block = 32;
+  EXPECT_ERROR(run(module("setp.eq.u32 %p0, %lane, 3; @!%p0 " + wait + read),
+                   Words(1), 1, shape),
+               "thread (3,0,0)");
+}
+
 TEST(PtxMemory, WhatIsOutOfBoundsIsNamed) {
   Outcome result =
       run(module("ld.global.v2.b32 {%r0, %r1}, [%in+8];"), Words(3), 1);

@@ -57,10 +57,17 @@ void decodeRegisterCount(Decoder &d) {
   d.finish(nothing);
 }
 
+void waitForPrevious(Warp &warp, const Instruction &, Lanes mask) {
+  warp.waitedForPrevious |= mask;
+}
+
+/// griddepcontrol. A grid runs alone, but may not touch too early what the one
+/// before it may use.
 void decodeDependency(Decoder &d) {
-  if (d.takeAny({"wait", "launch_dependents"}).empty())
+  std::string_view what = d.takeAny({"wait", "launch_dependents"});
+  if (what.empty())
     d.fail("expected .wait or .launch_dependents");
-  d.finish(nothing);
+  d.finish(what == "wait" ? waitForPrevious : nothing);
 }
 
 void sleep(Warp &warp, const Instruction &, Lanes) { warp.yield(); }
@@ -151,7 +158,6 @@ void ptx::addControlOpcodes(OpcodeTable &table) {
   // only the race detector looks at fence.proxy.async.
   for (const char *name : {"membar", "fence"})
     table[name] = {decodeFence, Class::Synchronization};
-  // A grid runs alone.
   table["griddepcontrol"] = {decodeDependency, Class::Synchronization};
   table["nanosleep"] = {decodeSleep, Class::Synchronization};
 }

@@ -54,6 +54,11 @@ uint8_t *ptx::access(Warp &warp, const Instruction &in, unsigned lane,
     warp.fail(in, lane,
               "out of bounds: access of " + std::to_string(size) +
                   " bytes at " + grid.memory.describe(address));
+  if (grid.memory.isOfPrevious(address) &&
+      !(warp.waitedForPrevious >> lane & 1))
+    warp.fail(in, lane,
+              "the grid before may still use " + grid.memory.describe(address) +
+                  ": griddepcontrol.wait has to come first");
   return bytes;
 }
 
@@ -77,7 +82,18 @@ void ptx::count(Warp &warp, const Instruction &in, Lanes mask, Space space,
 
 namespace {
 
-enum Flags : uint8_t { SignExtend = 1, Strong = 2, Wide = 4 };
+enum Flags : uint8_t { SignExtend = 1, Strong = 2, Wide = 4, Constant = 8 };
+
+/// ld.global.nc is for what does not change while the kernel runs, and it
+/// begins while the grid before still writes.
+void requireConstant(Warp &warp, const Instruction &in, unsigned lane) {
+  const GlobalMemory &memory = warp.cta.grid.memory;
+  uint64_t address = addressOf(warp, in, 0, lane);
+  if (warp.cta.grid.memory.find(address, 1) && memory.isOfPrevious(address))
+    warp.fail(in, lane,
+              "the grid before writes " + memory.describe(address) +
+                  " while this one runs: .nc may not read it");
+}
 
 /// size: bytes of an element; count: elements; mode: the space.
 void load(Warp &warp, const Instruction &in, Lanes mask) {
@@ -85,6 +101,8 @@ void load(Warp &warp, const Instruction &in, Lanes mask) {
   Space space = Space(in.mode);
   count(warp, in, mask, space, total);
   forLanes(mask, [&](unsigned lane) {
+    if (in.flags & Constant)
+      requireConstant(warp, in, lane);
     const uint8_t *bytes =
         access(warp, in, lane, space, addressOf(warp, in, 0, lane), total,
                total, Access::Read, in.flags & Strong);
@@ -133,7 +151,8 @@ bool takeCaching(Decoder &d) {
       d.takeAny({"weak", "relaxed", "acquire", "release", "volatile", "mmio"});
   d.takeAny({"cta", "cluster", "gpu", "sys"});
   d.takeAny({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
-  d.takeAny({"nc"});
+  if (d.take("nc"))
+    d.result.flags |= Constant;
   d.takePrefix("L1::");
   d.takePrefix("L2::");
   return !semantics.empty() && semantics != "weak";

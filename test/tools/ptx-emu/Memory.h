@@ -33,7 +33,10 @@ constexpr uint64_t sharedStart = 1024;
 class GlobalMemory {
 public:
   /// Adds a buffer and returns its address, which is a multiple of 2^36.
-  uint64_t add(std::string name, std::vector<uint8_t> bytes);
+  /// `ofPrevious`: the grid before this one may still use it, until
+  /// griddepcontrol.wait.
+  uint64_t add(std::string name, std::vector<uint8_t> bytes,
+               bool ofPrevious = false);
   /// Creates the variables of a module at the addresses that it gives them.
   void addGlobals(const Module &module);
 
@@ -47,6 +50,9 @@ public:
       return regions[region].bytes.data() + offset;
     return nullptr;
   }
+  bool isOfPrevious(uint64_t address) const {
+    return regions[address >> regionBits].ofPrevious;
+  }
   /// "byte 4096 of x, which has 4096 bytes"
   std::string describe(uint64_t address) const;
 
@@ -56,6 +62,7 @@ private:
   struct Region {
     std::string name;
     std::vector<uint8_t> bytes;
+    bool ofPrevious = false;
   };
   std::vector<Region> regions{1}; // region 0 stays empty: null pointers
 };

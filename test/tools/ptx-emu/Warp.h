@@ -83,7 +83,8 @@ public:
   AsyncCopies copies;
   /// What wgmma does with the registers; null if the entry has none.
   std::unique_ptr<AsyncRegisters> asyncRegisters;
-  uint32_t carry = 0; ///< one bit for each lane
+  uint32_t carry = 0;          ///< one bit for each lane
+  Lanes waitedForPrevious = 0; ///< griddepcontrol.wait
   uint64_t polls = 0, pollProgress = 0;
   /// Phases of the cluster's barrier that the warp has arrived at and waited
   /// for.
