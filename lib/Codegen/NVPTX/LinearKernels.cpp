@@ -12,37 +12,59 @@ using namespace qopt::nvptx;
 
 static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/// Up to 16 warps: as many as share the chunks of a row evenly, if those are at
-/// least half of that.
-static int64_t streamingWarps(int64_t chunks) {
-  constexpr int64_t most = 16;
-  if (chunks <= most)
-    return chunks;
-  for (int64_t warps = most; warps >= most / 2; --warps)
-    if (chunks % warps == 0)
-      return warps;
-  return most;
+/// The warps, from `least` to `most`, that leave the fewest of them idle in the
+/// last round; of equal ones the most. All eight rows of x fit beside a queue
+/// of at most so many chunks per warp, in as few segments as it takes.
+static std::optional<StreamingShape> streamingShape(const LinearSpec &spec,
+                                                    const Target &target,
+                                                    int64_t least, int64_t most,
+                                                    int64_t queue) {
+  // Where chunks are large two are enough, and leave room for x.
+  constexpr int64_t queueBytes = 80 << 10;
+  int64_t slotBytes = WeightStream::slotBytes(spec);
+  std::optional<StreamingShape> best;
+  int64_t fewest = std::numeric_limits<int64_t>::max();
+  for (int64_t warps = most; warps >= least; --warps) {
+    StreamingShape shape{warps, queue};
+    if (warps * queue * slotBytes > queueBytes)
+      shape.queue = 2;
+    int64_t rounds = divideUp(spec.chunks(), warps);
+    for (;; ++shape.segments) {
+      shape.rounds = divideUp(rounds, shape.segments);
+      if (shape.segments > 1 && shape.rounds < shape.queue)
+        break; // and it cannot fit
+      SharedBytes bytes = sharedBytes(spec, shape);
+      if (bytes.fixed + 8 * bytes.perRow > target.sharedBytes)
+        continue;
+      int64_t chunks = warps * shape.rounds * shape.segments;
+      if (chunks < fewest) {
+        fewest = chunks;
+        best = shape;
+      }
+      break;
+    }
+  }
+  return best;
 }
 
 static std::optional<KernelPlan> planStreaming(const LinearSpec &spec,
                                                const Target &target) {
-  StreamingShape shape;
-  shape.warps = streamingWarps(spec.chunks());
-  shape.queue = 4;
-  // Where chunks are large two are enough, and leave room for x.
-  constexpr int64_t queueBytes = 80 << 10;
-  if (shape.warps * shape.queue * WeightStream::slotBytes(spec) > queueBytes)
-    shape.queue = 2;
-  SharedBytes bytes = sharedBytes(spec, shape);
-  int64_t rows =
-      std::min<int64_t>(8, (target.sharedBytes - bytes.fixed) / bytes.perRow);
-  if (rows < 1)
+  // Few warps only where shared memory is so small that more do not fit.
+  int64_t most = std::min<int64_t>(16, spec.chunks());
+  int64_t half = divideUp(most, 2);
+  std::optional<StreamingShape> shape;
+  for (int64_t least : {half, int64_t(1)})
+    for (int64_t queue : {4, 2})
+      if (!shape)
+        shape = streamingShape(spec, target, least, most, queue);
+  if (!shape)
     return std::nullopt;
+  SharedBytes bytes = sharedBytes(spec, *shape);
   KernelPlan plan;
   plan.entry = spec.name() + "_stream_m8";
-  plan.shape = shape;
-  plan.launch.maxRows = rows;
-  plan.launch.block = 32 * shape.warps;
+  plan.shape = *shape;
+  plan.launch.maxRows = 8;
+  plan.launch.block = 32 * shape->warps;
   plan.launch.shared = bytes.fixed;
   plan.launch.sharedPerRow = bytes.perRow;
   plan.launch.tilesOfN = spec.tiles();

@@ -9,16 +9,26 @@
 //   warp w  chunks w, w + warps, … of 128 columns of a tile
 //           through a queue of its own: copies of the next chunks, of this tile
 //           or the next, are always on their way
-//   x       all M rows in shared memory, read by ldmatrix
+//   x       those columns of all M rows, in shared memory for the tiles that
+//           follow, read by ldmatrix; they come with the first tile's weights
+//
+// A row of x that is too long for shared memory is cut into segments. Then a
+// block goes through a batch of tiles for one segment after the other, and the
+// sums of the tiles meanwhile lie in shared memory. The columns of the next
+// segment replace those of the last one chunk by chunk, as the queue moves on:
+// a segment has at least as many rounds as the queue has slots, so that the
+// chunk that is replaced has been used.
 //
 // Partial sums of the warps meet in shared memory after each tile and are added
 // in the order of the warps, so a result never depends on timing. There are two
-// places for them in turn: one barrier per tile is enough.
+// places for them in turn: one barrier per tile is enough, and there is no
+// other: a warp reads only what it has copied.
 //
 // Where kernels may overlap, the queue is filled before the kernel before this
-// one has ended: weights do not depend on it.
+// one has ended: weights do not depend on it, x does. x is never read by
+// ld.global.nc, whose data must not change during the whole of the kernel.
 //
-//   shared  [queue of each warp][sums 2 x warps x 128][x: M rows]
+//   shared  [queue of each warp][sums of a batch][2 x sums of warps][x: M rows]
 //
 //===----------------------------------------------------------------------===//
 #include "KernelFunction.h"
@@ -27,7 +37,11 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 
-static constexpr int64_t sumBytes = 128 * 4; // of a warp: 16 outputs, 8 rows
+static constexpr int64_t tileSums = 128 * 4; // bytes: 16 outputs, 8 rows
+static constexpr int64_t pairSums = 32 * 4;  // of two rows of x
+static constexpr int64_t chunkBytes = MmaLayout::chunkColumns * 2; // of x
+/// Tiles of a block that use a segment of x before the next one comes.
+static constexpr int64_t batchTiles = 8;
 
 namespace {
 class StreamingKernel {
@@ -40,33 +54,53 @@ public:
         product(b, spec, weights, false) {}
   void build();
 
-  /// Rounds of chunks over the warps that a tile takes.
-  static int64_t rounds(const LinearSpec &spec, const StreamingShape &shape) {
-    return (spec.chunks() + shape.warps - 1) / shape.warps;
-  }
   /// Bytes from a row of x to the next: 16 more than whole 128, so that eight
   /// rows lie in different banks.
-  static int64_t pitch(const LinearSpec &spec, const StreamingShape &shape) {
-    return rounds(spec, shape) * shape.warps * MmaLayout::chunkColumns * 2 + 16;
+  static int64_t pitch(const StreamingShape &shape) {
+    return shape.rounds * shape.warps * chunkBytes + 16;
   }
 
 private:
-  /// The place of a chunk in the warp's sequence.
+  /// The place of a chunk in the warp's sequence: a round of a segment, which
+  /// begins with round `first`, for a tile of the batch that begins with tile
+  /// `base`.
   struct Position {
-    Value tile, round, slot;
+    Value tile, round, slot, first, base;
+    KernelBuilder::Values values() const {
+      return {tile, round, slot, first, base};
+    }
   };
   Position next(const Position &position);
+  void copyWeights(const Position &position);
+  void copyInput(const Position &position);
   void copy(const Position &position);
-  void loadInput();
   void addChunk(const Position &position, Sums &sums);
   void storeSums(Value buffer, const Sums &sums);
-  void reduce(Value buffer, Value tile);
+  void reduce(Value buffer, Value tile, Value first, Value total);
+  void clearTotals();
+  /// Of the tiles from `base` on, the segment that begins with round `first`.
+  void addSegment(Value base, Value end, Value first,
+                  KernelBuilder::Values &carried);
 
+  int64_t allRounds() const { return shape.rounds * shape.segments; }
+  bool whole() const { return shape.segments == 1; } // rows of x
+  Value nextSlot(Value slot) {
+    return arith::AndIOp::create(b, b.add(slot, 1), b.i32(shape.queue - 1));
+  }
   Value slotAddress(Value slot) {
     return b.add(queue, b.mul(slot, WeightStream::slotBytes(spec)));
   }
-  Value chunkOf(Value round) {
-    return b.add(b.mul(round, shape.warps), frame.warp);
+  Value chunkOf(const Position &position) {
+    return b.add(b.mul(b.add(position.first, position.round), shape.warps),
+                 frame.warp);
+  }
+  /// Bytes from the start of a row of x in shared memory.
+  Value columnsOf(const Position &position) {
+    return b.mul(b.add(b.mul(position.round, shape.warps), frame.warp),
+                 chunkBytes);
+  }
+  Value endOfBatch(Value base) {
+    return b.min(b.add(base, batchStep), b.i32(spec.tiles()));
   }
 
   KernelBuilder &b;
@@ -76,62 +110,92 @@ private:
   const KernelFrame &frame;
   WeightStream weights;
   ChunkProduct product;
-  Value queue, sumsPlace, x, xOfLane; // in shared memory
-  Value tileStep;
+  Value queue, totals, sumsPlace, sumsBytes, x, xOfLane; // in shared memory
+  Value pairs;                                           // of rows of x
+  Value tileStep, batchStep;
 };
 } // namespace
 
 SharedBytes qopt::nvptx::sharedBytes(const LinearSpec &spec,
                                      const StreamingShape &shape) {
-  return {shape.warps *
-              (shape.queue * WeightStream::slotBytes(spec) + 2 * sumBytes),
-          StreamingKernel::pitch(spec, shape)};
+  int64_t queues = shape.warps * shape.queue * WeightStream::slotBytes(spec);
+  int64_t totals = shape.segments > 1 ? batchTiles * tileSums : 0;
+  // Two places for sums of ceil(M / 2) pairs of rows of each warp.
+  return {queues + totals + shape.warps * pairSums,
+          shape.warps * pairSums + StreamingKernel::pitch(shape)};
 }
 
 StreamingKernel::Position StreamingKernel::next(const Position &position) {
-  int64_t count = rounds(spec, shape);
-  Value slot =
-      arith::AndIOp::create(b, b.add(position.slot, 1), b.i32(shape.queue - 1));
-  Value tile = b.add(position.tile, tileStep);
-  if (count == 1)
-    return {tile, position.round, slot};
+  // The first chunk after this segment of this tile.
+  Position after = position;
+  after.tile = b.add(position.tile, tileStep);
+  after.round = b.i32(0);
+  if (!whole()) {
+    Value inBatch = b.less(after.tile, endOfBatch(position.base));
+    Value first = b.add(position.first, shape.rounds);
+    Value inRow = b.less(first, allRounds());
+    Value base =
+        b.select(inRow, position.base, b.add(position.base, batchStep));
+    after.tile = b.select(inBatch, after.tile, base);
+    after.first =
+        b.select(inBatch, position.first, b.select(inRow, first, b.i32(0)));
+    after.base = b.select(inBatch, position.base, base);
+  }
+  after.slot = nextSlot(position.slot);
+  if (shape.rounds == 1)
+    return after;
   Value round = b.add(position.round, 1);
-  Value inside = b.less(round, count);
-  return {b.select(inside, position.tile, tile),
-          b.select(inside, round, b.i32(0)), slot};
+  Value inside = b.less(round, shape.rounds);
+  after.round = b.select(inside, round, after.round);
+  after.tile = b.select(inside, position.tile, after.tile);
+  if (!whole()) {
+    after.first = b.select(inside, position.first, after.first);
+    after.base = b.select(inside, position.base, after.base);
+  }
+  return after;
 }
 
-void StreamingKernel::copy(const Position &position) {
+void StreamingKernel::copyWeights(const Position &position) {
   Value present = b.less(position.tile, spec.tiles());
-  Value chunk = chunkOf(position.round);
-  if (spec.chunks() % shape.warps != 0)
+  Value chunk = chunkOf(position);
+  if (allRounds() * shape.warps != spec.chunks())
     present = b.both(present, b.less(chunk, spec.chunks()));
   weights.copy(slotAddress(position.slot), position.tile, chunk, present);
-  b.commitCopies();
 }
 
-/// All rows of x, zeros past the last column.
-void StreamingKernel::loadInput() {
-  int64_t rowBytes = pitch(spec, shape) - 16, pieces = rowBytes / 16;
-  b.loop(frame.thread, b.mul(frame.inputRows, pieces), b.i32(32 * shape.warps),
-         [&](Value index) {
-           Value row = b.div(index, pieces), piece = b.rem(index, pieces);
-           Value inside = b.less(piece, spec.columns() / 8);
-           Value source =
-               b.advance(b.advance(frame.input, row, spec.columns() * 2),
-                         b.select(inside, piece, b.i32(0)), 16);
-           Value words = b.load(b.words(), source, 16);
-           Value none = arith::ConstantOp::create(b, b.getZeroAttr(b.words()));
-           words = b.select(inside, words, none);
-           Value target =
-               b.add(b.add(x, b.mul(row, rowBytes + 16)), b.mul(piece, 16));
-           b.storeShared(words, target, 16);
+/// The chunk's columns of all rows of x, zeros past the last column: 16 bytes
+/// per lane, two rows at a time.
+void StreamingKernel::copyInput(const Position &position) {
+  constexpr int64_t pieces = chunkBytes / 16;
+  Value piece = b.rem(frame.lane, pieces);
+  Value column = b.add(b.mul(chunkOf(position), pieces), piece);
+  Value inside;
+  if (allRounds() * shape.warps * MmaLayout::chunkColumns != spec.columns()) {
+    inside = b.less(column, spec.columns() / 8);
+    column = b.select(inside, column, b.i32(0));
+  }
+  Value source = b.advance(frame.input, column, 16);
+  Value target = b.add(b.add(x, columnsOf(position)), b.mul(piece, 16));
+  b.loop(b.div(frame.lane, pieces), frame.inputRows, b.i32(32 / pieces),
+         [&](Value row) {
+           b.copyAsync(b.add(target, b.mul(row, pitch(shape))),
+                       b.advance(source, row, spec.columns() * 2), 16, inside);
          });
 }
 
+/// x belongs to the first tile's chunks.
+void StreamingKernel::copy(const Position &position) {
+  copyWeights(position);
+  Value brings = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                       position.tile, position.base);
+  if (!whole())
+    brings = b.both(brings, b.less(position.tile, spec.tiles()));
+  b.when(brings, [&] { copyInput(position); });
+  b.commitCopies();
+}
+
 void StreamingKernel::addChunk(const Position &position, Sums &sums) {
-  Value columns = b.add(
-      xOfLane, b.mul(chunkOf(position.round), MmaLayout::chunkColumns * 2));
+  Value columns = b.add(xOfLane, columnsOf(position));
   // Four matrices are the fragments of two steps.
   std::array<Value, 4> matrices;
   product.add(
@@ -146,30 +210,50 @@ void StreamingKernel::addChunk(const Position &position, Sums &sums) {
       sums);
 }
 
-/// Sum i of lane l at 32 i + l: a warp always touches 32 different banks.
+/// Sum i of lane 4 g + t belongs to row 2 t + i % 2 and output g + 8 (i / 2).
+/// It is number 8 (i ^ t) + g of pair t: a warp always touches 32 different
+/// banks. What belongs to rows that x does not have stays behind.
 void StreamingKernel::storeSums(Value buffer, const Sums &sums) {
-  Value target =
-      b.add(b.add(buffer, b.mul(frame.warp, sumBytes)), b.mul(frame.lane, 4));
-  for (int64_t i = 0; i < 4; ++i)
-    b.storeShared(sums[i], b.add(target, i * 128), 4);
+  Value t = b.rem(frame.lane, 4), g = b.div(frame.lane, 4);
+  Value target = b.add(b.add(buffer, b.mul(t, shape.warps * pairSums)),
+                       b.add(b.mul(frame.warp, pairSums), b.mul(g, 4)));
+  b.when(b.less(t, pairs), [&] {
+    for (int64_t i = 0; i < 4; ++i)
+      b.storeShared(sums[i], b.add(target, b.mul(b.bitXor(t, i), 32)), 4);
+  });
 }
 
-void StreamingKernel::reduce(Value buffer, Value tile) {
-  b.loop(frame.thread, b.i32(128), b.i32(32 * shape.warps), [&](Value index) {
-    Value i = b.div(index, 32), lane = b.rem(index, 32);
-    Value row = b.add(b.mul(b.rem(lane, 4), 2), b.rem(i, 2));
+/// Adds the sums of the warps, to `total` if x has several segments, and writes
+/// y after the last one.
+void StreamingKernel::reduce(Value buffer, Value tile, Value first,
+                             Value total) {
+  Value end = b.mul(pairs, 32);
+  b.loop(frame.thread, end, b.i32(32 * shape.warps), [&](Value index) {
+    Value t = b.div(index, 32), number = b.rem(index, 32);
+    Value i = b.bitXor(b.div(number, 8), t), g = b.rem(number, 8);
+    Value row = b.add(b.mul(t, 2), b.rem(i, 2));
     Value column = b.add(b.mul(tile, MmaLayout::tileRows),
-                         b.add(b.mul(b.div(i, 2), 8), b.div(lane, 4)));
+                         b.add(b.mul(b.div(i, 2), 8), g));
+    Value source = b.add(b.add(buffer, b.mul(t, shape.warps * pairSums)),
+                         b.mul(number, 4));
+    auto load = [&](Value address) {
+      return b.loadShared(b.getF32Type(), address, 4);
+    };
+    Value sum = load(source);
+    for (int64_t w = 1; w < shape.warps; ++w)
+      sum = arith::AddFOp::create(b, sum, load(b.add(source, w * pairSums)));
     Value inside = b.less(row, frame.inputRows);
     if (spec.rows() % MmaLayout::tileRows != 0)
       inside = b.both(inside, b.less(column, spec.rows()));
+    if (!whole()) {
+      Value place = b.add(total, b.mul(index, 4));
+      sum = arith::AddFOp::create(b, load(place), sum);
+      Value finished = b.less(b.i32(allRounds() - shape.rounds - 1), first);
+      // Nothing is left for the next batch.
+      b.storeShared(b.select(finished, b.f32(0), sum), place, 4);
+      inside = b.both(inside, finished);
+    }
     b.when(inside, [&] {
-      Value source = b.add(buffer, b.mul(index, 4));
-      Value sum = b.loadShared(b.getF32Type(), source, 4);
-      for (int64_t w = 1; w < shape.warps; ++w)
-        sum = arith::AddFOp::create(
-            b, sum,
-            b.loadShared(b.getF32Type(), b.add(source, w * sumBytes), 4));
       Value narrow = arith::TruncFOp::create(
           b, weights.decode.pairType().getElementType(), sum);
       Value target = b.advance(frame.output, row, spec.rows() * 2);
@@ -178,63 +262,107 @@ void StreamingKernel::reduce(Value buffer, Value tile) {
   });
 }
 
-void StreamingKernel::build() {
-  int64_t slotBytes = WeightStream::slotBytes(spec);
-  int64_t queueBytes = shape.queue * slotBytes;
-  queue = b.add(frame.shared, b.mul(frame.warp, queueBytes));
-  sumsPlace = b.add(frame.shared, shape.warps * queueBytes);
-  x = b.add(sumsPlace, 2 * shape.warps * sumBytes);
-  tileStep = b.blocks(gpu::Dimension::x);
-  // Lane l gives the address of row l % 8 of matrix l / 8. Rows that x does not
-  // have repeat the last one, and what comes of them is not stored.
-  Value row = b.min(b.rem(frame.lane, 8), b.add(frame.inputRows, -1));
-  xOfLane = b.add(b.add(x, b.mul(row, pitch(spec, shape))),
-                  b.mul(b.div(frame.lane, 8), 16));
+/// Each thread those that it will add to.
+void StreamingKernel::clearTotals() {
+  b.loop(frame.thread, b.i32(128), b.i32(32 * shape.warps), [&](Value index) {
+    for (int64_t tile = 0; tile < batchTiles; ++tile)
+      b.storeShared(b.f32(0),
+                    b.add(b.add(totals, tile * tileSums), b.mul(index, 4)), 4);
+  });
+}
 
-  Value firstTile = b.block(gpu::Dimension::x);
-  Position ahead = {firstTile, b.i32(0), b.i32(0)};
-  if (overlap)
-    allowOverlap(b);
-  for (int64_t i = 0; i + 1 < shape.queue; ++i) {
-    copy(ahead);
-    ahead = next(ahead);
-  }
-  if (overlap)
-    waitForPrevious(b);
-  loadInput();
-  b.barrier();
-
-  KernelBuilder::Values carried = {ahead.tile, ahead.round, ahead.slot,
-                                   b.i32(0), sumsPlace};
-  b.loop(firstTile, b.i32(spec.tiles()), tileStep, carried,
+void StreamingKernel::addSegment(Value base, Value end, Value first,
+                                 KernelBuilder::Values &carried) {
+  // carried: the position ahead, the slot of this chunk, the buffer for sums;
+  // and here the place of the tile's totals.
+  carried.push_back(totals);
+  b.loop(base, end, tileStep, carried,
          [&](Value tile, KernelBuilder::Values &carried) {
-           KernelBuilder::Values inner(carried.begin(), carried.end() - 1);
+           KernelBuilder::Values inner(carried.begin(), carried.begin() + 6);
            inner.append(product.zeros(1, 1));
-           b.loop(b.i32(0), b.i32(rounds(spec, shape)), b.i32(1), inner,
+           b.loop(b.i32(0), b.i32(shape.rounds), b.i32(1), inner,
                   [&](Value round, KernelBuilder::Values &inner) {
-                    Position ahead = {inner[0], inner[1], inner[2]};
-                    Position now = {tile, round, inner[3]};
+                    Position ahead = {inner[0], inner[1], inner[2], inner[3],
+                                      inner[4]};
+                    Position now = {tile, round, inner[5], first, base};
                     b.waitForCopies(shape.queue - 2);
                     b.barrierOfWarp();
                     copy(ahead); // into the slot before `now`
-                    Sums sums(inner.begin() + 4, inner.end());
+                    Sums sums(inner.begin() + 6, inner.end());
                     addChunk(now, sums);
-                    Position following = next(ahead);
-                    inner = {following.tile, following.round, following.slot,
-                             next(now).slot};
+                    inner = next(ahead).values();
+                    inner.push_back(nextSlot(now.slot));
                     inner.append(sums);
                   });
-           Value buffer = carried.back();
-           storeSums(buffer, Sums(inner.begin() + 4, inner.end()));
+           Value buffer = carried[6], total = carried[7];
+           storeSums(buffer, Sums(inner.begin() + 6, inner.end()));
            b.barrier();
-           reduce(buffer, tile);
+           reduce(buffer, tile, first, total);
+           carried.assign(inner.begin(), inner.begin() + 6);
            // The other one of two buffers.
-           Value other = arith::SubIOp::create(
-               b, b.add(b.add(sumsPlace, sumsPlace), shape.warps * sumBytes),
-               buffer);
-           carried.assign(inner.begin(), inner.begin() + 4);
-           carried.push_back(other);
+           carried.push_back(arith::SubIOp::create(
+               b, b.add(b.add(sumsPlace, sumsPlace), sumsBytes), buffer));
+           carried.push_back(b.add(total, tileSums));
          });
+  carried.pop_back();
+}
+
+void StreamingKernel::build() {
+  int64_t queueBytes = shape.queue * WeightStream::slotBytes(spec);
+  queue = b.add(frame.shared, b.mul(frame.warp, queueBytes));
+  totals = b.add(frame.shared, shape.warps * queueBytes);
+  sumsPlace = whole() ? totals : b.add(totals, batchTiles * tileSums);
+  pairs = b.div(b.add(frame.inputRows, 1), 2);
+  sumsBytes = b.mul(pairs, shape.warps * pairSums);
+  x = b.add(sumsPlace, b.mul(sumsBytes, 2));
+  tileStep = b.blocks(gpu::Dimension::x);
+  batchStep = b.mul(tileStep, batchTiles);
+  // Lane l gives the address of row l % 8 of matrix l / 8. Rows that x does not
+  // have repeat the last one, and what comes of them is not stored.
+  Value row = b.min(b.rem(frame.lane, 8), b.add(frame.inputRows, -1));
+  xOfLane = b.add(b.add(x, b.mul(row, pitch(shape))),
+                  b.mul(b.div(frame.lane, 8), 16));
+
+  Value firstTile = b.block(gpu::Dimension::x), zero = b.i32(0);
+  Position ahead = {firstTile, zero, zero, zero, firstTile};
+  SmallVector<Position> filled; // the queue
+  if (overlap)
+    allowOverlap(b);
+  // Copies complete in the order of their commits, so what waits for x waits
+  // for the weights before it.
+  auto bring = [&](int64_t index) {
+    if (index < shape.rounds) // of the first tile
+      copyInput(filled[index]);
+    b.commitCopies();
+  };
+  for (int64_t i = 0; i + 1 < shape.queue; ++i) {
+    filled.push_back(ahead);
+    copyWeights(ahead);
+    if (!overlap)
+      bring(i);
+    ahead = next(ahead);
+  }
+  if (overlap) {
+    waitForPrevious(b);
+    for (int64_t i = 0; i + 1 < shape.queue; ++i)
+      bring(i);
+  }
+
+  KernelBuilder::Values carried = ahead.values();
+  carried.append({zero, sumsPlace});
+  Value tiles = b.i32(spec.tiles());
+  if (whole()) {
+    addSegment(firstTile, tiles, zero, carried);
+  } else {
+    clearTotals();
+    b.loop(firstTile, tiles, batchStep, carried,
+           [&](Value base, KernelBuilder::Values &carried) {
+             b.loop(zero, b.i32(allRounds()), b.i32(shape.rounds), carried,
+                    [&](Value first, KernelBuilder::Values &carried) {
+                      addSegment(base, endOfBatch(base), first, carried);
+                    });
+           });
+  }
   b.waitForCopies(0);
 }
 

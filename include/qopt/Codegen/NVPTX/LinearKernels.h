@@ -40,6 +40,10 @@ namespace qopt::nvptx {
 struct StreamingShape {
   int64_t warps = 0; // share the chunks of a tile: warp w takes w, w + warps, …
   int64_t queue = 0; // chunks per warp in shared memory, a power of two
+  /// Rounds of chunks over the warps whose columns of x are in shared memory at
+  /// a time, and how often that is filled anew: rounds · segments · warps
+  /// chunks cover a row. With several segments, rounds >= queue.
+  int64_t rounds = 1, segments = 1;
 };
 
 /// One block computes a tile of y: 16 · tilesPerWarp · warpsOfN outputs for

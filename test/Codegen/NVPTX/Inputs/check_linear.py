@@ -53,8 +53,12 @@ def emulate(path, row, blocks, arrays, y_bytes, m):
                 file.write(data)
         command = ["ptx-emu", path, "--entry", row["entry"], "--grid", grid]
         command += ["--shared", str(row["shared"] + m * row["shared_per_row"])]
-        command += ["in:" + name for name in names[:-1]]
-        command += ["out:%s:%d" % (names[-1], y_bytes), "i32:%d" % m]
+        # Where kernels overlap, x and y belong to the kernel before until a
+        # thread has waited for it.
+        after = "after:" if row.get("overlap") else ""
+        command += [after + "in:" + names[0]]
+        command += ["in:" + name for name in names[1:-1]]
+        command += ["%sout:%s:%d" % (after, names[-1], y_bytes), "i32:%d" % m]
         if subprocess.run(command).returncode:
             sys.exit("%s m=%d does not run" % (row["entry"], m))
         with open(names[-1], "rb") as file:
@@ -74,7 +78,7 @@ class Linear:
         self.n, self.k, self.bits = row["n"], row["k"], row["bits"]
         self.tiles, self.padded = -(-self.n // 64) * 4, -(-self.k // 128) * 128
         self.length = self.padded if row["group"] < 0 else row["group"]
-        self.codes = [[random.randrange(1 << self.bits) for _ in range(self.k)] for _ in range(self.n)]
+        self.codes = [random.choices(range(1 << self.bits), k=self.k) for _ in range(self.n)]
         self.pack_codes()
         self.weights = [[0.0] * self.k for _ in range(self.n)]
         self.parameters = []  # the components after the codes
@@ -87,30 +91,38 @@ class Linear:
     def pack_codes(self):
         tile_bytes = 128 * self.bits
         self.packed = bytearray(self.tiles * (self.padded // 64) * tile_bytes)
-        widths = [width for width in (8, 4, 2, 1) if self.bits & width]
+        places = [[self.places(row, column) for column in range(64)] for row in range(16)]
         for row in range(self.n):
-            h, g = row % 16 // 8, row % 8
-            for column in range(self.k):
-                s, u = column % 64 // 16, column % 16 // 8
-                t, e = column % 8 // 2, column % 2
-                tile = row // 16 * (self.padded // 64) + column // 64
-                lane, pair, first = 4 * g + t, 4 * s + h + 2 * u, 0
-                for width in widths:
-                    pairs = 16 // width
-                    word, f = divmod(pair, pairs)
-                    if first == 0:
-                        bit = width * f
-                    else:
-                        lowest = 8 // widths[0]
-                        j, r = divmod(f, lowest)
-                        half_way = pairs // lowest // 2
-                        bit = (widths[0] * r + first + 8 * (j // half_way) + width * (j % half_way)) % 16
-                    bit += 16 * e
-                    side = min(width, 4)
-                    at = tile * tile_bytes + 128 * first
-                    at += 4 * ((word // side * 32 + lane) * side + word % side) + bit // 8
-                    self.packed[at] |= (self.codes[row][column] >> first & (1 << width) - 1) << bit % 8
-                    first += width
+            first_tile = row // 16 * (self.padded // 64)
+            for column, code in enumerate(self.codes[row]):
+                tile = (first_tile + column // 64) * tile_bytes
+                for byte, bit, first, mask in places[row % 16][column % 64]:
+                    self.packed[tile + byte] |= (code >> first & mask) << bit
+
+    def places(self, row, column):
+        """Where a code of a tile lies: for each plane a byte, a bit of it, the
+        plane's first bit of the code, and its mask."""
+        widths = [width for width in (8, 4, 2, 1) if self.bits & width]
+        h, g = row // 8, row % 8
+        s, u = column // 16, column % 16 // 8
+        t, e = column % 8 // 2, column % 2
+        lane, pair, first, result = 4 * g + t, 4 * s + h + 2 * u, 0, []
+        for width in widths:
+            pairs = 16 // width
+            word, f = divmod(pair, pairs)
+            if first == 0:
+                bit = width * f
+            else:
+                lowest = 8 // widths[0]
+                j, r = divmod(f, lowest)
+                half_way = pairs // lowest // 2
+                bit = (widths[0] * r + first + 8 * (j // half_way) + width * (j % half_way)) % 16
+            bit += 16 * e
+            side = min(width, 4)
+            byte = 128 * first + 4 * ((word // side * 32 + lane) * side + word % side) + bit // 8
+            result.append((byte, bit % 8, first, (1 << width) - 1))
+            first += width
+        return result
 
     def set_weights(self, row, group, scale, zero, minimum):
         for column in range(group * self.length, min(self.k, (group + 1) * self.length)):
