@@ -76,6 +76,8 @@ private:
   void copy(const Position &position);
   void addChunk(const Position &position, Sums &sums);
   void storeSums(Value buffer, const Sums &sums);
+  /// body(i) for each sum i of a tile, always by the same thread.
+  void forSums(llvm::function_ref<void(Value)> body);
   void reduce(Value buffer, Value tile, Value first, Value total);
   void clearTotals();
   /// Of the tiles from `base` on, the segment that begins with round `first`.
@@ -174,13 +176,18 @@ void StreamingKernel::copyInput(const Position &position) {
     inside = b.less(column, spec.columns() / 8);
     column = b.select(inside, column, b.i32(0));
   }
-  Value source = b.advance(frame.input, column, 16);
-  Value target = b.add(b.add(x, columnsOf(position)), b.mul(piece, 16));
-  b.loop(b.div(frame.lane, pieces), frame.inputRows, b.i32(32 / pieces),
-         [&](Value row) {
-           b.copyAsync(b.add(target, b.mul(row, pitch(shape))),
-                       b.advance(source, row, spec.columns() * 2), 16, inside);
-         });
+  constexpr int64_t rowsAtOnce = 32 / pieces;
+  Value first = b.div(frame.lane, pieces);
+  Value source =
+      b.advance(b.advance(frame.input, column, 16), first, spec.columns() * 2);
+  Value target = b.add(b.add(x, columnsOf(position)),
+                       b.add(b.mul(piece, 16), b.mul(first, pitch(shape))));
+  for (int64_t row = 0; row < 8; row += rowsAtOnce)
+    b.when(b.less(b.add(first, row), frame.inputRows), [&] {
+      b.copyAsync(b.add(target, row * pitch(shape)),
+                  b.advance(source, b.i32(row), spec.columns() * 2), 16,
+                  inside);
+    });
 }
 
 /// x belongs to the first tile's chunks.
@@ -223,12 +230,19 @@ void StreamingKernel::storeSums(Value buffer, const Sums &sums) {
   });
 }
 
+void StreamingKernel::forSums(llvm::function_ref<void(Value)> body) {
+  Value end = b.mul(pairs, 32);
+  if (32 * shape.warps >= 128)
+    b.when(b.less(frame.thread, end), [&] { body(frame.thread); });
+  else
+    b.loop(frame.thread, end, b.i32(32 * shape.warps), body);
+}
+
 /// Adds the sums of the warps, to `total` if x has several segments, and writes
 /// y after the last one.
 void StreamingKernel::reduce(Value buffer, Value tile, Value first,
                              Value total) {
-  Value end = b.mul(pairs, 32);
-  b.loop(frame.thread, end, b.i32(32 * shape.warps), [&](Value index) {
+  forSums([&](Value index) {
     Value t = b.div(index, 32), number = b.rem(index, 32);
     Value i = b.bitXor(b.div(number, 8), t), g = b.rem(number, 8);
     Value row = b.add(b.mul(t, 2), b.rem(i, 2));
@@ -262,9 +276,8 @@ void StreamingKernel::reduce(Value buffer, Value tile, Value first,
   });
 }
 
-/// Each thread those that it will add to.
 void StreamingKernel::clearTotals() {
-  b.loop(frame.thread, b.i32(128), b.i32(32 * shape.warps), [&](Value index) {
+  forSums([&](Value index) {
     for (int64_t tile = 0; tile < batchTiles; ++tile)
       b.storeShared(b.f32(0),
                     b.add(b.add(totals, tile * tileSums), b.mul(index, 4)), 4);
