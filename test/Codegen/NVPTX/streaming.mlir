@@ -10,9 +10,11 @@
 // RUN: %{check} --blocks 1 2 7 > %t.out && FileCheck %s < %t.out
 
 // CHECK-NOT: WRONG
-// CHECK: qopt_linear_int4_g128_sym_n16_k2176_stream_m8 {{.*}} ok
+// CHECK: qopt_linear_int4_g128_sym_n16_k2176_stream_m8 m={{[78]}} {{.*}} ok
 // CHECK-NOT: WRONG
-// CHECK: qopt_linear_int4_g128_n144_k5120_stream_m8 {{.*}} ok
+// CHECK: qopt_linear_int4_grow_sym_n16_k14336_stream_m8 m={{[78]}} {{.*}} ok
+// CHECK-NOT: WRONG
+// CHECK: qopt_linear_int4_g128_n144_k5120_stream_m8 m={{[78]}} {{.*}} ok
 // CHECK-NOT: WRONG
 
 // Nothing is loaded but by cp.async.

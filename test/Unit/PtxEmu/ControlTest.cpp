@@ -121,6 +121,22 @@ TEST(PtxShuffle, VotesMatchesAndReductions) {
   EXPECT_EQ(out[6], perLane([](uint32_t l) { return uint32_t(l == 0); }));
 }
 
+TEST(PtxLaunch, WhatTheGridBeforeUsesIsTouchedBehindTheWait) {
+  Shape late;
+  late.lateInput = true;
+  std::string load = "ld.global.b32 %r0, [%in]; st.global.b32 [%out], %r0;";
+  EXPECT_EQ(run(module("griddepcontrol.wait;" + load), {7}, 1, late).out[0],
+            7u);
+  EXPECT_ERROR(run(module("griddepcontrol.launch_dependents;" + load +
+                          "griddepcontrol.wait;"),
+                   {7}, 1, late),
+               "no griddepcontrol.wait before");
+  EXPECT_ERROR(run(module(".shared .align 16 .b8 s[16]; mov.u32 %r0, s;"
+                          "cp.async.ca.shared.global [%r0], [%in], 4;"),
+                   {7}, 1, late),
+               "no griddepcontrol.wait before");
+}
+
 TEST(PtxLaunch, IsCheckedAgainstTheEntry) {
   std::string text = module("");
   std::string required = text;

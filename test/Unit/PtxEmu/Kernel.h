@@ -21,7 +21,7 @@ struct Shape {
   uint64_t shared = 0; ///< dynamic
   uint64_t resident = 0;
   unsigned cluster = 0;
-  bool inputOfPrevious = false; ///< `in` is written by the grid before
+  bool lateInput = false; ///< the grid before may still write `in`
 };
 
 /// A module with one entry `k(in, out)`. The body finds the thread's number in
@@ -71,7 +71,9 @@ inline Outcome run(const std::string &text, const Words &in, size_t outWords,
       const auto *first = reinterpret_cast<const uint8_t *>(words.data());
       return std::vector<uint8_t>(first, first + 4 * words.size());
     };
-    uint64_t input = memory.add("in", bytes(in), shape.inputOfPrevious);
+    uint64_t input = memory.add("in", bytes(in));
+    if (shape.lateInput)
+      memory.setLate(input);
     uint64_t output = memory.add("out", bytes(Words(outWords, 0xdeadbeef)));
     memory.addGlobals(parsed);
     Launch launch;

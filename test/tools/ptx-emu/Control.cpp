@@ -57,17 +57,18 @@ void decodeRegisterCount(Decoder &d) {
   d.finish(nothing);
 }
 
-void waitForPrevious(Warp &warp, const Instruction &, Lanes mask) {
-  warp.waitedForPrevious |= mask;
+void waitForGrid(Warp &warp, const Instruction &in, Lanes mask) {
+  if (mask != warp.alive())
+    warp.fail(in, std::countr_zero(warp.alive() & ~mask),
+              "this lane is on another path than the lanes that wait");
+  warp.hasWaitedForGrid = true;
 }
 
-/// griddepcontrol. A grid runs alone, but may not touch too early what the one
-/// before it may use.
 void decodeDependency(Decoder &d) {
-  std::string_view what = d.takeAny({"wait", "launch_dependents"});
-  if (what.empty())
+  std::string_view kind = d.takeAny({"wait", "launch_dependents"});
+  if (kind.empty())
     d.fail("expected .wait or .launch_dependents");
-  d.finish(what == "wait" ? waitForPrevious : nothing);
+  d.finish(kind == "wait" ? waitForGrid : nothing);
 }
 
 void sleep(Warp &warp, const Instruction &, Lanes) { warp.yield(); }
@@ -158,6 +159,7 @@ void ptx::addControlOpcodes(OpcodeTable &table) {
   // only the race detector looks at fence.proxy.async.
   for (const char *name : {"membar", "fence"})
     table[name] = {decodeFence, Class::Synchronization};
+  // A grid runs alone, but buffers may be marked as those of the grid before.
   table["griddepcontrol"] = {decodeDependency, Class::Synchronization};
   table["nanosleep"] = {decodeSleep, Class::Synchronization};
 }

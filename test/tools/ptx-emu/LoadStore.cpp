@@ -54,11 +54,10 @@ uint8_t *ptx::access(Warp &warp, const Instruction &in, unsigned lane,
     warp.fail(in, lane,
               "out of bounds: access of " + std::to_string(size) +
                   " bytes at " + grid.memory.describe(address));
-  if (grid.memory.isOfPrevious(address) &&
-      !(warp.waitedForPrevious >> lane & 1))
+  if (grid.memory.isLate(address) && !warp.hasWaitedForGrid)
     warp.fail(in, lane,
-              "the grid before may still use " + grid.memory.describe(address) +
-                  ": griddepcontrol.wait has to come first");
+              "no griddepcontrol.wait before: the grid before may still use " +
+                  grid.memory.describe(address));
   return bytes;
 }
 
@@ -84,15 +83,15 @@ namespace {
 
 enum Flags : uint8_t { SignExtend = 1, Strong = 2, Wide = 4, Constant = 8 };
 
-/// ld.global.nc is for what does not change while the kernel runs, and it
-/// begins while the grid before still writes.
+/// ld.global.nc is for what does not change while the kernel runs, and that
+/// begins before the grid before it has written its output.
 void requireConstant(Warp &warp, const Instruction &in, unsigned lane) {
   const GlobalMemory &memory = warp.cta.grid.memory;
   uint64_t address = addressOf(warp, in, 0, lane);
-  if (warp.cta.grid.memory.find(address, 1) && memory.isOfPrevious(address))
+  if (memory.isLate(address))
     warp.fail(in, lane,
-              "the grid before writes " + memory.describe(address) +
-                  " while this one runs: .nc may not read it");
+              "the grid before may write " + memory.describe(address) +
+                  " while this one runs, so .nc may not read it");
 }
 
 /// size: bytes of an element; count: elements; mode: the space.
@@ -101,11 +100,11 @@ void load(Warp &warp, const Instruction &in, Lanes mask) {
   Space space = Space(in.mode);
   count(warp, in, mask, space, total);
   forLanes(mask, [&](unsigned lane) {
-    if (in.flags & Constant)
-      requireConstant(warp, in, lane);
     const uint8_t *bytes =
         access(warp, in, lane, space, addressOf(warp, in, 0, lane), total,
                total, Access::Read, in.flags & Strong);
+    if (in.flags & Constant)
+      requireConstant(warp, in, lane);
     // A b128 element fills two slots.
     unsigned step = std::min<unsigned>(in.size, 8);
     for (unsigned i = 0; i < in.destinations; ++i) {

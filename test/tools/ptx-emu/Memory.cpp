@@ -7,9 +7,8 @@
 
 using namespace ptx;
 
-uint64_t GlobalMemory::add(std::string name, std::vector<uint8_t> bytes,
-                           bool ofPrevious) {
-  regions.push_back({std::move(name), std::move(bytes), ofPrevious});
+uint64_t GlobalMemory::add(std::string name, std::vector<uint8_t> bytes) {
+  regions.push_back({std::move(name), std::move(bytes)});
   return uint64_t(regions.size() - 1) << regionBits;
 }
 
@@ -18,7 +17,7 @@ void GlobalMemory::addGlobals(const Module &module) {
     uint64_t region = variable.address >> regionBits;
     if (regions.size() <= region)
       regions.resize(region + 1);
-    regions[region] = {name, variable.initial, false};
+    regions[region] = {name, variable.initial};
     regions[region].bytes.resize(variable.bytes);
   }
 }

@@ -33,10 +33,7 @@ constexpr uint64_t sharedStart = 1024;
 class GlobalMemory {
 public:
   /// Adds a buffer and returns its address, which is a multiple of 2^36.
-  /// `ofPrevious`: the grid before this one may still use it, until
-  /// griddepcontrol.wait.
-  uint64_t add(std::string name, std::vector<uint8_t> bytes,
-               bool ofPrevious = false);
+  uint64_t add(std::string name, std::vector<uint8_t> bytes);
   /// Creates the variables of a module at the addresses that it gives them.
   void addGlobals(const Module &module);
 
@@ -50,8 +47,13 @@ public:
       return regions[region].bytes.data() + offset;
     return nullptr;
   }
-  bool isOfPrevious(uint64_t address) const {
-    return regions[address >> regionBits].ofPrevious;
+  /// Marks a buffer that the grid before may still write or read: only behind
+  /// griddepcontrol.wait may it be touched.
+  void setLate(uint64_t address) {
+    regions.at(address >> regionBits).isLate = true;
+  }
+  bool isLate(uint64_t address) const {
+    return regions[address >> regionBits].isLate;
   }
   /// "byte 4096 of x, which has 4096 bytes"
   std::string describe(uint64_t address) const;
@@ -62,7 +64,7 @@ private:
   struct Region {
     std::string name;
     std::vector<uint8_t> bytes;
-    bool ofPrevious = false;
+    bool isLate = false;
   };
   std::vector<Region> regions{1}; // region 0 stays empty: null pointers
 };

@@ -83,12 +83,12 @@ public:
   AsyncCopies copies;
   /// What wgmma does with the registers; null if the entry has none.
   std::unique_ptr<AsyncRegisters> asyncRegisters;
-  uint32_t carry = 0;          ///< one bit for each lane
-  Lanes waitedForPrevious = 0; ///< griddepcontrol.wait
+  uint32_t carry = 0; ///< one bit for each lane
   uint64_t polls = 0, pollProgress = 0;
   /// Phases of the cluster's barrier that the warp has arrived at and waited
   /// for.
   uint64_t clusterArrivals = 0, clusterWaits = 0;
+  bool hasWaitedForGrid = false; ///< griddepcontrol.wait
 
 private:
   struct Frame {

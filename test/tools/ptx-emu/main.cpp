@@ -16,8 +16,9 @@
 //   out:FILE:BYTES       a buffer of 0xff, written to the file at the end
 //   inout:FILE[:RESULT]  both; RESULT defaults to FILE
 //   zero:BYTES           a buffer of zeros: workspaces and locks
-//   after:in:FILE …      a buffer that the grid before this one may still use:
-//                        griddepcontrol.wait has to come before its accesses
+//   late:BUFFER          one of these that the grid before may still use: an
+//                        access that is not behind griddepcontrol.wait is an
+//                        error
 //   i32:V u32:V i64:V u64:V f32:V
 //
 // --block may be left out if the entry has .reqntid, --cluster (along x) if it
@@ -150,40 +151,36 @@ void addArgument(const std::string &text, Launch &launch, GlobalMemory &memory,
   if (colon == text.npos)
     throw UsageError("argument '" + text + "' has no kind");
   std::string kind = text.substr(0, colon), rest = text.substr(colon + 1);
-  bool after = kind == "after";
-  if (after) {
-    colon = rest.find(':');
-    if (colon == rest.npos)
-      throw UsageError("argument '" + text + "' has no kind");
-    kind = rest.substr(0, colon);
-    rest = rest.substr(colon + 1);
+  if (kind == "late") {
+    if (!rest.starts_with("in:") && !rest.starts_with("out:") &&
+        !rest.starts_with("inout:") && !rest.starts_with("zero:"))
+      throw UsageError("argument '" + rest + "' is no buffer");
+    addArgument(rest, launch, memory, results);
+    const uint8_t *end = launch.parameters.data() + launch.parameters.size();
+    return memory.setLate(loadAs<uint64_t>(end - 8));
   }
   std::string name =
       "parameter " + std::to_string(launch.parameters.size() / 8);
   size_t last = rest.rfind(':');
   if (kind == "in") {
-    launch.push(memory.add(rest, readFile(rest), after));
+    launch.push(memory.add(rest, readFile(rest)));
   } else if (kind == "zero") {
-    launch.push(
-        memory.add(name, std::vector<uint8_t>(number<uint64_t>(rest)), after));
+    launch.push(memory.add(name, std::vector<uint8_t>(number<uint64_t>(rest))));
   } else if (kind == "out") {
     if (last == rest.npos)
       throw UsageError("out:FILE:BYTES lacks the size");
     std::string file = rest.substr(0, last);
     uint64_t address = memory.add(
         file,
-        std::vector<uint8_t>(number<uint64_t>(rest.substr(last + 1)), 0xff),
-        after);
+        std::vector<uint8_t>(number<uint64_t>(rest.substr(last + 1)), 0xff));
     results.push_back({file, address});
     launch.push(address);
   } else if (kind == "inout") {
     std::string source = rest.substr(0, last);
-    uint64_t address = memory.add(source, readFile(source), after);
+    uint64_t address = memory.add(source, readFile(source));
     results.push_back(
         {last == rest.npos ? source : rest.substr(last + 1), address});
     launch.push(address);
-  } else if (after) {
-    throw UsageError("'" + text + "' is no buffer");
   } else if (kind == "i32") {
     launch.push(number<int32_t>(rest));
   } else if (kind == "u32") {

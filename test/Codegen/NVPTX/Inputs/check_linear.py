@@ -1,10 +1,11 @@
 """Runs the linear kernels of a PTX module and compares with x * dequantized W.
 
-usage: check_linear.py FILE.ptx [--only REGEX] [--blocks N] M...
+usage: check_linear.py FILE.ptx [--only REGEX] [--blocks N] [--row-blocks N] M...
 
 For every linear of the module's table of kernels and every M, each kernel that
 takes so many rows is executed, not just the one that would be chosen.
---blocks bounds the grid of persistent kernels, as a small GPU would.
+--blocks bounds the grid of persistent kernels, as a small GPU would; --row-blocks
+bounds the grid along M, over which all kernels stride.
 """
 import argparse
 import json
@@ -42,10 +43,10 @@ def table_of(path):
     sys.exit("%s has no table of kernels" % path)
 
 
-def emulate(path, row, blocks, arrays, y_bytes, m):
+def emulate(path, row, args, arrays, y_bytes, m):
     """Runs an entry; `arrays` are its inputs in order, y and M follow."""
-    grid_x = min(row["n_tiles"], blocks) if row["persistent"] else row["n_tiles"]
-    grid = "%d,%d" % (grid_x * row["cluster"], -(-m // row["m_tile"]))
+    grid_x = min(row["n_tiles"], args.blocks) if row["persistent"] else row["n_tiles"]
+    grid = "%d,%d" % (grid_x * row["cluster"], min(-(-m // row["m_tile"]), args.row_blocks))
     with tempfile.TemporaryDirectory() as directory:
         names = [os.path.join(directory, str(i)) for i in range(len(arrays) + 1)]
         for name, data in zip(names, arrays):
@@ -53,12 +54,10 @@ def emulate(path, row, blocks, arrays, y_bytes, m):
                 file.write(data)
         command = ["ptx-emu", path, "--entry", row["entry"], "--grid", grid]
         command += ["--shared", str(row["shared"] + m * row["shared_per_row"])]
-        # Where kernels overlap, x and y belong to the kernel before until a
-        # thread has waited for it.
-        after = "after:" if row.get("overlap") else ""
-        command += [after + "in:" + names[0]]
-        command += ["in:" + name for name in names[1:-1]]
-        command += ["%sout:%s:%d" % (after, names[-1], y_bytes), "i32:%d" % m]
+        # A kernel that may begin early shares x and y with the one before.
+        late = "late:" if row["overlap"] else ""
+        command += [late + "in:" + names[0], *("in:" + name for name in names[1:-1])]
+        command += ["%sout:%s:%d" % (late, names[-1], y_bytes), "i32:%d" % m]
         if subprocess.run(command).returncode:
             sys.exit("%s m=%d does not run" % (row["entry"], m))
         with open(names[-1], "rb") as file:
@@ -177,12 +176,12 @@ class Linear:
         self.parameters = [levels, super_scales]
 
 
-def check(path, row, linear, m, blocks):
+def check(row, linear, m, args):
     n, k = linear.n, linear.k
     read, write = HALVES[row["activations"]]
     x = [[read(write(random.gauss(0, 1))) for _ in range(k)] for _ in range(m)]
     x_bytes = b"".join(struct.pack("<H", write(value)) for line in x for value in line)
-    y = emulate(path, row, blocks, [x_bytes, *linear.arrays], 2 * m * n, m)
+    y = emulate(args.file, row, args, [x_bytes, *linear.arrays], 2 * m * n, m)
     worst = largest = 0.0
     for i in range(m):
         for j in range(n):
@@ -208,6 +207,7 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--only", default="")
     parser.add_argument("--blocks", type=int, default=2)
+    parser.add_argument("--row-blocks", type=int, default=65535)
     parser.add_argument("rows", type=int, nargs="+")
     args = parser.parse_args()
     random.seed(1)
@@ -220,7 +220,7 @@ def main():
             linear = linears[row["linear"]] = Linear(row)
         for m in args.rows:
             if row["max_m"] == 0 or m <= row["max_m"]:
-                good &= check(args.file, row, linear, m, args.blocks)
+                good &= check(row, linear, m, args)
     sys.exit(not good or not linears)
 
 
