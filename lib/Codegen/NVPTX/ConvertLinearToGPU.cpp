@@ -183,7 +183,7 @@ void LaunchBuilder::launch(SymbolRefAttr kernel, const LaunchShape &shape,
   Value tiles = arith::CeilDivUIOp::create(b, rowCount, index(shape.tileOfM));
   tiles = arith::MinUIOp::create(b, arith::MaxUIOp::create(b, tiles, index(1)),
                                  index(65535));
-  int64_t blocks = shape.tilesOfN;
+  int64_t blocks = shape.tilesOfN * shape.cluster;
   if (shape.persistent)
     blocks = std::min(blocks, target.processors);
   Value shared = index(shape.shared);
@@ -257,6 +257,15 @@ struct ConvertLinearToGPU
       emitError(getOperation().getLoc()) << target.error().message;
       return signalPassFailure();
     }
+    SmallVector<WarpgroupShape> shapes;
+    for (const std::string &text : warpgroupShapes) {
+      Result<WarpgroupShape> shape = parseWarpgroupShape(text);
+      if (!shape) {
+        emitError(getOperation().getLoc()) << shape.error().message;
+        return signalPassFailure();
+      }
+      shapes.push_back(*shape);
+    }
     SmallVector<LinearOp> linears;
     getOperation().walk([&](LinearOp op) { linears.push_back(op); });
     gpu::GPUModuleOp kernels;
@@ -272,7 +281,7 @@ struct ConvertLinearToGPU
         kernels = kernelModule(*target);
       auto [entry, isNew] = plans.try_emplace(spec->name());
       if (isNew) {
-        entry->second = planKernels(*spec, *target);
+        entry->second = planKernels(*spec, *target, shapes);
         for (const KernelPlan &plan : entry->second) {
           buildKernel(kernels, op.getLoc(), *spec, plan);
           table.add(*spec, plan);

@@ -38,7 +38,7 @@ void DispatchTable::add(const LinearSpec &spec, const KernelPlan &plan) {
     json.attribute("n_tiles", launch.tilesOfN);
     json.attribute("m_tile", launch.tileOfM);
     json.attribute("persistent", launch.persistent);
-    json.attribute("cluster", 1);
+    json.attribute("cluster", launch.cluster);
     json.attribute("overlap", launch.overlap);
   });
   rows += (rows.empty() ? "" : ",") + text;

@@ -71,20 +71,24 @@ Value KernelBuilder::loadConstant(Type type, Value pointer,
                               /*isInvariant=*/true);
 }
 
-Value KernelBuilder::dynamicShared() {
+Value KernelBuilder::dynamicShared(int64_t alignment) {
   // gpu.dynamic_shared_memory would become a variable of one byte, not the
   // unsized external one by which PTX names this memory.
   constexpr StringLiteral name = "qopt_shared";
   constexpr unsigned space = unsigned(NVVM::NVVMMemorySpace::Shared);
   auto module =
       getInsertionBlock()->getParentOp()->getParentOfType<gpu::GPUModuleOp>();
-  if (!module.lookupSymbol(name)) {
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
+  if (!global) {
     OpBuilder::InsertionGuard guard(*this);
     setInsertionPointToStart(module.getBody());
-    LLVM::GlobalOp::create(*this, LLVM::LLVMArrayType::get(getI8Type(), 0),
-                           /*isConstant=*/false, LLVM::Linkage::External, name,
-                           Attribute(), /*alignment=*/16, space);
+    global = LLVM::GlobalOp::create(
+        *this, LLVM::LLVMArrayType::get(getI8Type(), 0), /*isConstant=*/false,
+        LLVM::Linkage::External, name, Attribute(), alignment, space);
   }
+  // All kernels of a module share the name, and so the largest alignment.
+  if (int64_t(*global.getAlignment()) < alignment)
+    global.setAlignment(alignment);
   Value pointer = LLVM::AddressOfOp::create(
       *this, LLVM::LLVMPointerType::get(getContext(), space), name);
   return LLVM::PtrToIntOp::create(*this, getI32Type(), pointer);

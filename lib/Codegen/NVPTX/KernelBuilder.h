@@ -116,8 +116,8 @@ public:
   }
 
   // Shared memory.
-  /// Address of the dynamic shared memory, 16-byte aligned.
-  Value dynamicShared();
+  /// Address of the dynamic shared memory, a multiple of `alignment`.
+  Value dynamicShared(int64_t alignment);
   Value loadShared(mlir::Type type, Value address, unsigned alignment) {
     return load(type, sharedPointer(address), alignment);
   }

@@ -26,6 +26,10 @@ KernelFrame qopt::nvptx::beginKernel(KernelBuilder &b, const LinearSpec &spec,
                     b.getDenseI32ArrayAttr({int32_t(plan.launch.block), 1, 1}));
   function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                     b.getI32IntegerAttr(blocksPerProcessor));
+  if (plan.launch.cluster > 1)
+    function->setAttr(
+        NVVM::NVVMDialect::getClusterDimAttrName(),
+        b.getDenseI32ArrayAttr({int32_t(plan.launch.cluster), 1, 1}));
   for (size_t i = 0; i + 1 < parameters.size(); ++i) {
     function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                         b.getUnitAttr());
@@ -52,7 +56,8 @@ KernelFrame qopt::nvptx::beginKernel(KernelBuilder &b, const LinearSpec &spec,
   frame.thread = b.thread();
   frame.lane = b.rem(frame.thread, 32);
   frame.warp = b.div(frame.thread, 32);
-  frame.shared = b.dynamicShared();
+  bool warpgroups = std::holds_alternative<WarpgroupShape>(plan.shape);
+  frame.shared = b.dynamicShared(warpgroups ? warpgroupAlignment : 16);
   return frame;
 }
 

@@ -25,6 +25,10 @@ struct KernelFrame {
 KernelFrame beginKernel(KernelBuilder &b, const LinearSpec &spec,
                         const KernelPlan &plan, int64_t blocksPerProcessor);
 
+/// A swizzle of 128 bytes is one of absolute addresses: the stages that wgmma
+/// reads begin at multiples of 1024.
+constexpr int64_t warpgroupAlignment = 1024;
+
 /// Lets the next kernel of the stream begin; and waits until the one before it
 /// has ended: until then nothing may be touched that it reads or writes.
 void allowOverlap(KernelBuilder &b);
@@ -49,6 +53,11 @@ struct SharedBytes {
 SharedBytes sharedBytes(const LinearSpec &spec, const StreamingShape &shape);
 SharedBytes sharedBytes(const LinearSpec &spec, const TileShape &shape);
 SharedBytes sharedBytes(const LinearSpec &spec, const WarpgroupShape &shape);
+
+/// Appends the plans of the warpgroup kernels: of `shapes` if there are any.
+void planWarpgroups(const LinearSpec &spec, const Target &target,
+                    llvm::ArrayRef<WarpgroupShape> shapes,
+                    std::vector<KernelPlan> &plans);
 
 } // namespace qopt::nvptx
 

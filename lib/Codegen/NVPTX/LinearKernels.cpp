@@ -74,12 +74,6 @@ static std::optional<KernelPlan> planStreaming(const LinearSpec &spec,
   return plan;
 }
 
-/// Whether rounding weights to the type of x is allowed where sums of groups
-/// take too many registers. In bf16 it is as large as the rounding of y.
-static bool mayScaleWeights(const LinearSpec &spec) {
-  return spec.activation == ActivationType::F16 || spec.scalesWeights();
-}
-
 /// The split of a block's warps that lets the busiest processor read the fewest
 /// weights; of equal ones the one that reads x least often.
 static TileShape tileShape(const LinearSpec &spec, const Target &target,
@@ -111,7 +105,7 @@ static TileShape tileShape(const LinearSpec &spec, const Target &target,
 
 static KernelPlan planTile(const LinearSpec &spec, const Target &target,
                            int64_t inputRows, bool anyRows) {
-  bool many = anyRows && mayScaleWeights(spec);
+  bool many = anyRows && spec.mayScaleWeights();
   TileShape shape = tileShape(spec, target, inputRows, many);
   KernelPlan plan;
   plan.entry = spec.name() + "_tile_" +
@@ -127,109 +121,19 @@ static KernelPlan planTile(const LinearSpec &spec, const Target &target,
   return plan;
 }
 
-//===----------------------------------------------------------------------===//
-// Warpgroups
-//===----------------------------------------------------------------------===//
-
-/// The shape with as many stages as fit.
-static WarpgroupShape warpgroupShape(const LinearSpec &spec,
-                                     const Target &target, int64_t consumersOfN,
-                                     int64_t inputRows) {
-  WarpgroupShape shape;
-  shape.consumersOfN = consumersOfN;
-  shape.consumersOfK = 2 / consumersOfN;
-  shape.inputRows = inputRows;
-  // A second set of sums only where there are registers for it.
-  shape.scaleWeights =
-      spec.scalesWeights() || (mayScaleWeights(spec) && inputRows > 64);
-  constexpr int64_t most = 8; // more do not hide more
-  shape.stages = most;
-  while (sharedBytes(spec, shape).fixed > target.sharedBytes)
-    --shape.stages;
-  return shape;
-}
-
-/// Cycles of a processor for M rows: what its tensor cores need, but no less
-/// per stage than it takes to wait, decode and start.
-static int64_t cycles(const LinearSpec &spec, const Target &target,
-                      const WarpgroupShape &shape, int64_t rows) {
-  constexpr int64_t stageLatency = 220, bytesPerCycle = 32;
-  int64_t blocks = divideUp(spec.rows(), 64 * shape.consumersOfN) *
-                   divideUp(rows, shape.inputRows);
-  int64_t columns = MmaLayout::tileColumns * shape.consumersOfK;
-  int64_t stages = divideUp(spec.weight.paddedColumns(), columns);
-  // Two warpgroups, four wgmma each, inputRows / 2 cycles each.
-  int64_t bytes =
-      shape.consumersOfK * shape.inputRows * MmaLayout::tileColumns * 2 +
-      2 * 4 * spec.weight.tileBytes(); // of two warpgroups, a tile per warp
-  int64_t ofStage = std::max(
-      {stageLatency, 4 * shape.inputRows, divideUp(bytes, bytesPerCycle)});
-  return divideUp(blocks, target.processors) * stages * ofStage;
-}
-
-static KernelPlan planWarpgroup(const LinearSpec &spec,
-                                const WarpgroupShape &shape,
-                                const Target &target, int64_t maxRows) {
-  KernelPlan plan;
-  plan.entry = spec.name() + "_warpgroup_" +
-               (maxRows ? "m" + std::to_string(maxRows) : "any");
-  plan.shape = shape;
-  plan.launch.maxRows = maxRows;
-  plan.launch.block = 3 * 128;
-  plan.launch.shared = sharedBytes(spec, shape).fixed;
-  plan.launch.tilesOfN = divideUp(spec.rows(), 64 * shape.consumersOfN);
-  plan.launch.tileOfM = shape.inputRows;
-  plan.launch.overlap = target.overlap;
-  return plan;
-}
-
-/// For each range of M the cheapest shape; neighbouring ranges with the same
-/// one share a kernel.
-static void planWarpgroups(const LinearSpec &spec, const Target &target,
-                           std::vector<KernelPlan> &plans) {
-  constexpr int64_t many = 4096; // beyond, the last wave does not matter
-  std::vector<std::pair<int64_t, int64_t>> candidates = {
-      {1, 16}, {1, 32}, {1, 64}};
-  if (mayScaleWeights(spec))
-    candidates.insert(candidates.end(), {{1, 128}, {2, 128}, {2, 256}});
-  else
-    candidates.insert(candidates.end(), {{1, 96}, {2, 96}});
-  std::optional<WarpgroupShape> last;
-  for (int64_t rows : {16, 32, 64, 128, 256, 512, 1024, 2048, 0}) {
-    std::optional<WarpgroupShape> best;
-    int64_t bestCycles = 0;
-    for (auto [consumersOfN, inputRows] : candidates) {
-      WarpgroupShape shape =
-          warpgroupShape(spec, target, consumersOfN, inputRows);
-      int64_t cost = cycles(spec, target, shape, rows ? rows : many);
-      // Of equal ones the last: larger tiles read x and weights less often.
-      if (best && cost > bestCycles)
-        continue;
-      if (best && cost == bestCycles && rows && inputRows >= 2 * rows)
-        continue; // but no tile that is half empty
-      best = shape;
-      bestCycles = cost;
-    }
-    if (last && last->inputRows == best->inputRows &&
-        last->consumersOfN == best->consumersOfN)
-      plans.pop_back();
-    plans.push_back(planWarpgroup(spec, *best, target, rows));
-    last = best;
-  }
-}
-
-std::vector<KernelPlan> qopt::nvptx::planKernels(const LinearSpec &spec,
-                                                 const Target &target) {
+std::vector<KernelPlan>
+qopt::nvptx::planKernels(const LinearSpec &spec, const Target &target,
+                         ArrayRef<WarpgroupShape> shapes) {
   std::vector<KernelPlan> plans;
   if (std::optional<KernelPlan> streaming = planStreaming(spec, target))
     plans.push_back(*streaming);
   if (target.warpgroups) {
-    planWarpgroups(spec, target, plans);
+    planWarpgroups(spec, target, shapes, plans);
     return plans;
   }
   plans.push_back(planTile(spec, target, 16, false));
   plans.push_back(planTile(spec, target, 32, false));
-  if (mayScaleWeights(spec))
+  if (spec.mayScaleWeights())
     plans.push_back(planTile(spec, target, 64, false));
   plans.push_back(planTile(spec, target, 64, true));
   return plans;

@@ -23,12 +23,34 @@ void OutputTile::put(Value split, Value firstOutput, const Sums &sums) {
   }
 }
 
+Value OutputTile::load(Value address, int64_t rank) {
+  auto four = VectorType::get(4, b.getF32Type());
+  if (cluster == 1)
+    return b.loadShared(four, address, 16);
+  SmallVector<Type> types(4, b.getF32Type());
+  Value loaded = b.ptx(types,
+                       "{ .reg .b32 place;\n"
+                       "mapa.shared::cluster.u32 place, $4, " +
+                           std::to_string(rank) +
+                           ";\n"
+                           "ld.shared::cluster.v4.f32 {$0, $1, $2, $3}, "
+                           "[place];\n"
+                           "}",
+                       "=f,=f,=f,=f,r", address)[0];
+  SmallVector<Value> elements;
+  for (int64_t i = 0; i < 4; ++i)
+    elements.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
+  return vector::FromElementsOp::create(b, four, elements);
+}
+
 void OutputTile::store(Value firstRow, int64_t threads) {
   int64_t piecesOfRow = outputs / 8; // a thread takes eight outputs of a row
   Type element = spec.activation == ActivationType::F16 ? Type(b.getF16Type())
                                                         : Type(b.getBF16Type());
-  Value firstOutput = b.mul(b.block(gpu::Dimension::x), outputs);
-  b.loop(frame.thread, b.i32(inputRows * piecesOfRow), b.i32(threads),
+  Value block = b.block(gpu::Dimension::x);
+  Value firstOutput = b.mul(b.div(block, cluster), outputs);
+  Value first = b.add(frame.thread, b.mul(b.rem(block, cluster), threads));
+  b.loop(first, b.i32(inputRows * piecesOfRow), b.i32(threads * cluster),
          [&](Value index) {
            Value row = b.div(index, piecesOfRow);
            Value column = b.mul(b.rem(index, piecesOfRow), 8);
@@ -37,18 +59,16 @@ void OutputTile::store(Value firstRow, int64_t threads) {
            Value inside = b.both(b.less(rowOfAll, frame.inputRows),
                                  b.less(output, spec.rows()));
            b.when(inside, [&] {
-             auto four = VectorType::get(4, b.getF32Type());
              Value source = b.add(frame.shared,
                                   b.mul(b.add(b.mul(row, pitch()), column), 4));
              Value narrow[2];
              for (int64_t half = 0; half < 2; ++half) {
                Value sum;
-               for (int64_t split = 0; split < splits; ++split) {
-                 int64_t place = split * inputRows * pitch() + 4 * half;
-                 Value part = b.loadShared(four, b.add(source, 4 * place), 16);
-                 sum = split == 0
-                           ? part
-                           : arith::AddFOp::create(b, sum, part).getResult();
+               for (int64_t i = 0; i < cluster * splits; ++i) {
+                 int64_t place = i % splits * inputRows * pitch() + 4 * half;
+                 Value part = load(b.add(source, 4 * place), i / splits);
+                 sum = i == 0 ? part
+                              : arith::AddFOp::create(b, sum, part).getResult();
                }
                narrow[half] =
                    arith::TruncFOp::create(b, VectorType::get(4, element), sum);

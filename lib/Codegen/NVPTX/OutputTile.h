@@ -8,7 +8,9 @@
 // the columns of W meet: parts are added in their order, so that a result never
 // depends on timing, rounded once, and leave as 16-byte stores. From one row to
 // the next it is outputs + 4 floats, so that the lanes of a warp, two rows and
-// eight outputs apart, are in different banks.
+// eight outputs apart, are in different banks. Where the blocks of a cluster
+// have parts of the same sums, each block stores a share of the tile and reads
+// the parts from all blocks, in their order.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_NVPTX_OUTPUTTILE_H
@@ -24,9 +26,10 @@ public:
 
   /// `outputs` a multiple of 16, `inputRows` of 8.
   OutputTile(KernelBuilder &b, const LinearSpec &spec, const KernelFrame &frame,
-             int64_t splits, int64_t inputRows, int64_t outputs)
+             int64_t splits, int64_t inputRows, int64_t outputs,
+             int64_t cluster = 1)
       : b(b), spec(spec), frame(frame), splits(splits), inputRows(inputRows),
-        outputs(outputs) {}
+        outputs(outputs), cluster(cluster) {}
 
   static int64_t bytes(int64_t splits, int64_t inputRows, int64_t outputs) {
     return splits * inputRows * (outputs + 4) * 4;
@@ -39,11 +42,13 @@ public:
 
 private:
   int64_t pitch() const { return outputs + 4; }
+  /// Four sums at an address of a block of the cluster.
+  Value load(Value address, int64_t rank);
 
   KernelBuilder &b;
   const LinearSpec &spec;
   const KernelFrame &frame;
-  int64_t splits, inputRows, outputs;
+  int64_t splits, inputRows, outputs, cluster;
 };
 
 } // namespace qopt::nvptx

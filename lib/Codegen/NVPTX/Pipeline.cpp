@@ -31,6 +31,8 @@ void nvptx::buildLowerToNVPTXPipeline(OpPassManager &manager,
   ConvertLinearToGPUOptions linear;
   linear.chip = options.chip;
   linear.activations = options.activations;
+  linear.warpgroupShapes.assign(options.warpgroupShapes.begin(),
+                                options.warpgroupShapes.end());
   manager.addPass(createConvertLinearToGPU(linear));
 
   OpPassManager &kernels = manager.nest<gpu::GPUModuleOp>();

@@ -15,8 +15,18 @@ void Mbarrier::init(KernelBuilder &b, Value address, int64_t arrivals) {
         "r", address);
 }
 
-void Mbarrier::arrive(KernelBuilder &b, Value address) {
-  b.ptx({}, "mbarrier.arrive.shared::cta.b64 _, [$0];", "r", address);
+void Mbarrier::arriveOfWarp(KernelBuilder &b, Value address, Value lane) {
+  b.ptx({},
+        "{ .reg .pred first;\n"
+        "setp.eq.u32 first, $1, 0;\n"
+        "@first mbarrier.arrive.shared::cta.b64 _, [$0];\n"
+        "}",
+        "r,r", {address, lane});
+}
+
+void Mbarrier::arriveAfterCopies(KernelBuilder &b, Value address) {
+  b.ptx({}, "cp.async.mbarrier.arrive.noinc.shared::cta.b64 [$0];", "r",
+        address);
 }
 
 void Mbarrier::wait(KernelBuilder &b, Value address, Value parity) {
@@ -36,6 +46,13 @@ void qopt::nvptx::fenceAsyncProxy(KernelBuilder &b) {
 void qopt::nvptx::namedBarrier(KernelBuilder &b, int64_t id, int64_t threads) {
   b.ptx({},
         "bar.sync " + std::to_string(id) + ", " + std::to_string(threads) + ";",
+        "", {});
+}
+
+void qopt::nvptx::clusterBarrier(KernelBuilder &b) {
+  b.ptx({},
+        "barrier.cluster.arrive.release.aligned;\n"
+        "barrier.cluster.wait.acquire.aligned;",
         "", {});
 }
 
@@ -115,6 +132,11 @@ void qopt::nvptx::wgmma(KernelBuilder &b, ActivationType type,
   update(b, sums, code, others, constraints);
 }
 
-void qopt::nvptx::waitForWgmma(KernelBuilder &b, MutableArrayRef<Value> sums) {
-  update(b, sums, "wgmma.wait_group.sync.aligned 0;", {}, "");
+void qopt::nvptx::waitForWgmma(KernelBuilder &b,
+                               MutableArrayRef<Value> registers,
+                               ArrayRef<Value> used) {
+  std::string constraints;
+  for (size_t i = 0; i < used.size(); ++i)
+    constraints += ",r";
+  update(b, registers, "wgmma.wait_group.sync.aligned 0;", used, constraints);
 }

@@ -17,15 +17,23 @@ public:
   static constexpr int64_t bytes = 8;
 
   static void init(KernelBuilder &b, Value address, int64_t arrivals);
-  static void arrive(KernelBuilder &b, Value address);
+  /// One arrival of a warp, by its lane 0: without a branch, which would keep
+  /// LLVM from moving work across it.
+  static void arriveOfWarp(KernelBuilder &b, Value address, Value lane);
+  /// An arrival of each thread when all its cp.async so far are there.
+  static void arriveAfterCopies(KernelBuilder &b, Value address);
   /// Waits until the phase of this parity (0 for the first) is complete.
   static void wait(KernelBuilder &b, Value address, Value parity);
 };
 
-/// Makes what this thread wrote to shared memory visible to wgmma.
+/// Makes what this thread wrote to shared memory, or has seen there behind a
+/// barrier, visible to the wgmma that it starts next.
 void fenceAsyncProxy(KernelBuilder &b);
 /// bar.sync of some warps: barrier 1 … 15, and how many threads take part.
 void namedBarrier(KernelBuilder &b, int64_t id, int64_t threads);
+/// All threads of the cluster meet, and see what each has written to shared
+/// memory.
+void clusterBarrier(KernelBuilder &b);
 /// Takes registers from, or gives them to, the pool of the block.
 void setRegisters(KernelBuilder &b, bool increase, int64_t count);
 
@@ -44,8 +52,12 @@ void wgmma(KernelBuilder &b, ActivationType type,
            mlir::ArrayRef<mlir::Value> weight, mlir::Value operand,
            bool accumulate, mlir::MutableArrayRef<mlir::Value> sums);
 void commitWgmma(KernelBuilder &b);
-/// Waits for all wgmma of this warpgroup; `sums` may be read afterwards.
-void waitForWgmma(KernelBuilder &b, mlir::MutableArrayRef<mlir::Value> sums);
+/// Waits for all wgmma of this warpgroup. Of `registers`, f32 or i32, the sums
+/// may be read afterwards, and all others are computed before. Until then
+/// nothing takes the place of `used`, the left operands.
+void waitForWgmma(KernelBuilder &b,
+                  mlir::MutableArrayRef<mlir::Value> registers,
+                  mlir::ArrayRef<mlir::Value> used);
 
 } // namespace qopt::nvptx
 

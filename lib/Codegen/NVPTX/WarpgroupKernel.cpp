@@ -13,14 +13,13 @@ SharedBytes qopt::nvptx::sharedBytes(const LinearSpec &spec,
                                      const WarpgroupShape &shape) {
   int64_t sums = OutputTile::bytes(shape.consumersOfK, shape.inputRows,
                                    WarpgroupKernel::outputs(shape));
-  int64_t pipeline = shape.stages * WarpgroupKernel::stageBytes(spec, shape);
+  WarpgroupStage stage(spec, shape);
+  int64_t pipeline = shape.stages * (stage.bytes() + stage.recordBytes);
   return {WarpgroupKernel::barrierBytes + std::max(sums, pipeline), 0};
 }
 
 KernelBuilder::Values WarpgroupKernel::flatten(const Weights &weights) {
-  KernelBuilder::Values values;
-  for (const auto &fragment : weights.fragments)
-    values.append(fragment.begin(), fragment.end());
+  KernelBuilder::Values values(weights.fragments);
   for (const ParameterWords &words : weights.parameters)
     values.push_back(words.scales);
   return values;
@@ -28,45 +27,29 @@ KernelBuilder::Values WarpgroupKernel::flatten(const Weights &weights) {
 
 WarpgroupKernel::Weights WarpgroupKernel::unflatten(ValueRange values) {
   Weights weights;
-  for (int64_t step = 0; step < 4; ++step)
-    for (int64_t i = 0; i < 4; ++i)
-      weights.fragments[step][i] = values[4 * step + i];
+  weights.fragments.assign(values.begin(), values.begin() + 16);
   for (Value scales : values.drop_front(16))
     weights.parameters.emplace_back().scales = scales;
   return weights;
 }
 
-/// The records of 64 columns, from global memory: few bytes, and asked for
-/// before the wait for the codes.
-SmallVector<ParameterWords, 4> WarpgroupKernel::readParameters(Value tileOfK) {
-  const MmaLayout &weight = spec.weight;
-  auto recordOf = [&](int64_t recordsOfRow, Value record) {
-    return b.add(b.mul(tile, recordsOfRow), record);
-  };
-  auto startOf = [&](int64_t columns) {
-    return b.div(b.mul(tileOfK, MmaLayout::tileColumns), columns);
-  };
-  Value scales, zeros, supers;
-  if (spec.hierarchy().hasLevels()) {
-    // Half of a chunk's record: 8 of the 16 bytes of a row.
-    Value record = recordOf(weight.chunks(), b.div(tileOfK, 2));
-    scales = b.advance(frame.weight.scales, record, weight.scaleRecord());
-    scales = b.advance(scales, b.rem(tileOfK, 2), 8);
-    supers = b.advance(
-        frame.weight.superScales,
-        recordOf(weight.superBlocks(), startOf(spec.hierarchy().superSize)),
-        weight.superRecord());
-  } else {
-    Value record = recordOf(weight.paddedGroups(), startOf(spec.groupLength()));
-    scales = b.advance(frame.weight.scales, record, weight.scaleRecord());
-    if (frame.weight.zeros)
-      zeros = b.advance(frame.weight.zeros, record, MmaLayout::tileRows);
-  }
-  const Value places[] = {scales, zeros, supers};
+/// The records of this consumer's 64 columns of a stage.
+SmallVector<ParameterWords, 4>
+WarpgroupKernel::readParameters(const Stage &stage) {
+  Value first = records(stage.count);
   auto load = [&](Parameters::Component component, Value offset,
                   int64_t bytes) -> Value {
-    return b.loadConstant(b.integers(bytes),
-                          b.advance(places[component], offset, 1), bytes);
+    const WarpgroupStage::Records &part = layout.records[component];
+    Value place = b.add(b.mul(tileOfBlock, part.bytes), part.place);
+    if (spec.hierarchy().hasLevels() && component == Parameters::Scales) {
+      // Half of a chunk's record: 8 of the 16 bytes of a row.
+      Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK), ofK);
+      place = b.add(place, b.mul(b.rem(tileOfK, 2), 8));
+    } else if (part.columns <= MmaLayout::tileColumns) {
+      place = b.add(place, b.mul(ofK, groupsPerTile() * part.recordBytes));
+    }
+    return b.loadShared(b.integers(bytes), b.add(b.add(first, place), offset),
+                        bytes);
   };
   SmallVector<ParameterWords, 4> result;
   for (int64_t group = 0; group < groupsPerTile(); ++group)
@@ -74,29 +57,26 @@ SmallVector<ParameterWords, 4> WarpgroupKernel::readParameters(Value tileOfK) {
   return result;
 }
 
-/// Waits for a stage and decodes this warpgroup's share of its codes. Stages
-/// past the last one are zeros, whatever parameters they find.
+/// Waits for a stage and decodes this warp's share of its codes.
 WarpgroupKernel::Weights WarpgroupKernel::decodeStage(const Stage &stage) {
-  Value tileOfK = b.min(b.add(b.mul(stage.stage, shape.consumersOfK), ofK),
-                        b.i32(spec.weight.tilesOfColumns() - 1));
+  Mbarrier::wait(b, full(stage.count), parity(stage.count));
   Weights weights;
-  weights.parameters = readParameters(tileOfK);
+  weights.parameters = readParameters(stage);
   SmallVector<Dequantizer::Offsets> offsets;
   for (const ParameterWords &words : weights.parameters)
     offsets.push_back(parameters.offsets(words));
-
-  Mbarrier::wait(b, full(stage.count), parity(stage.count));
-  int64_t tilesOfBlock = 4 * shape.consumersOfN;
-  Value tileOfBlock = b.add(b.mul(ofN, 4), b.rem(b.div(thread, 32), 4));
-  Value place = b.mul(b.add(b.mul(ofK, tilesOfBlock), tileOfBlock),
+  Value place = b.mul(b.add(b.mul(ofK, layout.rowsOfTiles), tileOfBlock),
                       spec.weight.tileBytes());
-  Dequantizer::CodeWords codes = decode.loadCodes(
-      b.add(b.add(address(stage.count), inputBytes(shape)), place), frame.lane);
+  Dequantizer::CodeWords words =
+      decode.loadCodes(b.add(codes(stage.count), place), frame.lane);
   for (int64_t step = 0; step < 4; ++step) {
     int64_t group = step * groupsPerTile() / 4;
-    weights.fragments[step] = decode.fragment(codes, step, offsets[group]);
+    std::array<Value, 4> fragment =
+        decode.fragment(words, step, offsets[group]);
     if (shape.scaleWeights)
-      parameters.scale(weights.parameters[group], weights.fragments[step]);
+      parameters.scale(weights.parameters[group], fragment);
+    for (Value value : fragment)
+      weights.fragments.push_back(b.bitcast(b.getI32Type(), value));
   }
   if (shape.scaleWeights)
     weights.parameters.clear();
@@ -105,7 +85,7 @@ WarpgroupKernel::Weights WarpgroupKernel::decodeStage(const Stage &stage) {
 
 /// Starts weights · x: with scaled weights on top of `sums`, otherwise in sums
 /// of its own for every group.
-Sums WarpgroupKernel::beginProducts(const Stage &stage, const Weights &weights,
+Sums WarpgroupKernel::beginProducts(const Stage &stage, Weights &weights,
                                     const Sums &sums) {
   int64_t groups = shape.scaleWeights ? 1 : groupsPerTile();
   Sums products = sums;
@@ -115,15 +95,15 @@ Sums WarpgroupKernel::beginProducts(const Stage &stage, const Weights &weights,
       b, b.add(address(stage.count), b.mul(ofK, shape.inputRows * rowBytes)));
   size_t count = products.size();
   Sums registers = products;
-  for (const std::array<Value, 4> &fragment : weights.fragments)
-    for (Value value : fragment)
-      registers.push_back(b.bitcast(b.getI32Type(), value));
+  registers.append(weights.fragments);
+  fenceAsyncProxy(b);
   fenceWgmma(b, registers);
-  ArrayRef<Value> fragments = ArrayRef(registers).drop_front(count);
+  weights.fragments.assign(registers.begin() + count, registers.end());
   products.assign(registers.begin(), registers.begin() + count);
   for (int64_t step = 0; step < 4; ++step) {
     bool first = step % (4 / groups) == 0;
-    wgmma(b, spec.activation, fragments.slice(4 * step, 4), operand,
+    wgmma(b, spec.activation, ArrayRef(weights.fragments).slice(4 * step, 4),
+          operand,
           /*accumulate=*/shape.scaleWeights || !first,
           MutableArrayRef(products).slice(step * groups / 4 * sums.size(),
                                           sums.size()));
@@ -135,8 +115,14 @@ Sums WarpgroupKernel::beginProducts(const Stage &stage, const Weights &weights,
 }
 
 void WarpgroupKernel::addProducts(Sums products, const Weights &weights,
-                                  Sums &sums) {
-  waitForWgmma(b, products);
+                                  Sums &sums, Weights *following) {
+  size_t count = products.size();
+  if (following)
+    products.append(following->fragments);
+  waitForWgmma(b, products, weights.fragments);
+  if (following)
+    following->fragments.assign(products.begin() + count, products.end());
+  products.truncate(count);
   if (shape.scaleWeights) {
     sums = products;
     return;
@@ -151,31 +137,35 @@ void WarpgroupKernel::addProducts(Sums products, const Weights &weights,
 
 /// This warp is done with a stage.
 void WarpgroupKernel::release(const Stage &stage) {
-  Value first =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, frame.lane, b.i32(0));
-  b.when(first, [&] { Mbarrier::arrive(b, empty(stage.count)); });
+  Mbarrier::arriveOfWarp(b, empty(stage.count), frame.lane);
 }
 
 Sums WarpgroupKernel::consume(Value firstCount) {
-  Weights first = decodeStage({b.i32(0), firstCount});
   size_t count = shape.inputRows / 2;
   KernelBuilder::Values carried(count, b.f32(0));
-  carried.append(flatten(first));
-  b.loop(b.i32(0), b.i32(stages()), b.i32(1), carried,
+  carried.append(flatten(decodeStage(stageAt(b.i32(0), firstCount))));
+  auto multiply = [&](Value index, KernelBuilder::Values &carried,
+                      bool isLast) {
+    Stage stage = stageAt(index, firstCount);
+    Sums sums(carried.begin(), carried.begin() + count);
+    Weights weights = unflatten(ValueRange(carried).drop_front(count));
+    Sums products = beginProducts(stage, weights, sums);
+    Weights following;
+    if (!isLast)
+      following = decodeStage(stageAt(b.add(index, 1), firstCount));
+    addProducts(products, weights, sums, isLast ? nullptr : &following);
+    release(stage);
+    carried = sums;
+    if (!isLast)
+      carried.append(flatten(following));
+  };
+  Value last = b.i32(stages() - 1);
+  b.loop(b.i32(0), last, b.i32(1), carried,
          [&](Value index, KernelBuilder::Values &carried) {
-           Stage stage = {index, b.add(firstCount, index)};
-           Stage next = {b.add(index, 1), b.add(stage.count, 1)};
-           Sums sums(carried.begin(), carried.begin() + count);
-           Weights weights = unflatten(ValueRange(carried).drop_front(count));
-           Sums products = beginProducts(stage, weights, sums);
-           Weights following = decodeStage(next);
-           addProducts(products, weights, sums);
-           release(stage);
-           carried = sums;
-           carried.append(flatten(following));
+           multiply(index, carried, false);
          });
-  release({b.i32(stages()), b.add(firstCount, stages())});
-  return Sums(carried.begin(), carried.begin() + count);
+  multiply(last, carried, true);
+  return carried;
 }
 
 //===----------------------------------------------------------------------===//
@@ -200,41 +190,43 @@ void WarpgroupKernel::overRows(Value firstRow, Value step,
   b.loop(firstRow, frame.inputRows, step, count,
          [&](Value row, KernelBuilder::Values &count) {
            body(row, count[0]);
-           // The next tile's copies may overwrite the sums of this one.
-           namedBarrier(b, blockBarrier, threads);
-           count[0] = b.add(count[0], stages() + 1);
+           // The next tile's copies may overwrite the sums of this one, and a
+           // block ends when nobody needs its shared memory any more.
+           if (shape.splitsOfK > 1)
+             clusterBarrier(b);
+           else
+             namedBarrier(b, blockBarrier, threads);
+           count[0] = b.add(count[0], stages());
          });
 }
 
 void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow, Value step) {
   ofN = b.rem(warpgroup, shape.consumersOfN);
   ofK = b.div(warpgroup, shape.consumersOfN);
-  Value warpOfGroup = b.div(thread, 32);
-  tile = b.add(
-      b.mul(b.add(b.mul(b.block(gpu::Dimension::x), shape.consumersOfN), ofN),
-            4),
-      warpOfGroup);
-  tile = b.min(tile, b.i32(spec.weight.tilesOfRows() - 1));
+  tileOfBlock = b.add(b.mul(ofN, 4), b.div(thread, 32));
   KernelFrame inner = frame;
   inner.shared = b.add(frame.shared, barrierBytes);
   OutputTile output(b, spec, inner, shape.consumersOfK, shape.inputRows,
-                    outputs(shape));
-  Value firstOutput = b.add(b.mul(ofN, 64), b.mul(warpOfGroup, 16));
+                    outputs(shape), shape.splitsOfK);
   overRows(firstRow, step, [&](Value row, Value count) {
     Sums sums = consume(count);
     namedBarrier(b, consumerBarrier, consumers * groupThreads);
-    output.put(ofK, firstOutput, sums);
-    namedBarrier(b, consumerBarrier, consumers * groupThreads);
+    output.put(ofK, b.mul(tileOfBlock, MmaLayout::tileRows), sums);
+    if (shape.splitsOfK > 1)
+      clusterBarrier(b);
+    else
+      namedBarrier(b, consumerBarrier, consumers * groupThreads);
     output.store(row, consumers * groupThreads);
   });
 }
 
 void WarpgroupKernel::build() {
   initializeBarriers();
-  if (plan.launch.overlap) {
+  if (plan.launch.overlap)
     allowOverlap(b);
-    waitForPrevious(b);
-  }
+  blockOfN = b.div(b.block(gpu::Dimension::x), shape.splitsOfK);
+  firstStage =
+      b.mul(b.rem(b.block(gpu::Dimension::x), shape.splitsOfK), stages());
   thread = b.rem(frame.thread, groupThreads);
   Value warpgroup = b.div(frame.thread, groupThreads);
   Value firstRow = b.mul(b.block(gpu::Dimension::y), shape.inputRows);
@@ -245,11 +237,19 @@ void WarpgroupKernel::build() {
       isProducer,
       [&] {
         setRegisters(b, /*increase=*/false, producerRegisters);
-        overRows(firstRow, step,
-                 [&](Value row, Value count) { produce(row, count); });
+        copyAhead();
+        if (plan.launch.overlap)
+          waitForPrevious(b);
+        overRows(firstRow, step, [&](Value row, Value count) {
+          produce(row, count);
+          if (shape.splitsOfK > 1)
+            clusterBarrier(b);
+        });
       },
       [&] {
         setRegisters(b, /*increase=*/true, consumerRegisters);
+        if (plan.launch.overlap)
+          waitForPrevious(b);
         consumeAll(warpgroup, firstRow, step);
       });
 }

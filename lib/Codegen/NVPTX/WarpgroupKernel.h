@@ -7,24 +7,24 @@
 //   block      64 · consumersOfN outputs by inputRows rows of x; blocks that
 //              follow each other share x
 //   producer   the last warpgroup copies weights and x by cp.async, many stages
-//              ahead, with few registers
+//              ahead, with few registers; the codes of the first stages while
+//              the kernel before this one ends
 //   consumers  two warpgroups, for 64 outputs each, or for the same 64 and
 //              every second 64 columns (consumersOfK = 2). A weight is decoded
 //              into registers, which are the left operand of wgmma; x is its
 //              right operand, straight from shared memory. The next stage is
 //              decoded while wgmma works on this one
-//   end        as in the tile kernel
+//   cluster    splitsOfK blocks have the same outputs, and one after another
+//              an equal share of the columns
+//   end        as in the tile kernel; sums of a cluster's blocks are read from
+//              their shared memory, always in the order of the blocks
 //
 // Stages go round: a barrier `full` for each says that all copies of all
-// producer threads are there (and visible to wgmma), one `empty` that all
-// consumer warps are done. After the last stage comes one of zeros, which the
-// consumers decode in vain, so that the loop needs no end of its own.
+// producer threads are there, one `empty` that all consumer warps are done.
+// Copies belong to the generic proxy and wgmma to the async one: the consumers
+// fence between them, where no wgmma of theirs is on its way.
 //
-//   shared  [full and empty barriers][stages: x, codes]
-//   stage   x [consumersOfK][inputRows][64 columns], 128 bytes a row, the piece
-//   p
-//           of 16 bytes of row r at p ^ (r mod 8) as wgmma expects;
-//           codes [consumersOfK][4 · consumersOfN tiles]
+//   shared  [full and empty barriers][stages: x, codes][records of the stages]
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_NVPTX_WARPGROUPKERNEL_H
@@ -32,6 +32,7 @@
 
 #include "OutputTile.h"
 #include "Warpgroup.h"
+#include "WarpgroupStage.h"
 
 namespace qopt::nvptx {
 
@@ -52,24 +53,16 @@ public:
   WarpgroupKernel(KernelBuilder &b, const LinearSpec &spec,
                   const KernelPlan &plan, const KernelFrame &frame)
       : b(b), spec(spec), shape(std::get<WarpgroupShape>(plan.shape)),
-        plan(plan), frame(frame), decode(b, spec), parameters(b, spec, decode) {
-  }
+        layout(spec, shape), plan(plan), frame(frame), decode(b, spec),
+        parameters(b, spec, decode) {}
   void build();
 
-  static int64_t inputBytes(const WarpgroupShape &shape) {
-    return shape.consumersOfK * shape.inputRows * rowBytes;
-  }
-  static int64_t stageBytes(const LinearSpec &spec,
-                            const WarpgroupShape &shape) {
-    int64_t tiles = 4 * consumers; // of 64 columns
-    return inputBytes(shape) + tiles * spec.weight.tileBytes();
-  }
   static int64_t outputs(const WarpgroupShape &shape) {
     return 64 * shape.consumersOfN;
   }
 
 private:
-  /// A stage of a tile of rows: `stage` of the columns, `count` since the
+  /// A stage of a tile of rows: `stage` of all columns, `count` since the
   /// beginning.
   struct Stage {
     Value stage, count;
@@ -83,30 +76,42 @@ private:
   /// What the warpgroups that multiply do.
   void consumeAll(Value warpgroup, Value firstRow, Value step);
 
+  /// Stages of which weights are copied before the kernel before has ended.
+  int64_t stagesAhead() const;
+  void copyAhead();
   void produce(Value firstRow, Value firstCount);
-  void copyStage(const Stage &stage, Value firstRow);
-  void copyInput(const Stage &stage, Value address, Value firstRow);
-  void copyCodes(const Stage &stage, Value address);
+  /// body(number) for pieces of 16 bytes, which the threads take in turn.
+  void overPieces(int64_t pieces, llvm::function_ref<void(Value)> body);
+  void copyInput(const Stage &stage, Value firstRow);
+  void copyWeights(const Stage &stage);
+  void copyCodes(const Stage &stage);
+  void copyRecords(const Stage &stage);
+  /// Of a row of tiles of the block: the layout has it; null if all are there.
+  Value present(Value tile);
 
-  /// What a stage is multiplied by: A registers of four wgmma and, unless they
-  /// are scaled, the scales of their groups.
+  /// What a stage is multiplied by: A registers of four wgmma as i32 and,
+  /// unless they are scaled, the scales of their groups.
   struct Weights {
-    std::array<std::array<Value, 4>, 4> fragments;
+    mlir::SmallVector<Value> fragments;
     mlir::SmallVector<ParameterWords, 4> parameters; // only scales
   };
   static KernelBuilder::Values flatten(const Weights &weights);
   static Weights unflatten(mlir::ValueRange values);
   Sums consume(Value firstCount);
-  mlir::SmallVector<ParameterWords, 4> readParameters(Value tileOfK);
+  mlir::SmallVector<ParameterWords, 4> readParameters(const Stage &stage);
   Weights decodeStage(const Stage &stage);
-  Sums beginProducts(const Stage &stage, const Weights &weights,
-                     const Sums &sums);
-  void addProducts(Sums products, const Weights &weights, Sums &sums);
+  Sums beginProducts(const Stage &stage, Weights &weights, const Sums &sums);
+  /// Adds them when they are there; `following` is decoded meanwhile.
+  void addProducts(Sums products, const Weights &weights, Sums &sums,
+                   Weights *following = nullptr);
   void release(const Stage &stage);
 
-  int64_t stages() const { // 64 or 128 columns each
-    int64_t columns = MmaLayout::tileColumns * shape.consumersOfK;
-    return (spec.weight.paddedColumns() + columns - 1) / columns;
+  int64_t stages() const { // of this block
+    return spec.weight.paddedColumns() / layout.columns / shape.splitsOfK;
+  }
+  /// Number `index` of this block's stages.
+  Stage stageAt(Value index, Value firstCount) {
+    return {b.add(firstStage, index), b.add(firstCount, index)};
   }
   int64_t groupsPerTile() const {
     return std::max<int64_t>(1, MmaLayout::tileColumns / spec.groupLength());
@@ -121,18 +126,27 @@ private:
   Value parity(Value count) { return b.rem(b.div(count, shape.stages), 2); }
   Value address(Value count) {
     return b.add(b.add(frame.shared, barrierBytes),
-                 b.mul(slot(count), stageBytes(spec, shape)));
+                 b.mul(slot(count), layout.bytes()));
+  }
+  Value codes(Value count) { return b.add(address(count), layout.inputBytes); }
+  Value records(Value count) {
+    return b.add(
+        b.add(frame.shared, barrierBytes + shape.stages * layout.bytes()),
+        b.mul(slot(count), layout.recordBytes));
   }
 
   KernelBuilder &b;
   const LinearSpec &spec;
   const WarpgroupShape &shape;
+  const WarpgroupStage layout;
   const KernelPlan &plan;
   const KernelFrame &frame;
   Dequantizer decode;
   Parameters parameters;
-  // Of a consumer: which outputs, and which columns.
-  Value thread, ofN, ofK, tile;
+  Value thread;               // of the warpgroup
+  Value blockOfN, firstStage; // of the block
+  Value ofN, ofK;             // of a consumer: which outputs and columns
+  Value tileOfBlock;          // of a consumer's warp
 };
 
 } // namespace qopt::nvptx

@@ -9,89 +9,120 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 
-void WarpgroupKernel::copyInput(const Stage &stage, Value address,
-                                Value firstRow) {
-  Value last = b.add(frame.inputRows, -1);
-  int64_t pieces = shape.consumersOfK * shape.inputRows * piecesOfRow;
-  // Addresses of all rows would take more registers than a producer has.
+void WarpgroupKernel::overPieces(int64_t pieces,
+                                 function_ref<void(Value)> body) {
+  // Addresses of all pieces would take more registers than a producer has.
   for (int64_t first = 0; first < pieces; first += groupThreads) {
     Value index = b.add(b.opaque(thread), first);
+    if (first + groupThreads <= pieces)
+      body(index);
+    else
+      b.when(b.less(index, pieces), [&] { body(index); });
+  }
+}
+
+Value WarpgroupKernel::present(Value tile) {
+  if (spec.weight.tilesOfRows() % layout.rowsOfTiles == 0)
+    return nullptr;
+  return b.less(tile, spec.weight.tilesOfRows());
+}
+
+/// Rows past the last one repeat it, and what comes of them is not stored;
+/// columns past the last one are zeros.
+void WarpgroupKernel::copyInput(const Stage &stage, Value firstRow) {
+  Value last = b.add(frame.inputRows, -1), target = address(stage.count);
+  overPieces(layout.inputBytes / 16, [&](Value index) {
     Value piece = b.rem(index, piecesOfRow), line = b.div(index, piecesOfRow);
     Value row = b.rem(line, shape.inputRows);
     Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK),
                           b.div(line, shape.inputRows));
     Value pieceOfAll = b.add(b.mul(tileOfK, piecesOfRow), piece);
-    Value inside = b.less(pieceOfAll, spec.columns() / 8);
+    Value inside;
+    if (spec.columns() != spec.weight.paddedColumns())
+      inside = b.less(pieceOfAll, spec.columns() / 8);
     Value source =
         b.advance(b.advance(frame.input, b.min(b.add(firstRow, row), last),
                             spec.columns() * 2),
                   pieceOfAll, 16);
     Value swizzled = b.bitXor(piece, b.rem(row, 8));
     b.copyAsync(
-        b.add(b.add(address, b.mul(line, rowBytes)), b.mul(swizzled, 16)),
+        b.add(b.add(target, b.mul(line, rowBytes)), b.mul(swizzled, 16)),
         source, 16, inside);
-  }
+  });
 }
 
 /// Consecutive threads take the 16-byte shares of a tile.
-void WarpgroupKernel::copyCodes(const Stage &stage, Value address) {
+void WarpgroupKernel::copyCodes(const Stage &stage) {
   const int64_t shares = spec.weight.tileBytes() / 16;
-  int64_t tilesOfBlock = 4 * shape.consumersOfN;
-  Value policy = b.evictFirst();
-  Value firstTile = b.mul(b.block(gpu::Dimension::x), tilesOfBlock);
-  int64_t pieces = 4 * consumers * shares;
-  for (int64_t first = 0; first < pieces; first += groupThreads) {
-    Value index = b.add(b.opaque(thread), first);
-    auto copy = [&] {
-      Value share = b.rem(index, shares), place = b.div(index, shares);
-      Value tile = b.add(firstTile, b.rem(place, tilesOfBlock));
-      Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK),
-                            b.div(place, tilesOfBlock));
-      Value present = b.both(b.less(tile, spec.weight.tilesOfRows()),
-                             b.less(tileOfK, spec.weight.tilesOfColumns()));
-      Value tileOfAll =
-          b.add(b.mul(tile, spec.weight.tilesOfColumns()), tileOfK);
-      Value source =
-          b.advance(frame.weight.packed, tileOfAll, spec.weight.tileBytes());
-      b.copyAsync(b.add(address, b.mul(index, 16)),
-                  b.advance(source, share, 16), 16, present, policy);
-    };
-    if (first + groupThreads <= pieces)
-      copy();
-    else
-      b.when(b.less(index, pieces), copy);
+  Value policy = b.evictFirst(), target = codes(stage.count);
+  Value firstTile = b.mul(blockOfN, layout.rowsOfTiles);
+  overPieces(layout.codeBytes / 16, [&](Value index) {
+    Value share = b.rem(index, shares), place = b.div(index, shares);
+    Value tile = b.add(firstTile, b.rem(place, layout.rowsOfTiles));
+    Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK),
+                          b.div(place, layout.rowsOfTiles));
+    Value tileOfAll = b.add(b.mul(tile, spec.weight.tilesOfColumns()), tileOfK);
+    Value source =
+        b.advance(frame.weight.packed, tileOfAll, spec.weight.tileBytes());
+    b.copyAsync(b.add(target, b.mul(index, 16)), b.advance(source, share, 16),
+                16, present(tile), policy);
+  });
+}
+
+/// Consecutive threads take the 16-byte shares of a row of tiles, whose records
+/// lie together.
+void WarpgroupKernel::copyRecords(const Stage &stage) {
+  const Value components[] = {frame.weight.scales, frame.weight.zeros,
+                              frame.weight.superScales};
+  Value firstTile = b.mul(blockOfN, layout.rowsOfTiles);
+  for (auto [part, component] : llvm::zip_equal(layout.records, components)) {
+    if (!part.bytes)
+      continue;
+    const int64_t shares = part.bytes / 16;
+    Value first = part.columns < layout.columns
+                      ? b.mul(stage.stage, layout.columns / part.columns)
+                      : b.div(stage.stage, part.columns / layout.columns);
+    Value target = b.add(records(stage.count), part.place);
+    overPieces(layout.rowsOfTiles * shares, [&](Value index) {
+      Value tile = b.add(firstTile, b.div(index, shares));
+      Value record = b.add(b.mul(tile, part.recordsOfRow), first);
+      Value source = b.advance(component, record, part.recordBytes);
+      b.copyAsync(b.add(target, b.mul(index, 16)),
+                  b.advance(source, b.rem(index, shares), 16), 16,
+                  present(tile));
+    });
   }
 }
 
-void WarpgroupKernel::copyStage(const Stage &stage, Value firstRow) {
-  // The first round finds all slots empty: a wait for the phase before the
-  // first returns at once.
-  Mbarrier::wait(b, empty(stage.count), b.bitXor(parity(stage.count), 1));
-  Value target = address(stage.count);
-  copyInput(stage, target, firstRow);
-  copyCodes(stage, b.add(target, inputBytes(shape)));
-  b.commitCopies();
+void WarpgroupKernel::copyWeights(const Stage &stage) {
+  copyCodes(stage);
+  copyRecords(stage);
+}
+
+int64_t WarpgroupKernel::stagesAhead() const {
+  // They delay the first x by as much as they take: not all of the stages.
+  constexpr int64_t most = 4;
+  return plan.launch.overlap ? std::min({most, shape.stages, stages()}) : 0;
+}
+
+void WarpgroupKernel::copyAhead() {
+  if (stagesAhead())
+    b.loop(b.i32(0), b.i32(stagesAhead()), b.i32(1),
+           [&](Value index) { copyWeights(stageAt(index, b.i32(0))); });
 }
 
 void WarpgroupKernel::produce(Value firstRow, Value firstCount) {
-  // Copies are announced this many stages after they began.
-  int64_t lag = shape.stages - 2;
-  auto announce = [&](Value count) {
-    fenceAsyncProxy(b);
-    Mbarrier::arrive(b, full(count));
-  };
-  int64_t all = stages() + 1; // and one of zeros
-  for (int64_t i = 0; i < std::min(lag, all); ++i)
-    copyStage({b.i32(i), b.add(firstCount, i)}, firstRow);
-  if (lag < all)
-    b.loop(b.i32(lag), b.i32(all), b.i32(1), [&](Value stage) {
-      Value count = b.add(firstCount, stage);
-      copyStage({stage, count}, firstRow);
-      b.waitForCopies(lag);
-      announce(b.add(count, -lag));
-    });
-  for (int64_t left = std::min(lag, all); left > 0; --left) {
-    b.waitForCopies(left - 1);
-    announce(b.add(firstCount, all - left));
-  }
+  b.loop(b.i32(0), b.i32(stages()), b.i32(1), [&](Value index) {
+    Stage stage = stageAt(index, firstCount);
+    // The first round finds all slots empty: a wait for the phase before the
+    // first returns at once.
+    Mbarrier::wait(b, empty(stage.count), b.bitXor(parity(stage.count), 1));
+    if (stagesAhead())
+      b.when(b.less(b.i32(stagesAhead() - 1), stage.count),
+             [&] { copyWeights(stage); });
+    else
+      copyWeights(stage);
+    copyInput(stage, firstRow);
+    Mbarrier::arriveAfterCopies(b, full(stage.count));
+  });
 }

@@ -1,5 +1,6 @@
 // RUN: qopt %s --convert-linear-to-gpu --canonicalize | FileCheck %s
 // RUN: qopt %s --convert-linear-to-gpu="activations=bf16 chip=sm_90a" | FileCheck %s --check-prefix=BF16
+// RUN: qopt %s --convert-linear-to-gpu="chip=sm_90a warpgroup-shapes=2x32x4" --canonicalize | FileCheck %s --check-prefix=CLUSTER
 
 !w64 = !qopt.packed<48x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma>
 !wsym = !qopt.packed<48x256xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
@@ -7,6 +8,12 @@
 // CHECK: module attributes {gpu.container_module}
 // BF16: gpu.module @qopt_kernels [#nvvm.target<O = 3, chip = "sm_90a", features = "+ptx80">]
 // CHECK: gpu.module @qopt_kernels [#nvvm.target<O = 3, chip = "sm_80", features = "+ptx74">]
+
+// Four blocks share the columns of the one tile of 128 outputs.
+// CLUSTER: \22n_tiles\22:1,\22m_tile\22:32,\22persistent\22:false,\22cluster\22:4,
+// CLUSTER: gpu.func @qopt_linear_int4_g64_n48_k256_warpgroup_2x32x4({{.*}}nvvm.cluster_dim = array<i32: 4, 1, 1>
+// CLUSTER: %[[FOUR:.*]] = arith.constant 4 : index
+// CLUSTER: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_warpgroup_2x32x4 blocks in (%[[FOUR]],
 
 // The table says how each kernel is launched.
 // CHECK: llvm.mlir.global external constant @qopt_dispatch("{\22version\22:1,\22chip\22:\22sm_80\22,\22kernels\22:[{\22linear\22:\22qopt_linear_int4_g64_n48_k256\22

@@ -2,8 +2,8 @@
 // instruction by instruction on the CPU.
 // RUN: qopt %s --lower-to-nvptx --emit=ptx -o %t.ptx
 // RUN: %python -B %S/Inputs/check_linear.py %t.ptx 8 --only "stream|any" > %t.out && FileCheck %s < %t.out
-// RUN: qopt %s --lower-to-nvptx="chip=sm_90a activations=bf16" --emit=ptx -o %t.ptx
-// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 3 17 --only "stream|any" > %t.out && FileCheck %s --check-prefix=WGMMA < %t.out
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a activations=bf16 warpgroup-shapes=1x16,2x32x2" --emit=ptx -o %t.ptx
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 3 17 --only "stream|warpgroup" > %t.out && FileCheck %s --check-prefix=WGMMA < %t.out
 
 // CHECK-NOT: WRONG
 // CHECK: qopt_linear_int8_g64_n8_k200_stream_m8 {{.*}} ok
@@ -12,7 +12,8 @@
 // CHECK-NOT: WRONG
 
 // WGMMA-NOT: WRONG
-// WGMMA: qopt_linear_q6_k_n16_k256_warpgroup_any {{.*}} ok
+// WGMMA: qopt_linear_q6_k_n16_k256_warpgroup_1x16x1 {{.*}} ok
+// WGMMA: qopt_linear_q6_k_n16_k256_warpgroup_2x32x2 {{.*}} ok
 // WGMMA-NOT: WRONG
 
 !int8 = !qopt.packed<8x200xf16, #qopt.grouped<bits = 8, group = 64>, #qopt.mma>

@@ -3,27 +3,37 @@
 // RUN: FileCheck %s --check-prefix=PRODUCER < %t.ptx
 // RUN: FileCheck %s --check-prefix=CONSUMER < %t.ptx
 
-// The warpgroup that copies gives registers away, and announces copies once they
-// are visible to wgmma.
+// The warpgroup that copies gives registers away, fetches weights before it waits
+// for the kernel before, and never waits for its copies: barriers follow them.
 // PRODUCER: .target sm_90a
+// PRODUCER: .extern .shared .align 1024 .b8 qopt_shared[];
 // PRODUCER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_any(
 // PRODUCER: .reqntid 384
 // PRODUCER: mbarrier.init.shared::cta.b64
 // PRODUCER: setmaxnreg.dec.sync.aligned.u32 104
-// PRODUCER: mbarrier.try_wait.parity
-// PRODUCER-COUNT-16: cp.async.cg.shared.global [
 // PRODUCER: cp.async.cg.shared.global.L2::cache_hint
-// PRODUCER: cp.async.wait_group 4
-// PRODUCER: fence.proxy.async
-// PRODUCER: mbarrier.arrive
+// PRODUCER: griddepcontrol.wait
+// PRODUCER-COUNT-16: cp.async.cg.shared.global [
+// PRODUCER: cp.async.mbarrier.arrive.noinc
+// PRODUCER-NOT: cp.async.wait
+// PRODUCER: mbarrier.try_wait.parity
+// PRODUCER: cp.async.cg.shared.global.L2::cache_hint
 
-// The others have the left operand of wgmma in registers.
+// The others have the left operand of wgmma in registers. While it works, scales
+// come from shared memory and the next stage is decoded: all of it in one block
+// of instructions, before the wait.
 // CONSUMER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_any(
 // CONSUMER: setmaxnreg.inc.sync.aligned.u32 200
+// CONSUMER: fence.proxy.async
 // CONSUMER: wgmma.fence
 // CONSUMER-COUNT-4: wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16
 // CONSUMER: wgmma.commit_group
+// CONSUMER-NOT: ld.global
+// CONSUMER: ld.shared.v4
+// CONSUMER-COUNT-16: lop3.b32 {{.*}}, 0x64006400
 // CONSUMER: wgmma.wait_group.sync.aligned 0
+// CONSUMER-NOT: lop3.b32 {{.*}}, 0x64006400
+// CONSUMER: @first mbarrier.arrive
 // CONSUMER: st.global.v4
 !w = !qopt.packed<8192x1024xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
 func.func @f(%x: tensor<?x1024xf32>, %w: !w) -> tensor<?x8192xf32> {

@@ -49,6 +49,11 @@ struct LinearSpec {
   bool scalesWeights() const {
     return weight.hasHalfMinima() || groupLength() < 32;
   }
+  /// Whether rounding weights to the type of x is allowed where sums of groups
+  /// take too many registers. In bf16 it is as large as the rounding of y.
+  bool mayScaleWeights() const {
+    return activation == ActivationType::F16 || scalesWeights();
+  }
 };
 
 /// How a kernel is launched: a row of the table that the runtime reads
@@ -58,7 +63,8 @@ struct LaunchShape {
   int64_t block = 0;   // threads
   // Dynamic shared memory: shared + sharedPerRow · M bytes.
   int64_t shared = 0, sharedPerRow = 0;
-  int64_t tilesOfN = 0; // grid.x
+  int64_t tilesOfN = 0; // grid.x = tilesOfN · cluster
+  int64_t cluster = 1;  // blocks that share a tile of N: a cluster along x
   int64_t tileOfM = 0;  // grid.y = ceil(M / tileOfM), at most 65535
   /// Blocks stride over the tiles of N: no more than are resident at once.
   bool persistent = false;

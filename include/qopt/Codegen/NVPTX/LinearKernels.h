@@ -56,10 +56,12 @@ struct TileShape {
 };
 
 /// One warpgroup copies; two consume: the outputs of a block are 64 ·
-/// consumersOfN, and consumersOfK warpgroups split the columns.
+/// consumersOfN, and consumersOfK warpgroups split the columns, as do the
+/// blocks of a cluster.
 struct WarpgroupShape {
   int64_t consumersOfN = 1, consumersOfK = 2; // their product is 2
   int64_t inputRows = 16; // n of wgmma: a multiple of 16, at most 256
+  int64_t splitsOfK = 1;  // blocks of a cluster; divides the stages
   int64_t stages = 4;
   bool scaleWeights = false; // rather than sums
 };
@@ -72,8 +74,14 @@ struct KernelPlan {
 
 /// The kernels of a linear in the order in which they are tried: the first
 /// whose maxRows allows M is launched, and the last one takes any M.
+/// If `shapes` are given, there is a kernel for any M of each that K allows in
+/// place of the warpgroup kernels that would be chosen.
 std::vector<KernelPlan> planKernels(const LinearSpec &spec,
-                                    const Target &target);
+                                    const Target &target,
+                                    llvm::ArrayRef<WarpgroupShape> shapes = {});
+
+/// Reads consumersOfN x inputRows [x splitsOfK], "2x256" or "1x64x2".
+Result<WarpgroupShape> parseWarpgroupShape(llvm::StringRef text);
 
 /// Appends the kernel to `module`. Parameters: pointers to x, the components
 /// packed, scales and (unless symmetric) zeros of the weight, and y, all on the

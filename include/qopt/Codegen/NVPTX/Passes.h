@@ -28,6 +28,9 @@ struct LowerToNVPTXOptions : mlir::PassPipelineOptions<LowerToNVPTXOptions> {
       llvm::cl::init(ActivationType::F16),
       llvm::cl::values(clEnumValN(ActivationType::F16, "f16", "IEEE half"),
                        clEnumValN(ActivationType::BF16, "bf16", "bfloat16"))};
+  ListOption<std::string> warpgroupShapes{
+      *this, "warpgroup-shapes",
+      llvm::cl::desc("sm_90a: shapes of kernels, for tests and tuning")};
   Option<std::string> archive{
       *this, "archive",
       llvm::cl::desc("where packed weights go that came from a file; default: "

@@ -35,6 +35,8 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
            [{::llvm::cl::values(
              clEnumValN(::qopt::nvptx::ActivationType::F16, "f16", "IEEE half"),
              clEnumValN(::qopt::nvptx::ActivationType::BF16, "bf16", "bfloat16"))}]>,
+    ListOption<"warpgroupShapes", "warpgroup-shapes", "std::string",
+               "sm_90a: kernels of these shapes, 64-output units x rows of x [x parts of K], instead of those that the cost model chooses; for tests and tuning">,
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",

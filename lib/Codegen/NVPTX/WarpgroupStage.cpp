@@ -1,0 +1,36 @@
+//===- WarpgroupStage.cpp - what a stage of weights and x holds -----------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "WarpgroupStage.h"
+
+using namespace qopt;
+using namespace qopt::nvptx;
+
+WarpgroupStage::WarpgroupStage(const LinearSpec &spec,
+                               const WarpgroupShape &shape)
+    : columns(MmaLayout::tileColumns * shape.consumersOfK),
+      rowsOfTiles(4 * shape.consumersOfN),
+      inputBytes(columns * shape.inputRows * 2),
+      codeBytes(rowsOfTiles * shape.consumersOfK * spec.weight.tileBytes()) {
+  const MmaLayout &weight = spec.weight;
+  bool levels = spec.hierarchy().hasLevels();
+  int64_t perRecord = levels ? MmaLayout::chunkColumns : spec.groupLength();
+  int64_t ofRow = levels ? weight.chunks() : weight.paddedGroups();
+  records[Parameters::Scales] = {perRecord, weight.scaleRecord(), ofRow};
+  if (weight.hasZeros())
+    records[Parameters::Zeros] = {perRecord, MmaLayout::tileRows, ofRow};
+  if (levels)
+    records[Parameters::SuperScales] = {
+        spec.hierarchy().superSize, weight.superRecord(), weight.superBlocks()};
+  recordBytes = 0;
+  for (Records &part : records) {
+    if (!part.columns)
+      continue;
+    part.place = recordBytes;
+    part.bytes =
+        std::max<int64_t>(1, columns / part.columns) * part.recordBytes;
+    recordBytes += rowsOfTiles * part.bytes;
+  }
+}

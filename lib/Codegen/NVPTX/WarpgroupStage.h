@@ -1,0 +1,47 @@
+//===- WarpgroupStage.h - what a stage of weights and x holds ---*- C++ -*-===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// Places and sizes, in bytes, of what the producer puts into shared memory for
+// 64 · consumersOfK columns, and the consumers take out:
+//
+//   stage    x [consumersOfK][inputRows][64 columns], 128 bytes a row, the
+//            piece p of 16 bytes of row r at p ^ (r mod 8) as wgmma expects;
+//            codes [consumersOfK][4 · consumersOfN tiles]
+//   records  of each component: [4 · consumersOfN rows of tiles][as in memory]
+//
+//===----------------------------------------------------------------------===//
+#ifndef QOPT_LIB_CODEGEN_NVPTX_WARPGROUPSTAGE_H
+#define QOPT_LIB_CODEGEN_NVPTX_WARPGROUPSTAGE_H
+
+#include "Parameters.h"
+#include "qopt/Codegen/NVPTX/LinearKernels.h"
+
+namespace qopt::nvptx {
+
+struct WarpgroupStage {
+  /// The records of a component: scales, zeros or super_scales.
+  struct Records {
+    int64_t columns = 0;      // that a record is for
+    int64_t recordBytes = 0;  // of 16 rows
+    int64_t recordsOfRow = 0; // of all columns
+    int64_t bytes = 0;        // in a stage, of 16 rows; 0: no such component
+    int64_t place = 0;        // of the first ones
+  };
+
+  WarpgroupStage(const LinearSpec &spec, const WarpgroupShape &shape);
+
+  int64_t columns;     // 64 or 128
+  int64_t rowsOfTiles; // 16 outputs each
+  int64_t inputBytes, codeBytes, recordBytes;
+  std::array<Records, 3> records; // by Parameters::Component
+
+  /// A multiple of 1024, which the swizzle needs; records lie elsewhere.
+  int64_t bytes() const { return inputBytes + codeBytes; }
+};
+
+} // namespace qopt::nvptx
+
+#endif // QOPT_LIB_CODEGEN_NVPTX_WARPGROUPSTAGE_H
