@@ -193,6 +193,24 @@ TEST(PtxMemory, AtomicsOfFloatsAndHalves) {
                                std::bit_cast<uint32_t>(1.5f)}));
 }
 
+// A kernel that needs more than it declares must not find it by luck.
+TEST(PtxMemory, SharedAddressesAreNoMoreThanAligned) {
+  auto address = [](unsigned alignment) {
+    std::string body = "mov.u32 %r0, s; st.global.b32 [%out], %r0;";
+    Shape shape;
+    shape.shared = 64;
+    Outcome result =
+        run(module(body, ".extern .shared .align " + std::to_string(alignment) +
+                             " .b8 s[];"),
+            {}, 1, shape);
+    EXPECT_EQ(result.error, "");
+    return result.out[0];
+  };
+  EXPECT_EQ(address(16) % 32, 16u);
+  EXPECT_EQ(address(128) % 256, 128u);
+  EXPECT_EQ(address(1024) % 2048, 1024u);
+}
+
 TEST(PtxMemory, CountersSeeSectorsAndBankConflicts) {
   std::string text = module(R"(
     .shared .align 16 .b8 s[4096];

@@ -51,7 +51,7 @@ void copy(Warp &warp, const Instruction &in, Lanes mask) {
       Mbarrier &barrier = cta.mbarriers.find(warp, in, lane, object.address);
       cta.beginAsync(warp, in, lane, to.address, size, 16, true);
       cta.mbarriers.completeAfterCopy(
-          barrier, {to.address - sharedStart,
+          barrier, {to.address - cta.sharedStart,
                     {bytes, bytes + size},
                     {warp.raceThread(lane), false, in.line, true},
                     order});

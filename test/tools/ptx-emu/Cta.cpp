@@ -11,7 +11,8 @@ using namespace ptx;
 
 Cta::Cta(Grid &grid, uint64_t number, std::shared_ptr<Cluster> shared)
     : grid(grid), number(number), cluster(std::move(shared)),
-      rank(cluster->add(*this)), firstWarp(rank * cluster->warpsPerCta),
+      rank(cluster->add(*this)), sharedStart(grid.program.sharedStart),
+      firstWarp(rank * cluster->warpsPerCta),
       firstByte(rank * cluster->bytesPerCta), races(cluster->races),
       mbarriers(*this), sharedMemory(grid.sharedBytes(), 0xff) {
   const Launch &launch = grid.launch;

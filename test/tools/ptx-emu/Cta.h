@@ -68,7 +68,8 @@ public:
   const uint64_t number;
   unsigned id[3];
   const std::shared_ptr<Cluster> cluster;
-  const unsigned rank; ///< in the cluster
+  const unsigned rank;        ///< in the cluster
+  const uint64_t sharedStart; ///< Program::sharedStart
   /// Of this CTA in the numbering of the race detector.
   const unsigned firstWarp;
   const uint64_t firstByte;

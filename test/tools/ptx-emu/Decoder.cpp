@@ -51,6 +51,13 @@ public:
     }
     for (const Variable &parameter : entry.parameters)
       program.parameterBytes = parameter.address + parameter.bytes;
+    uint64_t alignment = entry.dynamicAlignment;
+    for (const auto &[name, variable] : entry.variables)
+      if (variable.space == Space::Shared)
+        alignment = std::max(alignment, variable.alignment);
+    constexpr uint64_t reserved = 1024; // by the system, as on sm_90
+    program.sharedStart =
+        alignment * ((reserved + alignment - 1) / alignment | 1);
   }
 
   Program run() {
@@ -96,7 +103,7 @@ public:
   std::optional<uint64_t> symbol(std::string_view name) const {
     if (auto found = entry.variables.find(name); found != entry.variables.end())
       return found->second.address +
-             (found->second.space == Space::Shared ? sharedStart : 0);
+             (found->second.space == Space::Shared ? program.sharedStart : 0);
     for (const Variable &parameter : entry.parameters)
       if (parameter.name == name)
         return parameter.address;

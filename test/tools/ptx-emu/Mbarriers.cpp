@@ -21,7 +21,7 @@ void Mbarriers::initialize(Warp &warp, const Instruction &in, unsigned lane,
                   std::to_string(count));
   Mbarrier barrier;
   barrier.count = barrier.pending = uint32_t(count);
-  if (!objects.try_emplace(address - sharedStart, barrier).second)
+  if (!objects.try_emplace(address - cta.sharedStart, barrier).second)
     warp.fail(in, lane,
               "an mbarrier is here already, and no mbarrier.inval ended it");
 }
@@ -30,16 +30,16 @@ void Mbarriers::invalidate(Warp &warp, const Instruction &in, unsigned lane,
                            uint64_t address) {
   find(warp, in, lane, address);
   cta.shared(warp, in, lane, address, 8, 8, Access::Write);
-  objects.erase(address - sharedStart);
+  objects.erase(address - cta.sharedStart);
 }
 
 Mbarrier &Mbarriers::find(Warp &warp, const Instruction &in, unsigned lane,
                           uint64_t address) {
   cta.shared(warp, in, lane, address, 8, 8, Access::Read, true);
-  auto found = objects.find(address - sharedStart);
+  auto found = objects.find(address - cta.sharedStart);
   if (found == objects.end())
     warp.fail(in, lane,
-              "shared offset " + std::to_string(address - sharedStart) +
+              "shared offset " + std::to_string(address - cta.sharedStart) +
                   " holds no mbarrier: no mbarrier.init, or an mbarrier.inval "
                   "after it");
   return found->second;

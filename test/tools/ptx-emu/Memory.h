@@ -27,8 +27,6 @@ constexpr uint64_t paramWindow = uint64_t(3) << 62;
 /// Shared memory of rank r of a cluster: r + 1 in the bits from here on, 0 for
 /// the CTA's own.
 constexpr unsigned rankShift = 24;
-/// Offset of the first shared variable: an address of 0 is a mistake.
-constexpr uint64_t sharedStart = 1024;
 
 class GlobalMemory {
 public:

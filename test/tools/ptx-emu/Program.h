@@ -129,6 +129,9 @@ struct Program {
   std::vector<InitialSlot> initial;
   Slot slots = 0;
   uint64_t parameterBytes = 0;
+  /// Address of the first shared variable: not 0, which would hide a mistake,
+  /// and a multiple of the alignments that are declared, but of nothing more.
+  uint64_t sharedStart = 0;
   bool hasAsyncMatrix = false; ///< wgmma
 
   /// The name of the register in a slot, for messages.
