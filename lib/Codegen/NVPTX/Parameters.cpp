@@ -66,28 +66,36 @@ Parameters::OfRows Parameters::halves(Value word) {
   return result;
 }
 
-/// A byte behind the upper half of 2^23 is the f32 2^23 + byte.
-Parameters::OfRows Parameters::levels(const ParameterWords &words,
-                                      bool minima) {
+/// A byte behind the upper half of 2^23 is the f32 2^23 + byte, and d · 2^23 is
+/// exact: one fma for each group gives the exact d · byte. With signs that does
+/// not hold, since the byte is s + 128 and d · (2^23 + 128) would be rounded.
+Parameters::OfRows Parameters::timesLevels(const OfRows &d,
+                                           const ParameterWords &words,
+                                           bool minima) {
+  constexpr double bias = 8388608; // 2^23
   Value word = words.scales;
   int64_t first = words.upperLevels ? 2 : 0;
-  double bias = 8388608;
   if (weight.hierarchy.nibbleLevels) {
     word = b.shiftRight(word, minima ? 4 : 0);
     word = arith::AndIOp::create(b, word, b.i32(0x0f0f0f0f));
   } else if (minima) {
     first = 2;
-  } else if (!haveMinima()) { // signed
-    word = arith::XOrIOp::create(b, word, b.i32(0x80808080));
-    bias += 128;
   }
+  bool haveSigns = !haveMinima();
+  if (haveSigns)
+    word = arith::XOrIOp::create(b, word, b.i32(0x80808080));
   OfRows result;
   for (int64_t row = 0; row < 2; ++row) {
     Value bits = NVVM::PermuteOp::create(
         b, b.getI32Type(), word, b.i32(0x4b000000), b.i32(0x7540 + first + row),
         NVVM::PermuteMode::DEFAULT);
-    result[row] =
-        arith::SubFOp::create(b, b.bitcast(b.getF32Type(), bits), b.f32(bias));
+    Value level = b.bitcast(b.getF32Type(), bits);
+    if (haveSigns)
+      result[row] = arith::MulFOp::create(
+          b, d[row], arith::SubFOp::create(b, level, b.f32(bias + 128)));
+    else
+      result[row] = LLVM::FMAOp::create(
+          b, d[row], level, arith::MulFOp::create(b, d[row], b.f32(-bias)));
   }
   return result;
 }
@@ -95,20 +103,16 @@ Parameters::OfRows Parameters::levels(const ParameterWords &words,
 Parameters::OfRows Parameters::scales(const ParameterWords &words) {
   if (!words.supers)
     return halves(words.scales);
-  OfRows d = halves(words.supers), result = levels(words, false);
-  for (int64_t row = 0; row < 2; ++row)
-    result[row] = arith::MulFOp::create(b, d[row], result[row]);
-  return result;
+  return timesLevels(halves(words.supers), words, false);
 }
 
 Parameters::OfRows Parameters::negatedMinima(const ParameterWords &words) {
   if (!words.supers) // M = -m
     return halves(words.minima);
-  OfRows d = halves(words.superMinima), result = levels(words, true);
-  for (int64_t row = 0; row < 2; ++row)
-    result[row] =
-        arith::MulFOp::create(b, arith::NegFOp::create(b, d[row]), result[row]);
-  return result;
+  OfRows d = halves(words.superMinima);
+  for (Value &ofRow : d)
+    ofRow = arith::NegFOp::create(b, ofRow);
+  return timesLevels(d, words, true);
 }
 
 Value Parameters::pairOf(Value number) {

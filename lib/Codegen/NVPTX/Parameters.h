@@ -55,8 +55,8 @@ public:
 
 private:
   OfRows halves(Value word); // as f32
-  /// s, or m.
-  OfRows levels(const ParameterWords &words, bool minima);
+  /// d times s, or m.
+  OfRows timesLevels(const OfRows &d, const ParameterWords &words, bool minima);
   /// s, s', m, m' of one group in a word; otherwise those of two groups.
   bool hasWordOfLevels() const {
     return haveMinima() && !weight.hierarchy.nibbleLevels;
