@@ -4,10 +4,10 @@
 // DEFINE: %{check} = %python -B %S/Inputs/check_linear.py %t.ptx --only stream
 
 // RUN: qopt %s --lower-to-nvptx="chip=sm_90 activations=bf16" --emit=ptx -o %t.ptx
-// RUN: %{check} 1 8 > %t.out && FileCheck %s < %t.out
+// RUN: %{check} 8 > %t.out && FileCheck %s < %t.out
 // RUN: FileCheck %s --check-prefix=PTX < %t.ptx
 // RUN: qopt %s --lower-to-nvptx="chip=sm_86" --emit=ptx -o %t.ptx
-// RUN: %{check} --blocks 1 2 7 > %t.out && FileCheck %s < %t.out
+// RUN: %{check} --blocks 1 1 7 > %t.out && FileCheck %s < %t.out
 
 // CHECK-NOT: WRONG
 // CHECK: qopt_linear_int4_g128_sym_n16_k2176_stream_m8 m={{[78]}} {{.*}} ok
