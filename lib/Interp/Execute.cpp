@@ -80,6 +80,15 @@ static Result<RuntimeValue> runDequantize(Frame &frame, const Step &step) {
   return tensorOperand(frame, step, 0);
 }
 
+static Result<RuntimeValue> runPermuteChannels(Frame &frame, const Step &step) {
+  auto op = cast<PermuteChannelsOp>(step.op);
+  QOPT_ASSIGN(Tensor input, tensorOperand(frame, step, 0));
+  Tensor output(input.rows(), input.columns());
+  permuteColumns(frame.compute(), input.matrix(), op.getOrder(),
+                 output.mutableMatrix());
+  return output;
+}
+
 static Result<RuntimeValue> runLoad(Frame &frame, const Step &step) {
   auto op = cast<ml_program::GlobalLoadConstOp>(step.op);
   return WeightReference{op.getGlobal().getLeafReference().str()};
@@ -142,6 +151,7 @@ Kernel qopt::findKernel(Operation *op) {
   return llvm::TypeSwitch<Operation *, Kernel>(op)
       .Case([](LinearOp) { return &runLinear; })
       .Case([](DequantizeOp) { return &runDequantize; })
+      .Case([](PermuteChannelsOp) { return &runPermuteChannels; })
       .Case([](ml_program::GlobalLoadConstOp) { return &runLoad; })
       .Case([](arith::AddFOp op) { return f32Kernel<std::plus<>>(op); })
       .Case([](arith::SubFOp op) { return f32Kernel<std::minus<>>(op); })

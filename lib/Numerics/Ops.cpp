@@ -140,6 +140,19 @@ void qopt::addBias(const ComputeContext &context, std::span<const float> bias,
           });
 }
 
+void qopt::permuteColumns(const ComputeContext &context, ConstMatrix x,
+                          std::span<const int64_t> order, MutableMatrix y) {
+  assert(int64_t(order.size()) == y.columns && x.rows == y.rows);
+  inTasks(context, y.rows, rowsPerTask(y.columns),
+          [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; ++row) {
+              const float *source = x.row(row);
+              std::transform(order.begin(), order.end(), y.row(row),
+                             [&](int64_t column) { return source[column]; });
+            }
+          });
+}
+
 Status qopt::gatherRows(const ComputeContext &context, ConstMatrix table,
                         std::span<const int32_t> tokens, MutableMatrix y) {
   assert(int64_t(tokens.size()) == y.rows && table.columns == y.columns);

@@ -75,6 +75,9 @@ void gatedActivation(const ComputeContext &context, Activation activation,
 /// y = cap · tanh(x / cap), elementwise. y may be x.
 void softcap(const ComputeContext &context, float cap, std::span<const float> x,
              std::span<float> y);
+/// y[r, i] = x[r, order[i]]; order are columns of x. y is not x.
+void permuteColumns(const ComputeContext &context, ConstMatrix x,
+                    std::span<const int64_t> order, MutableMatrix y);
 /// x = factor · x, elementwise.
 void scale(const ComputeContext &context, float factor, std::span<float> x);
 

@@ -239,6 +239,29 @@ def TestInjectOutliers : QOpt_Pass<"test-inject-outliers"> {
   ];
 }
 
+def SortColumns : QOpt_Pass<"sort-columns"> {
+  let summary = "Read quantized weights in act-order as they are stored, and permute x instead";
+  let description = [{
+    The groups of a checkpoint in act-order are scattered over the columns of a
+    weight, which therefore is a view: a quantized weight whose columns are
+    sorted by group, and a permutation of its columns. As such it is a float
+    weight, which costs four times the memory traffic. Where all that reads it
+    are linears, this pass drops the permutation and permutes x: the codes stay
+    quantized, and every kernel takes them. Weights that read the same x in the
+    same order, as queries, keys and values do, share one `qopt.permute_channels`.
+
+    ```mlir
+    ml_program.global private @w(#qopt.view<#qopt.extern<ckpt, "w"> of !qopt.packed<…>, [#qopt.permute<columns, [1, 2, 0]>]>) : tensor<8x3xf16>
+    %y = qopt.linear %x, %w : tensor<?x3xf32>, tensor<8x3xf16> -> tensor<?x8xf32>
+    // becomes
+    ml_program.global private @w(#qopt.extern<ckpt, "w">) : !qopt.packed<…>
+    %0 = qopt.permute_channels %x [2, 0, 1] : tensor<?x3xf32>
+    %y = qopt.linear %0, %w : tensor<?x3xf32>, !qopt.packed<…> -> tensor<?x8xf32>
+    ```
+  }];
+  let statistics = [Statistic<"sortedWeights", "weights", "Weights read as they are stored">];
+}
+
 def PackWeights : QOpt_Pass<"pack-weights"> {
   let summary = "Bring quantized weights into the order in which kernels read them";
   let description = [{

@@ -20,6 +20,7 @@
 #include "KernelSpec.h"
 #include "qopt/Codegen/CPU/Passes.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
+#include "qopt/Transforms/SortColumns.h"
 
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -274,6 +275,11 @@ struct ConvertLinearToCPU : impl::ConvertLinearToCPUBase<ConvertLinearToCPU> {
     Kernels kernels(getOperation(), *variants);
     SmallVector<LinearOp> linears;
     getOperation().walk([&](LinearOp linear) { linears.push_back(linear); });
+    getOperation().walk([](PermuteChannelsOp permute) {
+      ImplicitLocOpBuilder b(permute.getLoc(), permute);
+      permute.replaceAllUsesWith(lowerPermuteChannels(b, permute));
+      permute.erase();
+    });
     for (LinearOp linear : linears) {
       Result<LinearKernelSpec> spec =
           kernelSpecOf(linear.getWeight().getType(), exact);

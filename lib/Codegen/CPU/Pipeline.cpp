@@ -70,6 +70,7 @@ struct LowerCPUKernels : impl::LowerCPUKernelsBase<LowerCPUKernels> {
 
 void buildLowerToLLVMCPUPipeline(OpPassManager &manager,
                                  const LowerToLLVMCPUOptions &options) {
+  manager.addPass(createSortColumns());
   PackWeightsOptions pack;
   pack.target = "cpu";
   manager.addPass(createPackWeights(pack));

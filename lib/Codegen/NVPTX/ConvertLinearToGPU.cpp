@@ -13,8 +13,12 @@
 //   } else { … }                           // the first kernel that takes M
 //   rows %y16 = bufferization.to_tensor %out ; %y = arith.extf %y16
 //
+// A qopt.permute_channels in front of it is a launch of its own, whose result
+// goes on as it is.
+//
 //===----------------------------------------------------------------------===//
 #include "DispatchTable.h"
+#include "HostBuilder.h"
 #include "qopt/Codegen/NVPTX/Passes.h"
 #include "qopt/Codegen/NVPTX/Targets.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
@@ -24,9 +28,8 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -60,175 +63,106 @@ static std::optional<LinearSpec> specOf(LinearOp op,
       scheme.mnemonicName(), activation};
 }
 
-/// [[0, …, rank - 2], [rank - 1]]
-static SmallVector<ReassociationIndices> leadingDimensions(int64_t rank) {
-  return {llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
-}
-
 namespace {
 
 /// Writes the host code of one linear.
-class LaunchBuilder {
+class LinearLaunch {
 public:
-  LaunchBuilder(LinearOp op, const LinearSpec &spec, const Target &target)
-      : op(op), spec(spec), target(target), b(op.getLoc(), op) {
-    activation = spec.activation == ActivationType::F16 ? Type(b.getF16Type())
-                                                        : b.getBF16Type();
-  }
+  LinearLaunch(LinearOp op, const LinearSpec &spec, const Target &target)
+      : op(op), spec(spec), host(op, target, spec.activation), b(host.b) {}
   /// Replaces the linear by launches of its kernels in `module`.
   void build(StringAttr module, ArrayRef<KernelPlan> plans);
 
 private:
-  Value toMatrix(Value x);
-  Value fromMatrix(Value y);
   Value addBias(Value y);
-  Value pointer(Value buffer);
   void launch(StringAttr module, ArrayRef<KernelPlan> plans,
               ValueRange arguments);
-  void launch(SymbolRefAttr kernel, const LaunchShape &shape,
-              ValueRange arguments);
-  Value index(int64_t value) {
-    return arith::ConstantIndexOp::create(b, value);
-  }
-  RankedTensorType matrixType(int64_t columns, Type element) {
-    return RankedTensorType::get({rows, columns}, element);
-  }
-  SmallVector<Value> dynamicRows() {
-    return ShapedType::isDynamic(rows) ? SmallVector<Value>{rowCount}
-                                       : SmallVector<Value>{};
-  }
 
   LinearOp op;
   const LinearSpec &spec;
-  const Target &target;
-  ImplicitLocOpBuilder b;
-  Type activation;
-  int64_t rows = 0; // M, or dynamic
-  Value rowCount;   // M
+  HostBuilder host;
+  ImplicitLocOpBuilder &b;
 };
 
 } // namespace
 
-/// Every leading dimension becomes part of M.
-Value LaunchBuilder::toMatrix(Value x) {
-  auto type = cast<RankedTensorType>(x.getType());
-  if (type.getRank() == 1)
-    return tensor::ExpandShapeOp::create(
-        b, RankedTensorType::get({1, spec.columns()}, type.getElementType()), x,
-        ArrayRef<ReassociationIndices>{{0, 1}});
-  if (type.getRank() == 2)
-    return x;
-  return tensor::CollapseShapeOp::create(b, x,
-                                         leadingDimensions(type.getRank()));
+static SymbolRefAttr kernelIn(StringAttr module, StringRef entry) {
+  return SymbolRefAttr::get(module,
+                            FlatSymbolRefAttr::get(module.getContext(), entry));
 }
 
-Value LaunchBuilder::fromMatrix(Value y) {
-  RankedTensorType type = op.getOutput().getType();
-  if (type.getRank() == 1)
-    return tensor::CollapseShapeOp::create(
-        b, y, ArrayRef<ReassociationIndices>{{0, 1}});
-  if (type.getRank() == 2)
-    return y;
-  SmallVector<OpFoldResult> shape =
-      tensor::getMixedSizes(b, op.getLoc(), op.getInput());
-  shape.back() = b.getIndexAttr(spec.rows());
-  return tensor::ExpandShapeOp::create(
-      b, type, y, leadingDimensions(type.getRank()), shape);
-}
-
-Value LaunchBuilder::addBias(Value y) {
+Value LinearLaunch::addBias(Value y) {
   Value bias = op.getBias();
   auto wide = RankedTensorType::get({spec.rows()}, b.getF32Type());
   if (bias.getType() != wide)
     bias = arith::ExtFOp::create(b, wide, bias);
   auto type = cast<RankedTensorType>(y.getType());
-  Value empty = tensor::EmptyOp::create(b, type.getShape(),
-                                        type.getElementType(), dynamicRows());
+  Value empty = tensor::EmptyOp::create(
+      b, type.getShape(), type.getElementType(), host.dynamicRows());
   auto rowsOfBias =
       linalg::BroadcastOp::create(b, bias, empty, ArrayRef<int64_t>{0});
   return arith::AddFOp::create(b, y, rowsOfBias->getResult(0));
 }
 
-Value LaunchBuilder::pointer(Value buffer) {
-  Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, buffer);
-  Value bits = arith::IndexCastOp::create(b, b.getI64Type(), address);
-  return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext()),
-                                  bits);
-}
-
 /// The first kernel that takes M rows: decided here if M is known.
-void LaunchBuilder::launch(StringAttr module, ArrayRef<KernelPlan> plans,
-                           ValueRange arguments) {
+void LinearLaunch::launch(StringAttr module, ArrayRef<KernelPlan> plans,
+                          ValueRange arguments) {
   const KernelPlan &plan = plans.front();
   int64_t most = plan.launch.maxRows;
-  auto kernel = SymbolRefAttr::get(
-      module, FlatSymbolRefAttr::get(b.getContext(), plan.entry));
-  if (most == 0 || (!ShapedType::isDynamic(rows) && rows <= most))
-    return launch(kernel, plan.launch, arguments);
-  if (!ShapedType::isDynamic(rows))
+  SymbolRefAttr kernel = kernelIn(module, plan.entry);
+  if (most == 0 || (!host.hasDynamicRows() && host.rows <= most))
+    return host.launch(kernel, plan.launch, arguments);
+  if (!host.hasDynamicRows())
     return launch(module, plans.drop_front(), arguments);
-  Value few = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, rowCount,
-                                    index(most));
+  Value few = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, host.rowCount,
+                                    host.index(most));
   auto branch = scf::IfOp::create(b, few, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  launch(kernel, plan.launch, arguments);
+  host.launch(kernel, plan.launch, arguments);
   b.setInsertionPointToStart(branch.elseBlock());
   launch(module, plans.drop_front(), arguments);
 }
 
-void LaunchBuilder::launch(SymbolRefAttr kernel, const LaunchShape &shape,
-                           ValueRange arguments) {
-  // Blocks stride over M, so any grid.y is right; hardware allows 1 to 65535.
-  Value tiles = arith::CeilDivUIOp::create(b, rowCount, index(shape.tileOfM));
-  tiles = arith::MinUIOp::create(b, arith::MaxUIOp::create(b, tiles, index(1)),
-                                 index(65535));
-  int64_t blocks = shape.tilesOfN * shape.cluster;
-  if (shape.persistent)
-    blocks = std::min(blocks, target.processors);
-  Value shared = index(shape.shared);
-  if (shape.sharedPerRow)
-    shared = arith::AddIOp::create(
-        b, shared,
-        arith::MulIOp::create(b, rowCount, index(shape.sharedPerRow)));
-  shared = arith::IndexCastOp::create(b, b.getI32Type(), shared);
-  Value one = index(1);
-  gpu::LaunchFuncOp::create(
-      b, kernel, gpu::KernelDim3{index(blocks), tiles, one},
-      gpu::KernelDim3{index(shape.block), one, one}, shared, arguments);
-}
-
-void LaunchBuilder::build(StringAttr module, ArrayRef<KernelPlan> plans) {
-  Value x = toMatrix(op.getInput());
-  rows = cast<RankedTensorType>(x.getType()).getDimSize(0);
-  rowCount = tensor::DimOp::create(b, x, 0).getResult();
-  x = arith::TruncFOp::create(b, matrixType(spec.columns(), activation), x);
-
-  auto bufferType = [&](int64_t columns) {
-    return MemRefType::get({rows, columns}, activation);
-  };
-  SmallVector<Value> arguments;
-  arguments.push_back(pointer(bufferization::ToBufferOp::create(
-      b, bufferType(spec.columns()), x, /*read_only=*/true)));
+void LinearLaunch::build(StringAttr module, ArrayRef<KernelPlan> plans) {
+  SmallVector<Value> arguments = {host.enter(op.getInput())};
   for (const Component &component : spec.weight.components()) {
     auto type = MemRefType::get(
         component.shape, componentElementType(b.getContext(), component.type));
-    arguments.push_back(pointer(ComponentOp::create(
+    arguments.push_back(host.pointer(ComponentOp::create(
         b, type, op.getWeight(), b.getStringAttr(component.suffix))));
   }
-  Value output = memref::AllocOp::create(
-      b, bufferType(spec.rows()), dynamicRows(), b.getI64IntegerAttr(16));
-  arguments.push_back(pointer(output));
-  arguments.push_back(arith::IndexCastOp::create(b, b.getI32Type(), rowCount));
-
+  arguments.push_back(host.output(spec.rows()));
+  arguments.push_back(
+      arith::IndexCastOp::create(b, b.getI32Type(), host.rowCount));
   launch(module, plans, arguments);
-
-  Value y = bufferization::ToTensorOp::create(
-      b, matrixType(spec.rows(), activation), output, /*restrict=*/true);
-  y = arith::ExtFOp::create(b, matrixType(spec.rows(), b.getF32Type()), y);
+  Value y = host.leave();
   if (op.getBias())
     y = addBias(y);
-  op.getOutput().replaceAllUsesWith(fromMatrix(y));
+  op.getOutput().replaceAllUsesWith(
+      host.fromMatrix(y, op.getOutput().getType(), op.getInput()));
+  op.erase();
+}
+
+/// Replaces a permutation of channels by the launch of a kernel in `module`.
+static void launchPermute(PermuteChannelsOp op, StringAttr module,
+                          const PermutePlan &plan, const Target &target,
+                          ActivationType activation) {
+  HostBuilder host(op, target, activation);
+  ImplicitLocOpBuilder &b = host.b;
+  SmallVector<Value> arguments = {host.enter(op.getInput())};
+  auto type = RankedTensorType::get({plan.columns}, b.getI32Type());
+  Value order = arith::ConstantOp::create(
+      b, DenseIntElementsAttr::get(type, SmallVector<int32_t>(op.getOrder())));
+  arguments.push_back(host.pointer(bufferization::ToBufferOp::create(
+      b, MemRefType::get({plan.columns}, b.getI32Type()), order,
+      /*read_only=*/true)));
+  arguments.push_back(host.output(plan.columns));
+  arguments.push_back(
+      arith::IndexCastOp::create(b, b.getI32Type(), host.rowCount));
+  host.launch(kernelIn(module, plan.entry), plan.launch, arguments);
+  op.getOutput().replaceAllUsesWith(
+      host.fromMatrix(host.leave(), op.getOutput().getType(), op.getInput()));
   op.erase();
 }
 
@@ -237,26 +171,20 @@ struct ConvertLinearToGPU
     : nvptx::impl::ConvertLinearToGPUBase<ConvertLinearToGPU> {
   using ConvertLinearToGPUBase::ConvertLinearToGPUBase;
 
-  /// The module that receives the kernels, made at the first one.
-  gpu::GPUModuleOp kernelModule(const Target &target) {
-    OpBuilder b(&getContext());
-    ModuleOp module = getOperation();
-    module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
-                    b.getUnitAttr());
-    b.setInsertionPointToStart(module.getBody());
-    auto attribute = NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3,
-                                               "nvptx64-nvidia-cuda",
-                                               target.chip, target.features);
-    return gpu::GPUModuleOp::create(b, module.getLoc(), "qopt_kernels",
-                                    b.getArrayAttr({attribute}));
-  }
-
   void runOnOperation() override {
-    Result<Target> target = findTarget(chip.getValue());
-    if (!target) {
-      emitError(getOperation().getLoc()) << target.error().message;
+    Result<Target> found = findTarget(chip.getValue());
+    if (!found) {
+      emitError(getOperation().getLoc()) << found.error().message;
       return signalPassFailure();
     }
+    if (processors < 0) {
+      emitError(getOperation().getLoc())
+          << "processors must be at least 1, not " << processors.getValue();
+      return signalPassFailure();
+    }
+    if (processors > 0)
+      found->processors = processors;
+    target = &*found;
     SmallVector<WarpgroupShape> shapes;
     for (const std::string &text : warpgroupShapes) {
       Result<WarpgroupShape> shape = parseWarpgroupShape(text);
@@ -266,34 +194,72 @@ struct ConvertLinearToGPU
       }
       shapes.push_back(*shape);
     }
-    SmallVector<LinearOp> linears;
-    getOperation().walk([&](LinearOp op) { linears.push_back(op); });
-    gpu::GPUModuleOp kernels;
-    DispatchTable table(*target);
-    llvm::StringMap<std::vector<KernelPlan>> plans; // by the linear's name
-    for (LinearOp op : linears) {
-      std::optional<LinearSpec> spec = specOf(op, activations);
-      if (!spec) {
+    SmallVector<std::pair<LinearOp, LinearSpec>> linears;
+    getOperation().walk([&](LinearOp op) {
+      if (std::optional<LinearSpec> spec = specOf(op, activations))
+        linears.push_back({op, *spec});
+      else
         ++keptLinears;
-        continue;
-      }
-      if (!kernels)
-        kernels = kernelModule(*target);
-      auto [entry, isNew] = plans.try_emplace(spec->name());
+    });
+    if (linears.empty())
+      return;
+    DispatchTable table(*target);
+    gpu::GPUModuleOp kernels = kernelModule();
+    permuteInputs(linears, kernels, table);
+    llvm::StringMap<std::vector<KernelPlan>> plans; // by the linear's name
+    for (auto &[op, spec] : linears) {
+      auto [entry, isNew] = plans.try_emplace(spec.name());
       if (isNew) {
-        entry->second = planKernels(*spec, *target, shapes);
+        entry->second = planKernels(spec, *target, shapes);
         for (const KernelPlan &plan : entry->second) {
-          buildKernel(kernels, op.getLoc(), *spec, plan);
-          table.add(*spec, plan);
+          buildKernel(kernels, op.getLoc(), spec, plan);
+          table.add(spec, plan);
           ++emittedKernels;
         }
       }
       ++convertedLinears;
-      LaunchBuilder(op, *spec, *target)
+      LinearLaunch(op, spec, *target)
           .build(kernels.getSymNameAttr(), entry->second);
     }
-    if (kernels)
-      table.write(kernels);
+    table.write(kernels);
   }
+
+private:
+  /// The module that receives the kernels.
+  gpu::GPUModuleOp kernelModule() {
+    OpBuilder b(&getContext());
+    ModuleOp module = getOperation();
+    module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                    b.getUnitAttr());
+    b.setInsertionPointToStart(module.getBody());
+    auto attribute = NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3,
+                                               "nvptx64-nvidia-cuda",
+                                               target->chip, target->features);
+    return gpu::GPUModuleOp::create(b, module.getLoc(), "qopt_kernels",
+                                    b.getArrayAttr({attribute}));
+  }
+
+  /// Permutations of what the linears read, each once.
+  void permuteInputs(ArrayRef<std::pair<LinearOp, LinearSpec>> linears,
+                     gpu::GPUModuleOp kernels, DispatchTable &table) {
+    llvm::SetVector<Operation *> permutes;
+    for (LinearOp op : llvm::make_first_range(linears))
+      if (auto permute = op.getInput().getDefiningOp<PermuteChannelsOp>())
+        permutes.insert(permute);
+    llvm::StringMap<PermutePlan> plans;
+    for (Operation *op : permutes) {
+      auto permute = cast<PermuteChannelsOp>(op);
+      PermutePlan plan = planPermute(permute.getOrder().size(), *target);
+      if (plans.try_emplace(plan.entry, plan).second) {
+        buildPermuteKernel(kernels, op->getLoc(), plan);
+        table.add(plan);
+        ++emittedKernels;
+      }
+      launchPermute(permute, kernels.getSymNameAttr(), plan, *target,
+                    activations);
+    }
+  }
+
+  const Target *target = nullptr;
 };
 } // namespace

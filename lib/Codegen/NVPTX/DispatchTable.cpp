@@ -44,9 +44,27 @@ void DispatchTable::add(const LinearSpec &spec, const KernelPlan &plan) {
   rows += (rows.empty() ? "" : ",") + text;
 }
 
+void DispatchTable::add(const PermutePlan &plan) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream);
+  json.object([&] {
+    json.attribute("entry", plan.entry);
+    json.attribute("k", plan.columns);
+    json.attribute("block", plan.launch.block);
+    json.attribute("n_tiles", plan.launch.tilesOfN);
+    json.attribute("m_tile", plan.launch.tileOfM);
+    json.attribute("overlap", plan.launch.overlap);
+  });
+  permutations += (permutations.empty() ? "" : ",") + text;
+}
+
 void DispatchTable::write(gpu::GPUModuleOp module) const {
   std::string text = R"({"version":1,"chip":")" + std::string(target.chip) +
-                     R"(","kernels":[)" + rows + "]}";
+                     R"(","kernels":[)" + rows + "]";
+  if (!permutations.empty())
+    text += R"(,"permutations":[)" + permutations + "]";
+  text += "}";
   text.push_back('\0');
   OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
   Type type = LLVM::LLVMArrayType::get(b.getI8Type(), text.size());

@@ -6,6 +6,7 @@
 #ifndef QOPT_LIB_CODEGEN_NVPTX_DISPATCHTABLE_H
 #define QOPT_LIB_CODEGEN_NVPTX_DISPATCHTABLE_H
 
+#include "PermuteKernel.h"
 #include "qopt/Codegen/NVPTX/LinearKernels.h"
 
 namespace qopt::nvptx {
@@ -17,11 +18,12 @@ public:
   explicit DispatchTable(const Target &target) : target(target) {}
 
   void add(const LinearSpec &spec, const KernelPlan &plan);
+  void add(const PermutePlan &plan);
   void write(mlir::gpu::GPUModuleOp module) const;
 
 private:
   const Target &target;
-  std::string rows; // JSON objects, separated by commas
+  std::string rows, permutations; // JSON objects, separated by commas
 };
 
 } // namespace qopt::nvptx

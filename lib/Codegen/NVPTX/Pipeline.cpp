@@ -24,6 +24,7 @@ using namespace qopt;
 
 void nvptx::buildLowerToNVPTXPipeline(OpPassManager &manager,
                                       const LowerToNVPTXOptions &options) {
+  manager.addPass(createSortColumns());
   PackWeightsOptions pack;
   pack.target = "nvptx";
   pack.archive = options.archive;
@@ -33,6 +34,7 @@ void nvptx::buildLowerToNVPTXPipeline(OpPassManager &manager,
   linear.activations = options.activations;
   linear.warpgroupShapes.assign(options.warpgroupShapes.begin(),
                                 options.warpgroupShapes.end());
+  linear.processors = options.processors;
   manager.addPass(createConvertLinearToGPU(linear));
 
   OpPassManager &kernels = manager.nest<gpu::GPUModuleOp>();

@@ -83,6 +83,28 @@ OpFoldResult DequantizeOp::fold(FoldAdaptor) {
 }
 
 //===----------------------------------------------------------------------===//
+// qopt.permute_channels
+//===----------------------------------------------------------------------===//
+
+LogicalResult PermuteChannelsOp::verify() {
+  int64_t channels = getInput().getType().getShape().back();
+  if (int64_t(getOrder().size()) != channels)
+    return emitOpError() << "order has " << getOrder().size()
+                         << " entries, but the input has " << channels
+                         << " channels";
+  return PermuteAttr::verify([&] { return emitOpError(); }, Axis::Columns,
+                             getOrderAttr());
+}
+
+/// Channels that stay where they are.
+OpFoldResult PermuteChannelsOp::fold(FoldAdaptor) {
+  for (auto [index, from] : llvm::enumerate(getOrder()))
+    if (from != int64_t(index))
+      return {};
+  return getInput();
+}
+
+//===----------------------------------------------------------------------===//
 // qopt.component
 //===----------------------------------------------------------------------===//
 

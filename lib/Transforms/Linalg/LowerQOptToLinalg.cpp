@@ -23,6 +23,7 @@
 
 #include "qopt/Dialect/QOpt/QOptOps.h"
 #include "qopt/Transforms/Passes.h"
+#include "qopt/Transforms/SortColumns.h"
 #include "qopt/Weights/WeightLoads.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -314,6 +315,10 @@ Status Lowering::lowerAll() {
         llvm::TypeSwitch<Operation *, Result<Value>>(op)
             .Case<LinearOp, DequantizeOp, ComponentOp>(
                 [&](auto typed) { return lower(typed); })
+            .Case([](PermuteChannelsOp permute) {
+              ImplicitLocOpBuilder b(permute.getLoc(), permute);
+              return lowerPermuteChannels(b, permute);
+            })
             .Default([&](Operation *other) { return lowerModelOp(other); });
     if (!result) {
       ++kept;

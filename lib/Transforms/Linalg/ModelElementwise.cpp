@@ -6,6 +6,8 @@
 #include "Elementwise.h"
 #include "ModelOps.h"
 
+#include "qopt/Transforms/SortColumns.h"
+
 #include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -170,6 +172,25 @@ Value qopt::lowerSlice(ImplicitLocOpBuilder &b, llm::SliceOp op) {
   Extents strides = {b.getIndexAttr(1), b.getIndexAttr(1)};
   return tensor::ExtractSliceOp::create(b, op.getOutput().getType(),
                                         op.getInput(), offsets, sizes, strides);
+}
+
+Value qopt::lowerPermuteChannels(ImplicitLocOpBuilder &b,
+                                 PermuteChannelsOp op) {
+  const unsigned last = op.getInput().getType().getRank() - 1;
+  auto type = RankedTensorType::get(op.getOrder().size(), b.getI32Type());
+  Value order = arith::ConstantOp::create(
+      b, DenseIntElementsAttr::get(type, SmallVector<int32_t>(op.getOrder())));
+  return mapElements(
+      b, tensor::getMixedSizes(b, b.getLoc(), op.getInput()),
+      {{order, {b.getAffineDimExpr(last)}}},
+      [&](ImplicitLocOpBuilder &inner, ValueRange read) -> Value {
+        SmallVector<Value> at;
+        for (unsigned i = 0; i < last; ++i)
+          at.push_back(linalg::IndexOp::create(inner, i));
+        at.push_back(
+            arith::IndexCastOp::create(inner, inner.getIndexType(), read[0]));
+        return tensor::ExtractOp::create(inner, op.getInput(), at);
+      });
 }
 
 Value qopt::lowerEmbedding(ImplicitLocOpBuilder &b, llm::EmbeddingOp op,

@@ -20,9 +20,11 @@
 // CHECK-SAME: \22entry\22:\22qopt_linear_int4_g64_n48_k256_stream_m8\22,\22max_m\22:8,\22block\22:64,
 // CHECK-SAME: \22n_tiles\22:3,\22m_tile\22:8,\22persistent\22:true,
 // CHECK-SAME: \22entry\22:\22qopt_linear_int4_g128_sym_n48_k256_tile_any\22,\22max_m\22:0,
+// CHECK-SAME: ],\22permutations\22:[{\22entry\22:\22qopt_permute_k256\22,\22k\22:256,\22block\22:128,\22n_tiles\22:1,\22m_tile\22:1,\22overlap\22:false}]}
 // CHECK-SAME: addr_space = 1
 
 // Kernels are shared by both linears of one shape and scheme.
+// CHECK: gpu.func @qopt_permute_k256(%{{.*}}: !llvm.ptr {llvm.align = 16 : i64}, %{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.align = 16 : i64}, %{{.*}}: i32) kernel
 // CHECK: gpu.func @qopt_linear_int4_g64_n48_k256_stream_m8(%{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {{.*}}, %{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}, %{{.*}}: i32) kernel attributes {nvvm.minctasm = 2 : i32, nvvm.reqntid = array<i32: 64, 1, 1>}
 // CHECK: gpu.func @qopt_linear_int4_g64_n48_k256_tile_m16(
 // CHECK: gpu.func @qopt_linear_int4_g64_n48_k256_tile_m32(
@@ -90,4 +92,25 @@ func.func @ranks(%x: tensor<256xf32>, %z: tensor<?x5x256xf32>, %w: !w64) -> (ten
   %0 = qopt.linear %x, %w : tensor<256xf32>, !w64 -> tensor<48xf32>
   %1 = qopt.linear %z, %w : tensor<?x5x256xf32>, !w64 -> tensor<?x5x48xf32>
   return %0, %1 : tensor<48xf32>, tensor<?x5x48xf32>
+}
+
+// Channels in another order: a launch before the linears, whose result goes on
+// as it is; the table says how.
+// CHECK-LABEL: func.func @permuted
+// CHECK-SAME: %[[X:.*]]: tensor<?x256xf32>, %[[W:.*]]: !qopt.packed
+// CHECK: %[[NARROW:.*]] = arith.truncf %[[X]] : tensor<?x256xf32> to tensor<?x256xf16>
+// CHECK: %[[IN:.*]] = bufferization.to_buffer %[[NARROW]] read_only
+// CHECK: %[[ORDER:.*]] = bufferization.to_buffer %{{.*}} read_only : tensor<256xi32> to memref<256xi32>
+// CHECK: %[[SORTED:.*]] = memref.alloc({{.*}}) {{.*}} : memref<?x256xf16>
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_permute_k256 blocks in (%{{.*}}) threads in (%{{.*}}) dynamic_shared_memory_size %{{.*}} args({{((%[^ ]+ : !llvm.ptr, ){3}%[^ ]+ : i32)}})
+// CHECK-NOT: arith.truncf
+// CHECK: memref.extract_aligned_pointer_as_index %[[SORTED]]
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_stream_m8
+// CHECK-NOT: qopt_permute
+// CHECK: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_stream_m8
+func.func @permuted(%x: tensor<?x256xf32>, %w: !w64) -> (tensor<?x48xf32>, tensor<?x48xf32>) {
+  %0 = qopt.permute_channels %x [5, 82, 159, 236, 57, 134, 211, 32, 109, 186, 7, 84, 161, 238, 59, 136, 213, 34, 111, 188, 9, 86, 163, 240, 61, 138, 215, 36, 113, 190, 11, 88, 165, 242, 63, 140, 217, 38, 115, 192, 13, 90, 167, 244, 65, 142, 219, 40, 117, 194, 15, 92, 169, 246, 67, 144, 221, 42, 119, 196, 17, 94, 171, 248, 69, 146, 223, 44, 121, 198, 19, 96, 173, 250, 71, 148, 225, 46, 123, 200, 21, 98, 175, 252, 73, 150, 227, 48, 125, 202, 23, 100, 177, 254, 75, 152, 229, 50, 127, 204, 25, 102, 179, 0, 77, 154, 231, 52, 129, 206, 27, 104, 181, 2, 79, 156, 233, 54, 131, 208, 29, 106, 183, 4, 81, 158, 235, 56, 133, 210, 31, 108, 185, 6, 83, 160, 237, 58, 135, 212, 33, 110, 187, 8, 85, 162, 239, 60, 137, 214, 35, 112, 189, 10, 87, 164, 241, 62, 139, 216, 37, 114, 191, 12, 89, 166, 243, 64, 141, 218, 39, 116, 193, 14, 91, 168, 245, 66, 143, 220, 41, 118, 195, 16, 93, 170, 247, 68, 145, 222, 43, 120, 197, 18, 95, 172, 249, 70, 147, 224, 45, 122, 199, 20, 97, 174, 251, 72, 149, 226, 47, 124, 201, 22, 99, 176, 253, 74, 151, 228, 49, 126, 203, 24, 101, 178, 255, 76, 153, 230, 51, 128, 205, 26, 103, 180, 1, 78, 155, 232, 53, 130, 207, 28, 105, 182, 3, 80, 157, 234, 55, 132, 209, 30, 107, 184] : tensor<?x256xf32>
+  %1 = qopt.linear %0, %w : tensor<?x256xf32>, !w64 -> tensor<?x48xf32>
+  %2 = qopt.linear %0, %w : tensor<?x256xf32>, !w64 -> tensor<?x48xf32>
+  return %1, %2 : tensor<?x48xf32>, tensor<?x48xf32>
 }

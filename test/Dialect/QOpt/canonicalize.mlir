@@ -39,3 +39,13 @@ func.func @unused(%x: tensor<?x64xf32>, %w: tensor<8x64xf16>) {
   %y = qopt.linear %x, %w : tensor<?x64xf32>, tensor<8x64xf16> -> tensor<?x8xf32>
   return
 }
+
+// CHECK-LABEL: @stay
+// CHECK-SAME: %[[X:.*]]: tensor<?x3xf32>
+func.func @stay(%x: tensor<?x3xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>) {
+  // CHECK-NEXT: %[[Y:.*]] = qopt.permute_channels %[[X]] [2, 0, 1]
+  // CHECK-NEXT: return %[[X]], %[[Y]]
+  %0 = qopt.permute_channels %x [0, 1, 2] : tensor<?x3xf32>
+  %1 = qopt.permute_channels %x [2, 0, 1] : tensor<?x3xf32>
+  return %0, %1 : tensor<?x3xf32>, tensor<?x3xf32>
+}

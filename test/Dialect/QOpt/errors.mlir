@@ -235,3 +235,19 @@ module attributes {qopt.mix = "q9_k"} {}
 
 // expected-error @+1 {{weight 8 of 8 does not exist}}
 ml_program.global private @w(#qopt.extern<ckpt, "experts", 8 of 8>) : tensor<2x64xf16>
+
+// -----
+
+func.func @permute(%x: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  // expected-error @+1 {{order has 2 entries, but the input has 3 channels}}
+  %0 = qopt.permute_channels %x [0, 1] : tensor<?x3xf32>
+  return %0 : tensor<?x3xf32>
+}
+
+// -----
+
+func.func @permute(%x: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  // expected-error @+1 {{order is not a permutation of 0 to 2}}
+  %0 = qopt.permute_channels %x [0, 1, 3] : tensor<?x3xf32>
+  return %0 : tensor<?x3xf32>
+}

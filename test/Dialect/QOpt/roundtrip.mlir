@@ -35,4 +35,11 @@ module attributes {qopt.sources = {ckpt = #qopt.file<"model.safetensors", size =
     %0 = qopt.linear %x, %f : tensor<64xf32>, tensor<8x64xbf16> -> tensor<8xf32>
     return %0 : tensor<8xf32>
   }
+
+  // CHECK-LABEL: @permute
+  func.func @permute(%x: tensor<?x2x3xf32>) -> tensor<?x2x3xf32> {
+    // CHECK: qopt.permute_channels %{{.*}} [2, 0, 1] : tensor<?x2x3xf32>
+    %0 = qopt.permute_channels %x [2, 0, 1] : tensor<?x2x3xf32>
+    return %0 : tensor<?x2x3xf32>
+  }
 }

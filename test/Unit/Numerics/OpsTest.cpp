@@ -278,6 +278,14 @@ TEST(Ops, GatherRefusesTokensOutsideTheTable) {
             "token 3 at position 1 is outside the vocabulary of 3");
 }
 
+TEST(Ops, PermutedColumnsStandInTheOrderGiven) {
+  ThreadPool pool(2);
+  std::vector<float> x = {1, 2, 3, 4, 5, 6}, y(6);
+  std::vector<int64_t> order = {2, 0, 1};
+  permuteColumns(pool, {x.data(), 2, 3}, order, {y.data(), 2, 3});
+  EXPECT_EQ(y, (std::vector<float>{3, 1, 2, 6, 4, 5}));
+}
+
 TEST(Ops, AddsElementsAndBiases) {
   ThreadPool pool(2);
   std::vector<float> a = {1, 2, 3, 4}, b = {10, 20, 30, 40}, bias = {5, 6};

@@ -46,6 +46,9 @@ struct CompiledModel {
   /// Linears whose weight no kernel reads as it is, so that they are decoded to
   /// f32: "16 of q4_k".
   std::vector<std::string> decoded;
+  /// Where weights are in act-order, what was compiled: a copy of the module in
+  /// which x is permuted instead (qopt/Transforms/SortColumns.h).
+  mlir::OwningOpRef<mlir::ModuleOp> sorted = {};
 };
 
 inline constexpr llvm::StringLiteral modelForwardName = "qopt_model_forward";

@@ -31,6 +31,11 @@ struct LowerToNVPTXOptions : mlir::PassPipelineOptions<LowerToNVPTXOptions> {
   ListOption<std::string> warpgroupShapes{
       *this, "warpgroup-shapes",
       llvm::cl::desc("sm_90a: shapes of kernels, for tests and tuning")};
+  Option<int64_t> processors{
+      *this, "processors",
+      llvm::cl::desc("multiprocessors to share work out to; 0: those of the "
+                     "largest GPU with this chip"),
+      llvm::cl::init(0)};
   Option<std::string> archive{
       *this, "archive",
       llvm::cl::desc("where packed weights go that came from a file; default: "

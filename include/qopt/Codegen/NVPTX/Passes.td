@@ -19,7 +19,9 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
     global `qopt_dispatch`, for runtimes. Around the launch x is narrowed to the
     activation type and y widened to f32, the leading dimensions of x become M,
     and a bias is added in f32. A linear that no kernel covers stays, with a
-    remark that says why.
+    remark that says why. A `qopt.permute_channels` that such a linear reads
+    becomes the launch of `qopt_permute_k<K>`, whose parameters are x, order, y
+    and M.
 
     ```mlir
     %y = qopt.linear %x, %w : tensor<?x64xf32>, !qopt.packed<32x64xf16, #qopt.grouped<bits = 4, group = 32>, #qopt.mma> -> tensor<?x32xf32>
@@ -37,6 +39,8 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
              clEnumValN(::qopt::nvptx::ActivationType::BF16, "bf16", "bfloat16"))}]>,
     ListOption<"warpgroupShapes", "warpgroup-shapes", "std::string",
                "sm_90a: kernels of these shapes, 64-output units x rows of x [x parts of K], instead of those that the cost model chooses; for tests and tuning">,
+    Option<"processors", "processors", "int64_t", "0",
+           "Multiprocessors to share work out to; 0: those of the largest GPU with this chip">,
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",

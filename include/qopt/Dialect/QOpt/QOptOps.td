@@ -62,6 +62,25 @@ def QOpt_DequantizeOp : QOpt_Op<"dequantize", [Pure]> {
   let hasFolder = 1;
 }
 
+def QOpt_PermuteChannelsOp : QOpt_Op<"permute_channels", [Pure, AllTypesMatch<["input", "output"]>]> {
+  let summary = "channel i of the result is channel order[i] of the input";
+  let description = [{
+    What a weight asks of x whose columns are stored in another order: a group of
+    a checkpoint in act-order is a run of stored columns, which are sorted by
+    group. The pass sort-columns writes this op.
+
+    Example:
+    ```mlir
+    %y = qopt.permute_channels %x [2, 0, 1] : tensor<?x3xf32>
+    ```
+  }];
+  let arguments = (ins TensorRankOf<[F32], [1, 2, 3, 4]>:$input, DenseI64ArrayAttr:$order);
+  let results = (outs TensorRankOf<[F32], [1, 2, 3, 4]>:$output);
+  let assemblyFormat = "$input $order attr-dict `:` type($input)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
 def QOpt_ComponentOp : QOpt_Op<"component", [Pure]> {
   let summary = "one of the arrays that hold a quantized or packed weight";
   let description = [{

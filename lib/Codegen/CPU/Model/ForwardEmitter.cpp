@@ -123,7 +123,7 @@ void StepEmitter::emitStep(const PlannedStep &planned) {
     int64_t length = norm.getWeight().getType().getDimSize(0);
     return emitRowWise(planned, columnsOf(step, 0) / length);
   }
-  if (isa<llm::SliceOp>(step.op))
+  if (isa<llm::SliceOp, PermuteChannelsOp>(step.op))
     return emitRowWise(planned, 1);
   if (auto embedding = dyn_cast<llm::EmbeddingOp>(step.op)) {
     const WeightUse &table = planned.weights[0];

@@ -11,6 +11,7 @@
 #include "qopt/Dialect/LLM/RopeScalingAttr.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
 #include "qopt/IO/Json.h"
+#include "qopt/Transforms/SortColumns.h"
 #include "qopt_rt_abi.h"
 
 #include "mlir/Dialect/AMX/AMXDialect.h"
@@ -85,9 +86,8 @@ Status Compiler::planLinear(PlannedStep &planned, LinearOp linear,
   auto hasKernel = [&](PackedType type) {
     return kernelSpecOf(type, options.exact).has_value();
   };
-  QOPT_ASSIGN(WeightUse use,
-              weights.useInLinear(planned.step->weights[0], hasKernel,
-                                  options.repack));
+  QOPT_ASSIGN(WeightUse use, weights.useInLinear(planned.step->weights[0],
+                                                 hasKernel, options.repack));
   auto type = cast<ShapedType>(linear.getWeight().getType());
   if (use.form == WeightUse::Form::Packed) {
     planned.linear = kernels.linear(linear.getLoc(),
@@ -155,6 +155,8 @@ Result<PlannedStep> Compiler::planStep(const ModelStep &step,
     planned.kernel =
         kernels.slice(location, slice.getInput().getType().getDimSize(1),
                       slice.getOffset(), columns);
+  } else if (auto permute = dyn_cast<PermuteChannelsOp>(op)) {
+    planned.kernel = kernels.permute(location, permute.getOrderAttr());
   } else if (isa<llm::EmbeddingOp>(op)) {
     QOPT_ASSIGN(WeightUse use, weights.useAsRows(step.weights[0]));
     planned.weights = {use};
@@ -351,5 +353,14 @@ Result<CompiledModel>
 qopt::cpu::compileModel(ModuleOp module, QuantizationContext &services,
                         const CpuTarget &target,
                         const ModelCompilerOptions &options) {
-  return Compiler(module, services, target, options).run();
+  OwningOpRef<ModuleOp> sorted;
+  if (hasPermutedWeights(module)) {
+    sorted = module.clone();
+    sortColumns(*sorted);
+    module = *sorted;
+  }
+  QOPT_ASSIGN(CompiledModel result,
+              Compiler(module, services, target, options).run());
+  result.sorted = std::move(sorted);
+  return result;
 }

@@ -133,6 +133,41 @@ std::string ModelKernels::slice(Location location, int64_t columns,
   return name;
 }
 
+/// y[i] = x[order[i]] for each row.
+std::string ModelKernels::permute(Location location, DenseI64ArrayAttr order) {
+  const size_t number = permutations.size();
+  auto [known, isNew] = permutations.try_emplace(order);
+  std::string &name = known->second;
+  if (!isNew)
+    return name;
+  const int64_t columns = order.size();
+  name = str("qopt_permute_n", columns, "_", number);
+  std::string tableName = name + "_order";
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  Type i32 = builder.getI32Type(), f32 = builder.getF32Type();
+  auto tableType = MemRefType::get({columns}, i32);
+  memref::GlobalOp::create(
+      builder, location, tableName, builder.getStringAttr("private"), tableType,
+      DenseIntElementsAttr::get(RankedTensorType::get({columns}, i32),
+                                SmallVector<int32_t>(order.asArrayRef())),
+      /*constant=*/true, /*alignment=*/IntegerAttr());
+
+  KernelEmitter e(module, location, name, {f32, f32});
+  Value x = e.buffer(0), y = e.buffer(1);
+  Value table = memref::GetGlobalOp::create(e.b, tableType, tableName);
+  e.loop(e.count(0), e.count(1), 1, [&](Value row) {
+    Value start = e.times(row, columns);
+    e.loop(e.index(0), e.index(columns), 1, [&](Value i) {
+      Value from = arith::IndexCastOp::create(
+          e.b, e.b.getIndexType(), memref::LoadOp::create(e.b, table, i));
+      Value channel = memref::LoadOp::create(e.b, x, e.add(start, from));
+      memref::StoreOp::create(e.b, channel, y, e.add(start, i));
+    });
+  });
+  e.finish();
+  return name;
+}
+
 /// activation(x), see qopt/Numerics/Ops.h.
 static Value emitActivation(KernelEmitter &e, llm::Activation activation,
                             Value x) {

@@ -20,6 +20,7 @@
 #include "qopt/Formats/FormatTable.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/DenseMap.h"
 
 namespace qopt::cpu {
 
@@ -52,6 +53,7 @@ public:
   std::string bias(mlir::Location location, int64_t columns);
   std::string slice(mlir::Location location, int64_t columns, int64_t offset,
                     int64_t outputs);
+  std::string permute(mlir::Location location, mlir::DenseI64ArrayAttr order);
   /// Of an arith.addf, mulf or subf, an llm.gated or llm.softcap.
   std::string elementwise(mlir::Operation *op);
   std::string sum(mlir::Location location);
@@ -66,6 +68,7 @@ private:
   }
   mlir::ModuleOp module;
   const CpuTarget &target;
+  llvm::DenseMap<mlir::Attribute, std::string> permutations; // by the order
 };
 
 } // namespace qopt::cpu

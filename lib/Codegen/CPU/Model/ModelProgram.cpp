@@ -35,8 +35,8 @@ bool ModelStep::isLinear() const { return !isBias && isa<LinearOp>(op); }
 static bool isCovered(Operation *op) {
   return isa<llm::EmbeddingOp, llm::RmsNormOp, llm::RopeOp, llm::AttentionOp,
              llm::GatedOp, llm::SoftcapOp, llm::SliceOp, llm::RouteOp,
-             llm::DispatchOp, llm::CombineOp, LinearOp, arith::AddFOp,
-             arith::MulFOp, arith::SubFOp>(op);
+             llm::DispatchOp, llm::CombineOp, LinearOp, PermuteChannelsOp,
+             arith::AddFOp, arith::MulFOp, arith::SubFOp>(op);
 }
 
 /// Columns of a tensor<?xCxf32>, or nothing.

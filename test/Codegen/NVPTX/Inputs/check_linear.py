@@ -1,11 +1,13 @@
 """Runs the linear kernels of a PTX module and compares with x * dequantized W.
 
-usage: check_linear.py FILE.ptx [--only REGEX] [--blocks N] [--row-blocks N] M...
+usage: check_linear.py FILE.ptx [--only REGEX] [--blocks N] [--row-blocks N] [--once] M...
 
 For every linear of the module's table of kernels and every M, each kernel that
-takes so many rows is executed, not just the one that would be chosen.
+takes so many rows is executed, not just the one that would be chosen. So are
+permutations of columns.
 --blocks bounds the grid of persistent kernels, as a small GPU would; --row-blocks
-bounds the grid along M, over which all kernels stride.
+bounds the grid along M, over which all kernels stride; with --once a kernel runs
+with the last M alone that it takes.
 """
 import argparse
 import json
@@ -39,21 +41,23 @@ def table_of(path):
             found = re.search(r"\bqopt_dispatch\[\d+\] = \{([^}]*)\}", line)
             if found:
                 text = bytes(int(value) for value in found[1].split(","))
-                return json.loads(text.rstrip(b"\0"))["kernels"]
+                return json.loads(text.rstrip(b"\0"))
     sys.exit("%s has no table of kernels" % path)
 
 
-def emulate(path, row, args, arrays, y_bytes, m):
+def emulate(path, row, arrays, y_bytes, m, blocks=2, row_blocks=65535):
     """Runs an entry; `arrays` are its inputs in order, y and M follow."""
-    grid_x = min(row["n_tiles"], args.blocks) if row["persistent"] else row["n_tiles"]
-    grid = "%d,%d" % (grid_x * row["cluster"], min(-(-m // row["m_tile"]), args.row_blocks))
+    grid_x = min(row["n_tiles"], blocks) if row.get("persistent") else row["n_tiles"]
+    grid_y = min(-(-m // row["m_tile"]), row_blocks)
+    grid = "%d,%d" % (grid_x * row.get("cluster", 1), grid_y)
     with tempfile.TemporaryDirectory() as directory:
         names = [os.path.join(directory, str(i)) for i in range(len(arrays) + 1)]
         for name, data in zip(names, arrays):
             with open(name, "wb") as file:
                 file.write(data)
         command = ["ptx-emu", path, "--entry", row["entry"], "--grid", grid]
-        command += ["--shared", str(row["shared"] + m * row["shared_per_row"])]
+        if "shared" in row:
+            command += ["--shared", str(row["shared"] + m * row["shared_per_row"])]
         # A kernel that may begin early shares x and y with the one before.
         late = "late:" if row["overlap"] else ""
         command += [late + "in:" + names[0], *("in:" + name for name in names[1:-1])]
@@ -181,7 +185,8 @@ def check(row, linear, m, args):
     read, write = HALVES[row["activations"]]
     x = [[read(write(random.gauss(0, 1))) for _ in range(k)] for _ in range(m)]
     x_bytes = b"".join(struct.pack("<H", write(value)) for line in x for value in line)
-    y = emulate(args.file, row, args, [x_bytes, *linear.arrays], 2 * m * n, m)
+    arrays = [x_bytes, *linear.arrays]
+    y = emulate(args.file, row, arrays, 2 * m * n, m, args.blocks, args.row_blocks)
     worst = largest = 0.0
     for i in range(m):
         for j in range(n):
@@ -198,7 +203,25 @@ def check(row, linear, m, args):
     elif row["activations"] == "f16" and (row["max_m"] == 0 or row["max_m"] > 64):
         bound *= 2
     good = worst <= 1.01 * bound * largest
-    print("%s m=%d max error %.2e %s" % (row["entry"], m, worst / largest, "ok" if good else "WRONG"))
+    text = (row["entry"], m, row["n_tiles"], row["block"], worst / largest, "ok" if good else "WRONG")
+    print("%s m=%d tiles=%d threads=%d max error %.2e %s" % text)
+    return good
+
+
+def permute(path, row, x, order, m):
+    """x, rows of 16-bit words, with its columns in another order."""
+    k = row["k"]
+    arrays = [struct.pack("<%dH" % (m * k), *x), struct.pack("<%di" % k, *order)]
+    return emulate(path, row, arrays, 2 * m * k, m)
+
+
+def check_permutation(path, row, m):
+    k = row["k"]
+    x = [random.randrange(1 << 16) for _ in range(m * k)]
+    order = random.sample(range(k), k)
+    y = permute(path, row, x, order, m)
+    good = y == struct.pack("<%dH" % (m * k), *(x[i * k + j] for i in range(m) for j in order))
+    print("%s m=%d %s" % (row["entry"], m, "ok" if good else "WRONG"))
     return good
 
 
@@ -208,20 +231,24 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--blocks", type=int, default=2)
     parser.add_argument("--row-blocks", type=int, default=65535)
+    parser.add_argument("--once", action="store_true")
     parser.add_argument("rows", type=int, nargs="+")
     args = parser.parse_args()
     random.seed(1)
-    linears, good = {}, True
-    for row in table_of(args.file):
+    linears, table = {}, table_of(args.file)
+    permutations = [row for row in table.get("permutations", []) if re.search(args.only, row["entry"])]
+    good = all([check_permutation(args.file, row, m) for row in permutations for m in args.rows])
+    for row in table["kernels"]:
         if not re.search(args.only, row["entry"]):
             continue
         linear = linears.get(row["linear"])
         if not linear:
             linear = linears[row["linear"]] = Linear(row)
-        for m in args.rows:
-            if row["max_m"] == 0 or m <= row["max_m"]:
-                good &= check(row, linear, m, args)
-    sys.exit(not good or not linears)
+        taken = [m for m in args.rows if row["max_m"] == 0 or m <= row["max_m"]]
+        for m in taken[-1:] if args.once else taken:
+            good &= check(row, linear, m, args)
+    sys.exit(not good or not linears and not permutations)
 
 
-main()
+if __name__ == "__main__":
+    main()
