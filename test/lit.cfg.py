@@ -53,6 +53,9 @@ if glob.glob(
     config.available_features.add("tsan")
 if lit.util.which("qemu-aarch64", os.environ["PATH"]):
     config.available_features.add("qemu-aarch64")
+# Long tests that scripts/test --full runs.
+if os.environ.get("QOPT_EXHAUSTIVE"):
+    config.available_features.add("exhaustive")
 if config.ptxas and "NOTFOUND" not in config.ptxas:
     config.available_features.add("ptxas")
     config.substitutions.append(("%ptxas", config.ptxas))
