@@ -44,21 +44,24 @@ static bool splits(const LinearSpec &spec, const WarpgroupShape &shape) {
 /// Processors that clusters of so many blocks can use: a cluster stays inside
 /// of a GPC, which has 16 or 18.
 static int64_t usableProcessors(const Target &target, int64_t cluster) {
-  int64_t whole = cluster <= 2 ? cluster : 16;
-  return target.processors / whole * whole;
+  constexpr int64_t ofGpc = 16;
+  if (cluster <= 2)
+    return target.processors / cluster * cluster;
+  return target.processors / ofGpc * (ofGpc / cluster * cluster);
 }
 
 /// Cycles for M rows. A stage takes what its products need, but no less than
-/// its bytes, and than to wait, decode and start; the blocks of a cluster add
-/// their sums at the end.
+/// its bytes, and than a scheduler takes to issue the instructions of a
+/// producer and two consumer warps; the blocks of a cluster add their sums at
+/// the end.
 static int64_t cycles(const LinearSpec &spec, const Target &target,
                       const WarpgroupShape &shape, int64_t rows) {
-  constexpr int64_t stageLatency = 220, bytesPerCycle = 32;
+  constexpr int64_t instructions = 240, bytesPerCycle = 32;
   constexpr int64_t barriers = 1000, remoteBytesPerCycle = 16;
   WarpgroupStage stage(spec, shape);
   // Two warpgroups, four wgmma each, inputRows / 2 cycles each.
   int64_t ofStage =
-      std::max({stageLatency, 4 * shape.inputRows,
+      std::max({instructions, 4 * shape.inputRows,
                 divideUp(stage.bytes() + stage.recordBytes, bytesPerCycle)});
   int64_t ofBlock =
       spec.weight.paddedColumns() / stage.columns / shape.splitsOfK * ofStage;
@@ -89,9 +92,12 @@ static WarpgroupShape cheapest(const LinearSpec &spec, const Target &target,
     candidates.push_back({2, 256});
   WarpgroupShape best;
   int64_t bestCycles = std::numeric_limits<int64_t>::max();
-  for (int64_t splitsOfK : {1, 2, 4}) {
-    // A cluster has to promise a tenth.
-    int64_t bound = splitsOfK == 1 ? bestCycles : bestCycles / 10 * 9;
+  for (int64_t splitsOfK : {1, 2, 3, 4}) {
+    // A cluster has to promise a tenth, and a larger one more: sums between
+    // processors have cost more than expected.
+    int64_t bound = bestCycles;
+    if (splitsOfK > 1)
+      bound = bestCycles / 20 * (20 - splitsOfK);
     for (auto [consumersOfN, inputRows] : candidates) {
       WarpgroupShape shape;
       shape.consumersOfN = consumersOfN;
@@ -165,10 +171,10 @@ Result<WarpgroupShape> qopt::nvptx::parseWarpgroupShape(StringRef text) {
              (!splits.empty() && splits.getAsInteger(10, shape.splitsOfK));
   if (bad || (shape.consumersOfN != 1 && shape.consumersOfN != 2) ||
       shape.inputRows < 16 || shape.inputRows > 256 || shape.inputRows % 16 ||
-      (shape.splitsOfK != 1 && shape.splitsOfK != 2 && shape.splitsOfK != 4))
+      shape.splitsOfK < 1 || shape.splitsOfK > 4)
     return usageError("warpgroup shape '", text.str(),
                       "': expected 1 or 2 times 64 outputs x 16 to 256 rows, a "
-                      "multiple of 16 [x 1, 2 or 4 parts of K], like 2x256 or "
+                      "multiple of 16 [x 1 to 4 parts of K], like 2x256 or "
                       "1x64x2");
   return shape;
 }

@@ -11,9 +11,8 @@ using namespace qopt::nvptx;
 
 void WarpgroupKernel::overPieces(int64_t pieces,
                                  function_ref<void(Value)> body) {
-  // Addresses of all pieces would take more registers than a producer has.
   for (int64_t first = 0; first < pieces; first += groupThreads) {
-    Value index = b.add(b.opaque(thread), first);
+    Value index = b.add(thread, first);
     if (first + groupThreads <= pieces)
       body(index);
     else
@@ -27,6 +26,10 @@ Value WarpgroupKernel::present(Value tile) {
   return b.less(tile, spec.weight.tilesOfRows());
 }
 
+// Addresses are pointers that stay the same for all stages plus the offset of a
+// stage, so that a copy takes few instructions in the loop: the schedulers that
+// execute them also serve the consumers.
+
 /// Rows past the last one repeat it, and what comes of them is not stored;
 /// columns past the last one are zeros.
 void WarpgroupKernel::copyInput(const Stage &stage, Value firstRow) {
@@ -34,16 +37,18 @@ void WarpgroupKernel::copyInput(const Stage &stage, Value firstRow) {
   overPieces(layout.inputBytes / 16, [&](Value index) {
     Value piece = b.rem(index, piecesOfRow), line = b.div(index, piecesOfRow);
     Value row = b.rem(line, shape.inputRows);
-    Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK),
-                          b.div(line, shape.inputRows));
-    Value pieceOfAll = b.add(b.mul(tileOfK, piecesOfRow), piece);
+    Value tile = b.div(line, shape.inputRows); // of the stage
+    Value pieceOfStage = b.add(b.mul(tile, piecesOfRow), piece);
+    Value source = b.advance(frame.input, b.min(b.add(firstRow, row), last),
+                             spec.columns() * 2);
+    source = b.advance(source, pieceOfStage, 16);
+    source = b.advance(source, stage.stage, layout.columns * 2);
     Value inside;
-    if (spec.columns() != spec.weight.paddedColumns())
-      inside = b.less(pieceOfAll, spec.columns() / 8);
-    Value source =
-        b.advance(b.advance(frame.input, b.min(b.add(firstRow, row), last),
-                            spec.columns() * 2),
-                  pieceOfAll, 16);
+    if (spec.columns() != spec.weight.paddedColumns()) {
+      int64_t piecesOfStage = layout.columns / 8;
+      inside = b.less(b.add(b.mul(stage.stage, piecesOfStage), pieceOfStage),
+                      spec.columns() / 8);
+    }
     Value swizzled = b.bitXor(piece, b.rem(row, 8));
     b.copyAsync(
         b.add(b.add(target, b.mul(line, rowBytes)), b.mul(swizzled, 16)),
@@ -59,13 +64,16 @@ void WarpgroupKernel::copyCodes(const Stage &stage) {
   overPieces(layout.codeBytes / 16, [&](Value index) {
     Value share = b.rem(index, shares), place = b.div(index, shares);
     Value tile = b.add(firstTile, b.rem(place, layout.rowsOfTiles));
-    Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK),
-                          b.div(place, layout.rowsOfTiles));
-    Value tileOfAll = b.add(b.mul(tile, spec.weight.tilesOfColumns()), tileOfK);
     Value source =
-        b.advance(frame.weight.packed, tileOfAll, spec.weight.tileBytes());
-    b.copyAsync(b.add(target, b.mul(index, 16)), b.advance(source, share, 16),
-                16, present(tile), policy);
+        b.advance(frame.weight.packed, tile,
+                  spec.weight.tilesOfColumns() * spec.weight.tileBytes());
+    source = b.advance(source, b.div(place, layout.rowsOfTiles),
+                       spec.weight.tileBytes());
+    source = b.advance(source, share, 16);
+    source = b.advance(source, stage.stage,
+                       shape.consumersOfK * spec.weight.tileBytes());
+    b.copyAsync(b.add(target, b.mul(index, 16)), source, 16, present(tile),
+                policy);
   });
 }
 
@@ -85,11 +93,11 @@ void WarpgroupKernel::copyRecords(const Stage &stage) {
     Value target = b.add(records(stage.count), part.place);
     overPieces(layout.rowsOfTiles * shares, [&](Value index) {
       Value tile = b.add(firstTile, b.div(index, shares));
-      Value record = b.add(b.mul(tile, part.recordsOfRow), first);
-      Value source = b.advance(component, record, part.recordBytes);
-      b.copyAsync(b.add(target, b.mul(index, 16)),
-                  b.advance(source, b.rem(index, shares), 16), 16,
-                  present(tile));
+      Value source =
+          b.advance(component, tile, part.recordsOfRow * part.recordBytes);
+      source = b.advance(source, b.rem(index, shares), 16);
+      source = b.advance(source, first, part.recordBytes);
+      b.copyAsync(b.add(target, b.mul(index, 16)), source, 16, present(tile));
     });
   }
 }

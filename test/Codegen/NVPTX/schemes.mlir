@@ -4,6 +4,11 @@
 // RUN: %python -B %S/Inputs/check_linear.py %t.ptx 8 --only "stream|any" > %t.out && FileCheck %s < %t.out
 // RUN: qopt %s --lower-to-nvptx="chip=sm_90a activations=bf16 warpgroup-shapes=1x16,2x32x2" --emit=ptx -o %t.ptx
 // RUN: %python -B %S/Inputs/check_linear.py %t.ptx 3 17 --only "stream|warpgroup" > %t.out && FileCheck %s --check-prefix=WGMMA < %t.out
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a warpgroup-shapes=2x128" --emit=ptx -o %t.ptx
+// RUN: %python -B %S/Inputs/check_linear.py %t.ptx 17 --only warpgroup > %t.out && FileCheck %s --check-prefix=F16 < %t.out
+
+// F16-COUNT-14: _warpgroup_2x128x1 {{.*}} ok
+// F16-NOT: WRONG
 
 // CHECK-NOT: WRONG
 // CHECK: qopt_linear_int8_g64_n8_k200_stream_m8 {{.*}} ok

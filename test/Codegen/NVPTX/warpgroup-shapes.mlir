@@ -13,11 +13,11 @@
 // RUN: %python -B %S/Inputs/check_linear.py %t.ptx --only "n72_.*warpgroup" --row-blocks 1 70 > %t.out && FileCheck %s --check-prefix=CLUSTER < %t.out
 
 // Few outputs and many columns: stages go round.
-// RUN: qopt %s --lower-to-nvptx="chip=sm_90a warpgroup-shapes=1x16,2x32x2" --emit=ptx -o %t.ptx
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a warpgroup-shapes=1x16,2x32x2,2x16x3" --emit=ptx -o %t.ptx
 // RUN: %python -B %S/Inputs/check_linear.py %t.ptx --only "n16_.*warpgroup" 20 > %t.out && FileCheck %s --check-prefix=LONG < %t.out
 
 // RUN: not qopt %s --lower-to-nvptx="chip=sm_90a warpgroup-shapes=3x16" 2>&1 | FileCheck %s --check-prefix=SHAPE
-// SHAPE: error: warpgroup shape '3x16': expected 1 or 2 times 64 outputs x 16 to 256 rows, a multiple of 16 [x 1, 2 or 4 parts of K], like 2x256 or 1x64x2
+// SHAPE: error: warpgroup shape '3x16': expected 1 or 2 times 64 outputs x 16 to 256 rows, a multiple of 16 [x 1 to 4 parts of K], like 2x256 or 1x64x2
 
 // CHECK-COUNT-8: _warpgroup_{{.*}} ok
 // CHECK-NOT: WRONG
@@ -27,12 +27,12 @@
 // BF16-NOT: WRONG
 // CLUSTER-COUNT-8: _warpgroup_{{.*}} ok
 // CLUSTER-NOT: WRONG
-// LONG-COUNT-2: _warpgroup_{{.*}} ok
+// LONG-COUNT-3: _warpgroup_{{.*}} ok
 // LONG-NOT: WRONG
 
 !sym = !qopt.packed<72x1024xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
 !zeros = !qopt.packed<72x504xf16, #qopt.grouped<bits = 4, group = 32>, #qopt.mma>
-!long = !qopt.packed<16x2560xf16, #qopt.grouped<bits = 4, group = 128>, #qopt.mma>
+!long = !qopt.packed<16x2304xf16, #qopt.grouped<bits = 4, group = 128>, #qopt.mma>
 func.func @sym(%x: tensor<?x1024xf32>, %w: !sym) -> tensor<?x72xf32> {
   %y = qopt.linear %x, %w : tensor<?x1024xf32>, !sym -> tensor<?x72xf32>
   return %y : tensor<?x72xf32>
@@ -41,7 +41,7 @@ func.func @zeros(%x: tensor<?x504xf32>, %w: !zeros) -> tensor<?x72xf32> {
   %y = qopt.linear %x, %w : tensor<?x504xf32>, !zeros -> tensor<?x72xf32>
   return %y : tensor<?x72xf32>
 }
-func.func @long(%x: tensor<?x2560xf32>, %w: !long) -> tensor<?x16xf32> {
-  %y = qopt.linear %x, %w : tensor<?x2560xf32>, !long -> tensor<?x16xf32>
+func.func @long(%x: tensor<?x2304xf32>, %w: !long) -> tensor<?x16xf32> {
+  %y = qopt.linear %x, %w : tensor<?x2304xf32>, !long -> tensor<?x16xf32>
   return %y : tensor<?x16xf32>
 }
