@@ -13,6 +13,7 @@
 // CHECK-DAG: lower-to-llvm-cpu: ok
 // CHECK-DAG: lower-to-nvptx: ok
 // CHECK-DAG: pack-weights: ok
+// CHECK-DAG: sort-columns: ok
 // CHECK-DAG: rtn-quantize: ok
 
 // Types and attributes are read by the dialect, and options by the passes.

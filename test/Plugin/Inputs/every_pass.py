@@ -31,7 +31,7 @@ BEFORE = {
     "lower-qopt-to-linalg": "rtn-quantize{group=32}",
 }
 # Passes that leave this module as it is.
-IDLE = {"hessian-calibrate", "raise-to-qopt", "awq-scale-fold", "test-inject-outliers"}
+IDLE = {"hessian-calibrate", "raise-to-qopt", "sort-columns", "awq-scale-fold", "test-inject-outliers"}
 # A pass that needs a model around the weights says so, here as there.
 NEEDS_MODEL = {"hessian-calibrate"}
 
