@@ -169,7 +169,10 @@ void StreamingKernel::copyWeights(const Position &position) {
 /// per lane, two rows at a time.
 void StreamingKernel::copyInput(const Position &position) {
   constexpr int64_t pieces = chunkBytes / 16;
-  Value piece = b.rem(frame.lane, pieces);
+  // What follows from the lane would be kept in registers for a branch that is
+  // rarely taken.
+  Value lane = b.opaque(frame.lane);
+  Value piece = b.rem(lane, pieces);
   Value column = b.add(b.mul(chunkOf(position), pieces), piece);
   Value inside;
   if (allRounds() * shape.warps * MmaLayout::chunkColumns != spec.columns()) {
@@ -177,7 +180,7 @@ void StreamingKernel::copyInput(const Position &position) {
     column = b.select(inside, column, b.i32(0));
   }
   constexpr int64_t rowsAtOnce = 32 / pieces;
-  Value first = b.div(frame.lane, pieces);
+  Value first = b.div(lane, pieces);
   Value source =
       b.advance(b.advance(frame.input, column, 16), first, spec.columns() * 2);
   Value target = b.add(b.add(x, columnsOf(position)),
