@@ -89,6 +89,12 @@ typedef struct QoptCudaCall {
    * weight (one that packs it on the GPU, say), and the launch waits for all
    * that is in the stream. Weights that were uploaded need nothing. */
   int32_t weightPending;
+  /* Of a weight in act-order, and 0 for others: its columns in the order in
+   * which they are packed, K 32-bit integers on the device; and room for a
+   * matrix as large as x. The launch first puts the columns of x in that order
+   * into `permuted`. Of linears that share x and order one does it; the others
+   * come after it, and their x is what it has left in `permuted`. */
+  QoptCudaPointer order, permuted;
 } QoptCudaCall;
 
 /* Puts the launch into the stream and returns. Addresses that cannot be right

@@ -35,13 +35,23 @@ static std::string checkComponent(const char *what, const KernelRow &row,
   return wanted ? checkAddress(what, address) : "";
 }
 
-/// Kernels read x while they write y.
-static std::string checkDistinct(const KernelRow &row,
-                                 const QoptCudaCall &call) {
-  uint64_t rows = uint64_t(call.rows);
-  bool overlap = call.x <= call.y ? call.y - call.x < 2 * rows * row.k
-                                  : call.x - call.y < 2 * rows * row.n;
-  return overlap ? "x and y overlap" : "";
+/// Of two arrays of 16-bit numbers of which a kernel reads one and writes the
+/// other.
+static bool overlap(QoptCudaPointer a, uint64_t aCount, QoptCudaPointer b,
+                    uint64_t bCount) {
+  return a <= b ? b - a < 2 * aCount : a - b < 2 * bCount;
+}
+
+/// Empty, or what is wrong with the memory of a permutation of [rows, columns].
+static std::string checkPermutation(const QoptCudaCall &call, int64_t columns) {
+  uint64_t count = uint64_t(call.rows) * uint64_t(columns);
+  for (std::string problem :
+       {checkAddress("x", call.x), checkAddress("order", call.order),
+        checkAddress("permuted", call.permuted)})
+    if (!problem.empty())
+      return problem;
+  return overlap(call.x, count, call.permuted, count) ? "x and permuted overlap"
+                                                      : "";
 }
 
 /// Empty, or what is wrong with the memory of a call of a kernel.
@@ -53,10 +63,12 @@ static std::string checkMemory(const KernelRow &row, const QoptCudaCall &call) {
         checkComponent("zeros", row, row.zeros, weight.zeros),
         checkComponent("super-scales", row, row.superScales,
                        weight.superScales),
-        checkAddress("y", call.y), checkDistinct(row, call)})
+        checkAddress("y", call.y)})
     if (!problem.empty())
       return problem;
-  return "";
+  uint64_t rows = uint64_t(call.rows);
+  return overlap(call.x, rows * row.k, call.y, rows * row.n) ? "x and y overlap"
+                                                             : "";
 }
 
 bool QoptCudaModule::launch(const QoptCudaCall &call, QoptCudaStream stream,
@@ -75,12 +87,20 @@ bool QoptCudaModule::launchHere(const QoptCudaCall &call, QoptCudaStream stream,
   if (!scope || !choose(call.name, call.rows, index, geometry, error))
     return false;
   const KernelRow &row = table.rows[index];
-  if (std::string problem = checkMemory(row, call); !problem.empty()) {
+  QoptCudaCall copy = call; // parameters are read at the launch
+  std::string problem;
+  if (call.order) {
+    problem = checkPermutation(call, row.k);
+    copy.x = call.permuted;
+  }
+  if (problem.empty())
+    problem = checkMemory(row, copy);
+  if (!problem.empty()) {
     error = std::string(call.name) + ": " + problem;
     return false;
   }
-
-  QoptCudaCall copy = call; // parameters are read at the launch
+  if (call.order && !permute(call, row.k, stream, error))
+    return false;
   std::vector<void *> parameters = {&copy.x, &copy.weight.packed,
                                     &copy.weight.scales};
   if (row.zeros)
@@ -89,7 +109,30 @@ bool QoptCudaModule::launchHere(const QoptCudaCall &call, QoptCudaStream stream,
     parameters.push_back(&copy.weight.superScales);
   parameters.push_back(&copy.y);
   parameters.push_back(&copy.rows);
+  return start(index, geometry, call, parameters.data(), stream, error);
+}
 
+bool QoptCudaModule::permute(const QoptCudaCall &call, int64_t columns,
+                             QoptCudaStream stream, std::string &error) const {
+  auto found = table.permutations.find(columns);
+  Geometry geometry;
+  if (found == table.permutations.end() ||
+      !geometryOf(table.rows[found->second], call.rows, {}, nullptr,
+                  geometry)) {
+    error = std::string(call.name) + ": the module has no permutation of " +
+            std::to_string(columns) +
+            " columns; it was lowered without weights in act-order";
+    return false;
+  }
+  QoptCudaCall copy = call;
+  void *parameters[] = {&copy.x, &copy.order, &copy.permuted, &copy.rows};
+  return start(found->second, geometry, call, parameters, stream, error);
+}
+
+bool QoptCudaModule::start(size_t index, const Geometry &geometry,
+                           const QoptCudaCall &call, void **parameters,
+                           QoptCudaStream stream, std::string &error) const {
+  const KernelRow &row = table.rows[index];
   const CudaDriver &driver = device.driver;
   CudaDriver::Handle function = kernels[index].function;
   int result = 0;
@@ -103,12 +146,11 @@ bool QoptCudaModule::launchHere(const QoptCudaCall &call, QoptCudaStream stream,
                                        stream,
                                        &attribute,
                                        1};
-    result =
-        driver.launchKernelEx(&config, function, parameters.data(), nullptr);
+    result = driver.launchKernelEx(&config, function, parameters, nullptr);
   } else {
     result = driver.launchKernel(function, geometry.gridX, geometry.gridY, 1,
                                  geometry.block, 1, 1, geometry.shared, stream,
-                                 parameters.data(), nullptr);
+                                 parameters, nullptr);
   }
   return driver.succeeded(result, "launching " + row.entry, error);
 }

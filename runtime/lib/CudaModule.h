@@ -86,6 +86,12 @@ struct QoptCudaModule {
 private:
   bool launchHere(const QoptCudaCall &call, QoptCudaStream stream,
                   std::string &error) const;
+  /// Fills `call.permuted`, [call.rows, columns].
+  bool permute(const QoptCudaCall &call, int64_t columns, QoptCudaStream stream,
+               std::string &error) const;
+  bool start(size_t row, const qopt::runtime::Geometry &geometry,
+             const QoptCudaCall &call, void **parameters, QoptCudaStream stream,
+             std::string &error) const;
   bool mayOverlap(const qopt::runtime::KernelRow &row, const QoptCudaCall &call,
                   QoptCudaStream stream) const;
   /// Why none of the rows `candidates` runs.

@@ -95,6 +95,21 @@ static bool readRow(const Json &json, size_t index, KernelRow &row,
   return reader.ok();
 }
 
+/// A row that permutes the columns of x.
+static bool readPermutation(const Json &json, size_t index, KernelRow &row,
+                            std::string &error) {
+  RowReader reader(json,
+                   "permutations[" + std::to_string(index) + "]: ", error);
+  constexpr int64_t any = (int64_t(1) << 31) - 1;
+  reader.text("entry", row.entry);
+  reader.number("k", row.k, 1, any);
+  reader.number("block", row.block, 1, 1024);
+  reader.number("n_tiles", row.tilesOfN, 1, any);
+  reader.number("m_tile", row.tileOfM, 1, any);
+  reader.flag("overlap", row.overlap, /*optional=*/true);
+  return reader.ok();
+}
+
 bool DispatchTable::parse(std::string_view text, DispatchTable &table,
                           std::string &error) {
   table = DispatchTable();
@@ -128,6 +143,20 @@ bool DispatchTable::parse(std::string_view text, DispatchTable &table,
   }
   for (size_t i = 0; i < table.rows.size(); ++i)
     table.byName.try_emplace(table.rows[i].entry, 1, i);
+  const Json *permutations = json.find("permutations");
+  if (!permutations)
+    return true;
+  if (permutations->kind != Json::Kind::Array) {
+    error = "permutations is not an array";
+    return false;
+  }
+  for (size_t i = 0; i < permutations->elements.size(); ++i) {
+    KernelRow row;
+    if (!readPermutation(permutations->elements[i], i, row, error))
+      return false;
+    table.permutations.try_emplace(row.k, table.rows.size());
+    table.rows.push_back(std::move(row));
+  }
   return true;
 }
 

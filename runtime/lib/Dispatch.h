@@ -50,6 +50,9 @@ struct KernelRow {
 struct DispatchTable {
   std::string chip;
   std::vector<KernelRow> rows;
+  /// Of rows behind those of linears, which permute the columns of x: by K.
+  /// They have no linear, scheme, N or activations.
+  std::unordered_map<int64_t, size_t> permutations;
 
   /// Reads the text and checks every number: a launch of any row is then free
   /// of overflow. False with a sentence in `error`.

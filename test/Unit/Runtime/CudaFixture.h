@@ -38,10 +38,13 @@ inline std::string kernel(std::string entry, int maxM, bool persistent = false,
   return text;
 }
 
-inline std::string table(const std::vector<std::string> &kernels) {
+inline std::string table(const std::vector<std::string> &kernels,
+                         const std::string &permutations = "") {
   std::string text = R"({"version": 1, "chip": "sm_90", "kernels": [)";
   for (size_t i = 0; i < kernels.size(); ++i)
     text += (i ? ", " : "") + kernels[i];
+  if (!permutations.empty())
+    text += R"(], "permutations": [)" + permutations;
   return text + "]}";
 }
 
@@ -76,8 +79,8 @@ protected:
                : "";
   }
   std::string launch(const char *name, int32_t rows) {
-    QoptCudaCall call = {module,  name, 1000000,      weight,
-                         6000000, rows, weightPending};
+    QoptCudaCall call = {module, name,          1000000, weight,  6000000,
+                         rows,   weightPending, order,   permuted};
     return qopt_cuda_launch(&call, nullptr, error, sizeof(error)) ? error : "";
   }
   std::string lastCall() { return fake->calls.back(); }
@@ -87,6 +90,7 @@ protected:
   std::vector<std::string> expectedMisuses;
   QoptCudaWeight weight = {2000000, 3000000, 0, 0};
   int32_t weightPending = 0;
+  QoptCudaPointer order = 0, permuted = 0;
   QoptCudaDevice *device = nullptr;
   QoptCudaModule *module = nullptr;
   char error[2048] = "";

@@ -120,7 +120,8 @@ TEST_F(Cuda, OverlapsInGraphsSinceTheDriverKeepsThat) {
     fake->version = version;
     module = nullptr;
     ASSERT_EQ(load(table({overlapping})), "");
-    QoptCudaCall call = {module, "linear", 1600000, weight, 3200000, 1, 0};
+    QoptCudaCall call = {module, "linear", 1600000, weight, 3200000,
+                         1,      0,        0,       0};
     fake->calls.clear();
     ASSERT_EQ(qopt_cuda_record(device, &call, 1, &graph, error, sizeof(error)),
               0)
@@ -147,7 +148,7 @@ TEST_F(Cuda, RefusesAddressesThatCannotBeRight) {
   fake->calls.clear();
   auto call = [&](const char *name, QoptCudaPointer x, QoptCudaWeight weight,
                   QoptCudaPointer y) {
-    QoptCudaCall call = {module, name, x, weight, y, 3, 0};
+    QoptCudaCall call = {module, name, x, weight, y, 3, 0, 0, 0};
     return qopt_cuda_launch(&call, nullptr, error, sizeof(error)) ? error : "";
   };
   EXPECT_STREQ(call("a", 0, weight, 160000), "a: x is null");
@@ -197,8 +198,9 @@ TEST_F(Cuda, SaysWhichLaunchFailed) {
 
 TEST_F(Cuda, RecordsAChainAsAGraph) {
   ASSERT_EQ(load(table({kernel("a", 8), kernel("b", 0)})), "");
-  QoptCudaCall calls[] = {{module, "linear", 1600000, weight, 3200000, 2, 0},
-                          {module, "linear", 3200000, weight, 4800000, 9, 0}};
+  QoptCudaCall calls[] = {
+      {module, "linear", 1600000, weight, 3200000, 2, 0, 0, 0},
+      {module, "linear", 3200000, weight, 4800000, 9, 0, 0, 0}};
   QoptCudaGraph *graph = nullptr;
   fake->calls.clear();
   ASSERT_EQ(qopt_cuda_record(device, calls, 2, &graph, error, sizeof(error)), 0)
@@ -223,4 +225,48 @@ TEST_F(Cuda, RecordsAChainAsAGraph) {
   EXPECT_EQ(std::string(error), "the module has no linear and no kernel other");
   EXPECT_EQ(graph, nullptr);
   EXPECT_EQ(lastCall(), "destroy stream");
+}
+
+TEST_F(Cuda, PermutesXForWeightsInActOrder) {
+  const std::string row = R"({"entry": "permute", "k": 512, "block": 64,
+      "n_tiles": 2, "m_tile": 1, "overlap": true})";
+  ASSERT_EQ(load(table({kernel("a", 0)}, row)), "");
+  fake->calls.clear();
+  order = 7000000;
+  permuted = 8000000;
+  EXPECT_EQ(launch("linear", 3), "");
+  EXPECT_EQ(fake->calls,
+            (std::vector<std::string>{
+                "attribute 6 1",
+                "launch permute grid 2x3x1 block 64 shared 0 parameters "
+                "1000000 7000000 8000000 3",
+                "launch a grid 64x1x1 block 128 shared 0 parameters 8000000 "
+                "2000000 3000000 6000000 3"}));
+  // The permutation is no linear.
+  EXPECT_EQ(launch("permute", 1),
+            "the module has no linear and no kernel permute");
+
+  fake->calls.clear();
+  permuted = 0;
+  EXPECT_EQ(launch("linear", 3), "linear: permuted is null");
+  permuted = 1000000 + 1024; // x has three rows of 1024 bytes
+  EXPECT_EQ(launch("linear", 3), "linear: x and permuted overlap");
+  permuted = 6000000;
+  EXPECT_EQ(launch("linear", 3), "linear: x and y overlap");
+  EXPECT_TRUE(fake->calls.empty());
+}
+
+TEST_F(Cuda, SaysThatAModuleHasNoSuchPermutation) {
+  ASSERT_EQ(load(table({kernel("a", 0)})), "");
+  order = 7000000;
+  permuted = 8000000;
+  EXPECT_EQ(launch("linear", 3),
+            "linear: the module has no permutation of 512 columns; it was "
+            "lowered without weights in act-order");
+}
+
+TEST_F(Cuda, ChecksTheTableOfPermutations) {
+  EXPECT_EQ(load(table({kernel("a", 0)}, R"({"entry": "p", "k": 0})")),
+            "the table of kernels is wrong: permutations[0]: k is 0, not in 1 "
+            "\xE2\x80\xA6 2147483647");
 }

@@ -90,7 +90,7 @@ TEST_F(Cuda, UploadsAreCompleteBeforeAnyStreamLaunches) {
             0);
   EXPECT_EQ(std::string(reinterpret_cast<char *>(x), 1024), bytes);
   weight.packed = x;
-  QoptCudaCall call = {module, "linear", 1600000, weight, 3200000, 1, 0};
+  QoptCudaCall call = {module, "linear", 1600000, weight, 3200000, 1, 0, 0, 0};
   EXPECT_EQ(qopt_cuda_launch(&call, stream, error, sizeof(error)), 0) << error;
 
   // The fake sees what a driver may let happen: the same without waiting.
