@@ -78,8 +78,8 @@ ArchiveCheck::Result ArchiveCheck::run(QoptCudaDevice *device,
     call(qopt_cuda_allocate, device, x.size(), &layer.x);
     call(qopt_cuda_upload, device, layer.x, x.data(), x.size());
     call(qopt_cuda_allocate, device, 2 * layer.outputs, &layer.y);
-    launches.push_back(
-        {module, linear.c_str(), layer.x, layer.weight, layer.y, rows, 0});
+    launches.push_back({module, linear.c_str(), layer.x, layer.weight, layer.y,
+                        rows, 0, 0, 0});
     layers.push_back(layer);
   }
 

@@ -45,7 +45,9 @@ QoptCudaCall callOf(QoptCudaModule &module, const std::string &name,
            address(weight.zeros), address(weight.superScales)},
           address(y),
           int32_t(m),
-          0};
+          /*weightPending=*/0,
+          /*order=*/0,
+          /*permuted=*/0};
 }
 
 void launch(const QoptCudaCall &call, cudaStream_t stream) {
