@@ -15,6 +15,15 @@ SIZES_CHAIN = [1, 8, 16, 64, 128, 300]
 LONGEST_CHAIN = 8
 
 
+def fail(session, failed, module, name, wrong, what=""):
+    """Counts what failed, adds it to `failed`, and says the first reasons."""
+    session.failures += 1
+    failed.add((module["id"], name))
+    say(f"FAIL {module['id']} {name}{what}")
+    for line in wrong[:4]:
+        say(f"       {line}")
+
+
 def verify_module(session, module):
     opened = session.worker.open(module)
     if "table" not in opened:
@@ -89,11 +98,7 @@ def verify_chains(session, module, bounds):
             if answer.get("broken"):
                 break
         if wrong:
-            session.failures += 1
-            session.racing.add((module["id"], linear))
-            say(f"FAIL {module['id']} {linear}: a chain of its kernels")
-            for line in wrong[:4]:
-                say(f"       {line}")
+            fail(session, session.racing, module, linear, wrong, ": a chain of its kernels")
         elif done:
             say(f"ok   {module['id']} {linear}: each kernel after each, x[i + 1] = y[i], up to {longest} layers, "
                 f"at once and as a graph, M = {', '.join(map(str, done))}")
@@ -141,11 +146,7 @@ def verify_entry(session, module, row, sizes):
         if answer.get("broken"):
             break
     if wrong:
-        session.failures += 1
-        session.wrong.add((module["id"], entry))
-        say(f"FAIL {module['id']} {entry}")
-        for line in wrong[:4]:
-            say(f"       {line}")
+        fail(session, session.wrong, module, entry, wrong)
     elif sizes:
         say(f"ok   {module['id']} {entry}: {worst:.1e} at most over M = "
             f"{', '.join(map(str, sizes))}")
