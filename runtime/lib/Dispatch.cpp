@@ -154,7 +154,12 @@ bool DispatchTable::parse(std::string_view text, DispatchTable &table,
     KernelRow row;
     if (!readPermutation(permutations->elements[i], i, row, error))
       return false;
-    table.permutations.try_emplace(row.k, table.rows.size());
+    if (!table.permutations.try_emplace(row.k, table.rows.size()).second ||
+        !entries.insert(row.entry).second) {
+      error = "permutations[" + std::to_string(i) + "]: entry " + row.entry +
+              " or its k stands there twice";
+      return false;
+    }
     table.rows.push_back(std::move(row));
   }
   return true;

@@ -269,4 +269,9 @@ TEST_F(Cuda, ChecksTheTableOfPermutations) {
   EXPECT_EQ(load(table({kernel("a", 0)}, R"({"entry": "p", "k": 0})")),
             "the table of kernels is wrong: permutations[0]: k is 0, not in 1 "
             "\xE2\x80\xA6 2147483647");
+  const std::string row = R"({"entry": "p", "k": 512, "block": 64,
+      "n_tiles": 2, "m_tile": 1})";
+  EXPECT_EQ(load(table({kernel("a", 0)}, row + ", " + row)),
+            "the table of kernels is wrong: permutations[1]: entry p or its k "
+            "stands there twice");
 }
