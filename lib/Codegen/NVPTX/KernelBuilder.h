@@ -46,6 +46,9 @@ public:
     return mlir::arith::AddIOp::create(*this, a, b);
   }
   Value add(Value a, int64_t b) { return b == 0 ? a : add(a, i32(b)); }
+  Value sub(Value a, Value b) {
+    return mlir::arith::SubIOp::create(*this, a, b);
+  }
   Value mul(Value a, Value b) {
     return mlir::arith::MulIOp::create(*this, a, b);
   }

@@ -12,8 +12,10 @@ using namespace qopt::nvptx;
 void OutputTile::put(Value split, Value firstOutput, const Sums &sums) {
   Value row = b.add(b.mul(split, inputRows), b.mul(b.rem(frame.lane, 4), 2));
   Value column = b.add(firstOutput, b.div(frame.lane, 4));
-  Value target =
-      b.add(frame.shared, b.mul(b.add(b.mul(row, pitch()), column), 4));
+  // Where a block goes through several tiles of rows, one register instead of
+  // one for each sum's address.
+  Value target = b.opaque(
+      b.add(frame.shared, b.mul(b.add(b.mul(row, pitch()), column), 4)));
   int64_t blocks = inputRows / 8;
   for (auto [index, sum] : llvm::enumerate(sums)) {
     int64_t i = index % 4, block = index / 4 % blocks,

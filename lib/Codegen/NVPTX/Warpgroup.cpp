@@ -78,30 +78,33 @@ void qopt::nvptx::commitWgmma(KernelBuilder &b) {
   b.ptx({}, "wgmma.commit_group.sync.aligned;", "", {});
 }
 
-/// Executes PTX that changes registers in place.
+/// Executes PTX that changes registers in place; those that are null are f32
+/// that it only writes.
 static void update(KernelBuilder &b, MutableArrayRef<Value> registers,
                    StringRef code, ValueRange others,
                    StringRef otherConstraints) {
-  std::string constraints;
+  std::string constraints, ties;
   SmallVector<Type> types;
-  for (Value value : registers) {
-    types.push_back(value.getType());
-    constraints += value.getType().isInteger() ? "=r," : "=f,";
+  KernelBuilder::Values operands(others);
+  for (auto [index, value] : llvm::enumerate(registers)) {
+    types.push_back(value ? value.getType() : b.getF32Type());
+    constraints += value ? "=" : "=&";
+    constraints += types.back().isInteger() ? "r," : "f,";
+    if (!value)
+      continue;
+    ties += "," + std::to_string(index);
+    operands.push_back(value);
   }
   constraints.pop_back();
-  constraints += otherConstraints;
-  for (size_t i = 0; i < registers.size(); ++i)
-    constraints += "," + std::to_string(i);
-  KernelBuilder::Values operands(others);
-  operands.append(registers.begin(), registers.end());
-  Value all = b.ptx(types, code, constraints, operands)[0];
+  Value all = b.ptx(types, code, constraints + otherConstraints.str() + ties,
+                    operands)[0];
   for (size_t i = 0; i < registers.size(); ++i)
     registers[i] = LLVM::ExtractValueOp::create(b, all, i);
 }
 
 void qopt::nvptx::fenceWgmma(KernelBuilder &b,
-                             MutableArrayRef<Value> registers) {
-  update(b, registers, "wgmma.fence.sync.aligned;", {}, "");
+                             MutableArrayRef<Value> registers, Value operand) {
+  update(b, registers, "wgmma.fence.sync.aligned;", operand, ",l");
 }
 
 void qopt::nvptx::wgmma(KernelBuilder &b, ActivationType type,
@@ -132,11 +135,16 @@ void qopt::nvptx::wgmma(KernelBuilder &b, ActivationType type,
   update(b, sums, code, others, constraints);
 }
 
-void qopt::nvptx::waitForWgmma(KernelBuilder &b,
+void qopt::nvptx::waitForWgmma(KernelBuilder &b, int64_t pending,
                                MutableArrayRef<Value> registers,
                                ArrayRef<Value> used) {
+  std::string code =
+      "wgmma.wait_group.sync.aligned " + std::to_string(pending) + ";";
   std::string constraints;
   for (size_t i = 0; i < used.size(); ++i)
     constraints += ",r";
-  update(b, registers, "wgmma.wait_group.sync.aligned 0;", used, constraints);
+  if (registers.empty())
+    b.ptx({}, code, StringRef(constraints).drop_front(), used);
+  else
+    update(b, registers, code, used, constraints);
 }

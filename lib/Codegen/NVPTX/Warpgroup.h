@@ -43,19 +43,21 @@ void setRegisters(KernelBuilder &b, bool increase, int64_t count);
 mlir::Value swizzledOperand(KernelBuilder &b, mlir::Value address);
 
 /// Orders what was written to these registers, f32 or i32, before the wgmma
-/// that use them next.
-void fenceWgmma(KernelBuilder &b, mlir::MutableArrayRef<mlir::Value> registers);
+/// that use them next, the first with `operand`. (Which keeps the fences of two
+/// branches apart: merged in front of them they would be those of none.)
+void fenceWgmma(KernelBuilder &b, mlir::MutableArrayRef<mlir::Value> registers,
+                mlir::Value operand);
 /// sums [64 x n] (+)= weight [64 x 16] · operand [16 x n], asynchronously; the
 /// weight in i32 registers, n twice the number of sums. `accumulate` false
-/// ignores the old sums.
+/// ignores the old sums, which may be null then.
 void wgmma(KernelBuilder &b, ActivationType type,
            mlir::ArrayRef<mlir::Value> weight, mlir::Value operand,
            bool accumulate, mlir::MutableArrayRef<mlir::Value> sums);
 void commitWgmma(KernelBuilder &b);
-/// Waits for all wgmma of this warpgroup. Of `registers`, f32 or i32, the sums
-/// may be read afterwards, and all others are computed before. Until then
+/// Waits until no more than the newest `pending` commits of this warpgroup are
+/// on their way. `registers`, f32 sums, may be read afterwards, and until then
 /// nothing takes the place of `used`, the left operands.
-void waitForWgmma(KernelBuilder &b,
+void waitForWgmma(KernelBuilder &b, int64_t pending,
                   mlir::MutableArrayRef<mlir::Value> registers,
                   mlir::ArrayRef<mlir::Value> used);
 

@@ -4,16 +4,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   block      64 · consumersOfN outputs by inputRows rows of x; blocks that
-//              follow each other share x
+//   block      64 · tilesOfN outputs by inputRows rows of x; blocks that follow
+//              each other share x
 //   producer   the last warpgroup copies weights and x by cp.async, many stages
 //              ahead, with few registers; the codes of the first stages while
 //              the kernel before this one ends
-//   consumers  two warpgroups, for 64 outputs each, or for the same 64 and
-//              every second 64 columns (consumersOfK = 2). A weight is decoded
-//              into registers, which are the left operand of wgmma; x is its
-//              right operand, straight from shared memory. The next stage is
-//              decoded while wgmma works on this one
+//   consumers  two warpgroups, for one or two tiles of 64 outputs each, or for
+//              the same tile and every second 64 columns (consumersOfK = 2). A
+//              weight is decoded into registers, which are the left operand of
+//              wgmma; x is its right operand, straight from shared memory. The
+//              next tile is decoded while wgmma works on this one
 //   cluster    splitsOfK blocks have the same outputs, and one after another
 //              an equal share of the columns
 //   end        as in the tile kernel; sums of a cluster's blocks are read from
@@ -46,9 +46,9 @@ public:
   static constexpr int64_t barrierBytes = 1024; // stages stay 1024-byte aligned
   static constexpr int64_t rowBytes = MmaLayout::tileColumns * 2;
   static constexpr int64_t piecesOfRow = rowBytes / 16;
-  // 128 threads of 104 and 256 of 200 are the 384 of 168 that a block starts
+  // 128 threads of 72 and 256 of 216 are the 384 of 168 that a block starts
   // with.
-  static constexpr int64_t producerRegisters = 104, consumerRegisters = 200;
+  static constexpr int64_t producerRegisters = 72, consumerRegisters = 216;
 
   WarpgroupKernel(KernelBuilder &b, const LinearSpec &spec,
                   const KernelPlan &plan, const KernelFrame &frame)
@@ -56,10 +56,6 @@ public:
         layout(spec, shape), plan(plan), frame(frame), decode(b, spec),
         parameters(b, spec, decode) {}
   void build();
-
-  static int64_t outputs(const WarpgroupShape &shape) {
-    return 64 * shape.consumersOfN;
-  }
 
 private:
   /// A stage of a tile of rows: `stage` of all columns, `count` since the
@@ -84,27 +80,48 @@ private:
   void overPieces(int64_t pieces, llvm::function_ref<void(Value)> body);
   void copyInput(const Stage &stage, Value firstRow);
   void copyWeights(const Stage &stage);
-  void copyCodes(const Stage &stage);
-  void copyRecords(const Stage &stage);
-  /// Of a row of tiles of the block: the layout has it; null if all are there.
-  Value present(Value tile);
+  /// What each row of tiles of the block has at `offset` of a component.
+  struct Share {
+    Value component;
+    int64_t bytesOfRow, bytes; // of all columns, and of the share
+  };
+  void copyShares(const Share &share, Value offset, int64_t offsetBytes,
+                  Value target, Value policy = nullptr);
 
-  /// What a stage is multiplied by: A registers of four wgmma as i32 and,
+  /// What a tile of x is multiplied by: A registers of four wgmma as i32 and,
   /// unless they are scaled, the scales of their groups.
   struct Weights {
     mlir::SmallVector<Value> fragments;
     mlir::SmallVector<ParameterWords, 4> parameters; // only scales
   };
-  static KernelBuilder::Values flatten(const Weights &weights);
-  static Weights unflatten(mlir::ValueRange values);
-  Sums consume(Value firstCount);
-  mlir::SmallVector<ParameterWords, 4> readParameters(const Stage &stage);
-  Weights decodeStage(const Stage &stage);
-  Sums beginProducts(const Stage &stage, Weights &weights, const Sums &sums);
-  /// Adds them when they are there; `following` is decoded meanwhile.
-  void addProducts(Sums products, const Weights &weights, Sums &sums,
-                   Weights *following = nullptr);
+  mlir::SmallVector<ParameterWords, 4> readParameters(const Stage &stage,
+                                                      Value tile);
+  Weights decodeTile(const Stage &stage, int64_t tileOfConsumer);
+  void open(const Stage &stage);
   void release(const Stage &stage);
+
+  /// wgmma of a step on their way. Scaled weights' products are the sums.
+  struct Flight {
+    Weights weights;
+    Sums products;
+  };
+  Flight beginProducts(const Stage &stage, Weights weights,
+                       llvm::ArrayRef<Value> sums);
+  /// Waits for them, and scales them.
+  void addProducts(Flight &flight, llvm::MutableArrayRef<Value> sums);
+
+  struct Progress {
+    Sums sums; // of this consumer's tiles, one after the other
+    mlir::SmallVector<Value> used; // by wgmma on their way, if scaled
+    Weights next;
+  };
+  static KernelBuilder::Values flatten(const Progress &progress);
+  static Progress unflatten(mlir::ValueRange values, const Progress &like);
+  Sums consume(Value firstCount);
+  /// Of this consumer's warp: which 16 outputs of the block.
+  Value tileOfBlock(int64_t tileOfConsumer) {
+    return b.add(firstTile, 4 * shape.consumersOfN() * tileOfConsumer);
+  }
 
   int64_t stages() const { // of this block
     return spec.weight.paddedColumns() / layout.columns / shape.splitsOfK;
@@ -145,8 +162,8 @@ private:
   Parameters parameters;
   Value thread;               // of the warpgroup
   Value blockOfN, firstStage; // of the block
-  Value ofN, ofK;             // of a consumer: which outputs and columns
-  Value tileOfBlock;          // of a consumer's warp
+  Value ofK;                  // of a consumer: which 64 columns of a stage
+  Value firstTile;            // of a consumer's warp
 };
 
 } // namespace qopt::nvptx

@@ -19,13 +19,27 @@ using namespace qopt::nvptx;
 
 static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/// Registers of a thread for the sums, and for those of the groups of a tile.
+static int64_t sumRegisters(const LinearSpec &spec,
+                            const WarpgroupShape &shape) {
+  int64_t groups =
+      std::max<int64_t>(1, MmaLayout::tileColumns / spec.groupLength());
+  return shape.inputRows / 2 * (shape.tilesOfConsumer() + groups);
+}
+
+static bool hasRegisters(const LinearSpec &spec, const WarpgroupShape &shape) {
+  int64_t most = shape.tilesOfConsumer() == 1 ? 144 : 96;
+  return shape.scaleWeights || sumRegisters(spec, shape) <= most;
+}
+
 /// Fills in what follows from the other members: as many stages as fit.
 static WarpgroupShape complete(const LinearSpec &spec, const Target &target,
                                WarpgroupShape shape) {
-  shape.consumersOfK = 2 / shape.consumersOfN;
-  // A second set of sums only where there are registers for it.
+  // Sums of groups only where there are registers for them.
+  constexpr int64_t many = 64;
   shape.scaleWeights =
-      spec.scalesWeights() || (spec.mayScaleWeights() && shape.inputRows > 64);
+      spec.scalesWeights() ||
+      (spec.mayScaleWeights() && sumRegisters(spec, shape) > many);
   // 16 stages of codes are 64 KB: twice what a processor gets from memory in
   // the time that a byte takes.
   constexpr int64_t most = 16;
@@ -37,7 +51,7 @@ static WarpgroupShape complete(const LinearSpec &spec, const Target &target,
 
 /// Whether each block of a cluster gets equally many stages.
 static bool splits(const LinearSpec &spec, const WarpgroupShape &shape) {
-  int64_t columns = MmaLayout::tileColumns * (2 / shape.consumersOfN);
+  int64_t columns = MmaLayout::tileColumns * shape.consumersOfK();
   return spec.weight.paddedColumns() % (columns * shape.splitsOfK) == 0;
 }
 
@@ -56,22 +70,23 @@ static int64_t usableProcessors(const Target &target, int64_t cluster) {
 /// the end.
 static int64_t cycles(const LinearSpec &spec, const Target &target,
                       const WarpgroupShape &shape, int64_t rows) {
-  constexpr int64_t instructions = 240, bytesPerCycle = 32;
+  constexpr int64_t ofProducer = 60, ofTile = 180, bytesPerCycle = 32;
   constexpr int64_t barriers = 1000, remoteBytesPerCycle = 16;
   WarpgroupStage stage(spec, shape);
-  // Two warpgroups, four wgmma each, inputRows / 2 cycles each.
+  // Of each tile of two warpgroups four wgmma, inputRows / 2 cycles each.
+  int64_t tiles = shape.tilesOfConsumer();
   int64_t ofStage =
-      std::max({instructions, 4 * shape.inputRows,
+      std::max({ofProducer + tiles * ofTile, tiles * 4 * shape.inputRows,
                 divideUp(stage.bytes() + stage.recordBytes, bytesPerCycle)});
   int64_t ofBlock =
       spec.weight.paddedColumns() / stage.columns / shape.splitsOfK * ofStage;
   if (shape.splitsOfK > 1) {
-    int64_t sums = OutputTile::bytes(shape.consumersOfK, shape.inputRows,
-                                     64 * shape.consumersOfN);
+    int64_t sums = OutputTile::bytes(shape.consumersOfK(), shape.inputRows,
+                                     shape.outputs());
     ofBlock += barriers + sums * (shape.splitsOfK - 1) / shape.splitsOfK /
                               remoteBytesPerCycle;
   }
-  int64_t blocks = divideUp(spec.rows(), 64 * shape.consumersOfN) *
+  int64_t blocks = divideUp(spec.rows(), shape.outputs()) *
                    divideUp(rows, shape.inputRows) * shape.splitsOfK;
   return divideUp(blocks, usableProcessors(target, shape.splitsOfK)) * ofBlock;
 }
@@ -79,17 +94,10 @@ static int64_t cycles(const LinearSpec &spec, const Target &target,
 static WarpgroupShape cheapest(const LinearSpec &spec, const Target &target,
                                int64_t rows) {
   constexpr int64_t many = 4096; // beyond, the last wave does not matter
-  // consumersOfN, inputRows
-  SmallVector<std::pair<int64_t, int64_t>> candidates = {
-      {1, 16}, {2, 16}, {1, 32}, {2, 32}, {1, 64}, {2, 64}};
-  // Two sets of sums leave room for 128 rows, and three, of two groups in 64
-  // columns, for 96.
-  if (!spec.mayScaleWeights() && spec.groupLength() < MmaLayout::tileColumns)
-    candidates.append({{1, 96}, {2, 96}});
-  else
-    candidates.append({{1, 128}, {2, 128}});
-  if (spec.mayScaleWeights())
-    candidates.push_back({2, 256});
+  constexpr std::pair<int64_t, int64_t> candidates[] = {
+      // tilesOfN, inputRows
+      {1, 16}, {2, 16}, {4, 16}, {1, 32},  {2, 32},  {4, 32},  {1, 64}, {2, 64},
+      {4, 64}, {1, 96}, {2, 96}, {1, 128}, {2, 128}, {2, 256}, {4, 128}};
   WarpgroupShape best;
   int64_t bestCycles = std::numeric_limits<int64_t>::max();
   for (int64_t splitsOfK : {1, 2, 3, 4}) {
@@ -98,14 +106,16 @@ static WarpgroupShape cheapest(const LinearSpec &spec, const Target &target,
     int64_t bound = bestCycles;
     if (splitsOfK > 1)
       bound = bestCycles / 20 * (20 - splitsOfK);
-    for (auto [consumersOfN, inputRows] : candidates) {
+    for (auto [tilesOfN, inputRows] : candidates) {
       WarpgroupShape shape;
-      shape.consumersOfN = consumersOfN;
+      shape.tilesOfN = tilesOfN;
       shape.inputRows = inputRows;
       shape.splitsOfK = splitsOfK;
       if (!splits(spec, shape))
         continue;
       shape = complete(spec, target, shape);
+      if (!hasRegisters(spec, shape))
+        continue;
       int64_t cost = cycles(spec, target, shape, rows ? rows : many);
       // Of equal ones the last: larger tiles read x and weights less often. But
       // no tile that is half empty.
@@ -128,7 +138,7 @@ static KernelPlan plan(const LinearSpec &spec, const WarpgroupShape &shape,
   plan.launch.maxRows = maxRows;
   plan.launch.block = 3 * 128;
   plan.launch.shared = sharedBytes(spec, shape).fixed;
-  plan.launch.tilesOfN = divideUp(spec.rows(), 64 * shape.consumersOfN);
+  plan.launch.tilesOfN = divideUp(spec.rows(), shape.outputs());
   plan.launch.cluster = shape.splitsOfK;
   plan.launch.tileOfM = shape.inputRows;
   plan.launch.overlap = target.overlap;
@@ -136,7 +146,7 @@ static KernelPlan plan(const LinearSpec &spec, const WarpgroupShape &shape,
 }
 
 static std::string nameOf(const WarpgroupShape &shape) {
-  return std::to_string(shape.consumersOfN) + "x" +
+  return std::to_string(shape.tilesOfN) + "x" +
          std::to_string(shape.inputRows) + "x" +
          std::to_string(shape.splitsOfK);
 }
@@ -164,17 +174,18 @@ void qopt::nvptx::planWarpgroups(const LinearSpec &spec, const Target &target,
 
 Result<WarpgroupShape> qopt::nvptx::parseWarpgroupShape(StringRef text) {
   WarpgroupShape shape;
-  auto [consumers, rest] = text.split('x');
+  auto [tiles, rest] = text.split('x');
   auto [rows, splits] = rest.split('x');
-  bool bad = consumers.getAsInteger(10, shape.consumersOfN) ||
+  bool bad = tiles.getAsInteger(10, shape.tilesOfN) ||
              rows.getAsInteger(10, shape.inputRows) ||
              (!splits.empty() && splits.getAsInteger(10, shape.splitsOfK));
-  if (bad || (shape.consumersOfN != 1 && shape.consumersOfN != 2) ||
-      shape.inputRows < 16 || shape.inputRows > 256 || shape.inputRows % 16 ||
-      shape.splitsOfK < 1 || shape.splitsOfK > 4)
+  int64_t tilesOfN = shape.tilesOfN;
+  if (bad || (tilesOfN != 1 && tilesOfN != 2 && tilesOfN != 4) ||
+      shape.inputRows < 16 || shape.inputRows > (tilesOfN == 4 ? 128 : 256) ||
+      shape.inputRows % 16 || shape.splitsOfK < 1 || shape.splitsOfK > 4)
     return usageError("warpgroup shape '", text.str(),
-                      "': expected 1 or 2 times 64 outputs x 16 to 256 rows, a "
-                      "multiple of 16 [x 1 to 4 parts of K], like 2x256 or "
-                      "1x64x2");
+                      "': expected 1, 2 or 4 times 64 outputs x 16 to 256 "
+                      "rows, a multiple of 16 (128 at most for 4) [x 1 to 4 "
+                      "parts of K], like 2x256 or 1x64x2");
   return shape;
 }

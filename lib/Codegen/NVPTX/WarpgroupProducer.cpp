@@ -20,29 +20,24 @@ void WarpgroupKernel::overPieces(int64_t pieces,
   }
 }
 
-Value WarpgroupKernel::present(Value tile) {
-  if (spec.weight.tilesOfRows() % layout.rowsOfTiles == 0)
-    return nullptr;
-  return b.less(tile, spec.weight.tilesOfRows());
-}
-
-// Addresses are pointers that stay the same for all stages plus the offset of a
-// stage, so that a copy takes few instructions in the loop: the schedulers that
-// execute them also serve the consumers.
+// The schedulers that execute copies also serve the consumers. So an address is
+// one that all threads of the block share and that changes with the stage, plus
+// an offset of the thread's that stays: the hardware adds them.
 
 /// Rows past the last one repeat it, and what comes of them is not stored;
 /// columns past the last one are zeros.
 void WarpgroupKernel::copyInput(const Stage &stage, Value firstRow) {
-  Value last = b.add(frame.inputRows, -1), target = address(stage.count);
+  Value source = b.advance(frame.input, firstRow, spec.columns() * 2);
+  source = b.advance(source, stage.stage, layout.columns * 2);
+  Value target = address(stage.count);
+  Value last = b.add(b.sub(frame.inputRows, firstRow), -1);
   overPieces(layout.inputBytes / 16, [&](Value index) {
     Value piece = b.rem(index, piecesOfRow), line = b.div(index, piecesOfRow);
     Value row = b.rem(line, shape.inputRows);
     Value tile = b.div(line, shape.inputRows); // of the stage
     Value pieceOfStage = b.add(b.mul(tile, piecesOfRow), piece);
-    Value source = b.advance(frame.input, b.min(b.add(firstRow, row), last),
-                             spec.columns() * 2);
-    source = b.advance(source, pieceOfStage, 16);
-    source = b.advance(source, stage.stage, layout.columns * 2);
+    Value offset = b.add(b.mul(b.min(row, last), spec.columns() * 2),
+                         b.mul(pieceOfStage, 16));
     Value inside;
     if (spec.columns() != spec.weight.paddedColumns()) {
       int64_t piecesOfStage = layout.columns / 8;
@@ -52,59 +47,49 @@ void WarpgroupKernel::copyInput(const Stage &stage, Value firstRow) {
     Value swizzled = b.bitXor(piece, b.rem(row, 8));
     b.copyAsync(
         b.add(b.add(target, b.mul(line, rowBytes)), b.mul(swizzled, 16)),
-        source, 16, inside);
+        b.advance(source, b.opaque(offset), 1), 16, inside);
   });
 }
 
-/// Consecutive threads take the 16-byte shares of a tile.
-void WarpgroupKernel::copyCodes(const Stage &stage) {
-  const int64_t shares = spec.weight.tileBytes() / 16;
-  Value policy = b.evictFirst(), target = codes(stage.count);
+/// Consecutive threads take pieces of 16 bytes. Of rows of tiles that are not
+/// there come zeros.
+void WarpgroupKernel::copyShares(const Share &share, Value offset,
+                                 int64_t offsetBytes, Value target,
+                                 Value policy) {
+  const int64_t pieces = share.bytes / 16;
   Value firstTile = b.mul(blockOfN, layout.rowsOfTiles);
-  overPieces(layout.codeBytes / 16, [&](Value index) {
-    Value share = b.rem(index, shares), place = b.div(index, shares);
-    Value tile = b.add(firstTile, b.rem(place, layout.rowsOfTiles));
-    Value source =
-        b.advance(frame.weight.packed, tile,
-                  spec.weight.tilesOfColumns() * spec.weight.tileBytes());
-    source = b.advance(source, b.div(place, layout.rowsOfTiles),
-                       spec.weight.tileBytes());
-    source = b.advance(source, share, 16);
-    source = b.advance(source, stage.stage,
-                       shape.consumersOfK * spec.weight.tileBytes());
-    b.copyAsync(b.add(target, b.mul(index, 16)), source, 16, present(tile),
-                policy);
+  Value source = b.advance(share.component, firstTile, share.bytesOfRow);
+  source = b.advance(source, offset, offsetBytes);
+  overPieces(layout.rowsOfTiles * pieces, [&](Value index) {
+    Value tile = b.div(index, pieces); // of the block
+    Value place =
+        b.add(b.mul(tile, share.bytesOfRow), b.mul(b.rem(index, pieces), 16));
+    Value present;
+    if (spec.weight.tilesOfRows() % layout.rowsOfTiles)
+      present = b.less(b.add(firstTile, tile), spec.weight.tilesOfRows());
+    b.copyAsync(b.add(target, b.mul(index, 16)),
+                b.advance(source, b.opaque(place), 1), 16, present, policy);
   });
-}
-
-/// Consecutive threads take the 16-byte shares of a row of tiles, whose records
-/// lie together.
-void WarpgroupKernel::copyRecords(const Stage &stage) {
-  const Value components[] = {frame.weight.scales, frame.weight.zeros,
-                              frame.weight.superScales};
-  Value firstTile = b.mul(blockOfN, layout.rowsOfTiles);
-  for (auto [part, component] : llvm::zip_equal(layout.records, components)) {
-    if (!part.bytes)
-      continue;
-    const int64_t shares = part.bytes / 16;
-    Value first = part.columns < layout.columns
-                      ? b.mul(stage.stage, layout.columns / part.columns)
-                      : b.div(stage.stage, part.columns / layout.columns);
-    Value target = b.add(records(stage.count), part.place);
-    overPieces(layout.rowsOfTiles * shares, [&](Value index) {
-      Value tile = b.add(firstTile, b.div(index, shares));
-      Value source =
-          b.advance(component, tile, part.recordsOfRow * part.recordBytes);
-      source = b.advance(source, b.rem(index, shares), 16);
-      source = b.advance(source, first, part.recordBytes);
-      b.copyAsync(b.add(target, b.mul(index, 16)), source, 16, present(tile));
-    });
-  }
 }
 
 void WarpgroupKernel::copyWeights(const Stage &stage) {
-  copyCodes(stage);
-  copyRecords(stage);
+  int64_t codeBytes = shape.consumersOfK() * spec.weight.tileBytes();
+  copyShares({frame.weight.packed,
+              spec.weight.tilesOfColumns() * spec.weight.tileBytes(),
+              codeBytes},
+             stage.stage, codeBytes, codes(stage.count), b.evictFirst());
+  const Value components[] = {frame.weight.scales, frame.weight.zeros,
+                              frame.weight.superScales};
+  for (auto [part, component] : llvm::zip_equal(layout.records, components)) {
+    if (!part.bytes)
+      continue;
+    Value first = part.columns < layout.columns
+                      ? b.mul(stage.stage, layout.columns / part.columns)
+                      : b.div(stage.stage, part.columns / layout.columns);
+    copyShares({component, part.recordsOfRow * part.recordBytes, part.bytes},
+               first, part.recordBytes,
+               b.add(records(stage.count), part.place));
+  }
 }
 
 int64_t WarpgroupKernel::stagesAhead() const {

@@ -10,10 +10,10 @@ using namespace qopt::nvptx;
 
 WarpgroupStage::WarpgroupStage(const LinearSpec &spec,
                                const WarpgroupShape &shape)
-    : columns(MmaLayout::tileColumns * shape.consumersOfK),
-      rowsOfTiles(4 * shape.consumersOfN),
+    : columns(MmaLayout::tileColumns * shape.consumersOfK()),
+      rowsOfTiles(shape.outputs() / MmaLayout::tileRows),
       inputBytes(columns * shape.inputRows * 2),
-      codeBytes(rowsOfTiles * shape.consumersOfK * spec.weight.tileBytes()) {
+      codeBytes(rowsOfTiles * shape.consumersOfK() * spec.weight.tileBytes()) {
   const MmaLayout &weight = spec.weight;
   bool levels = spec.hierarchy().hasLevels();
   int64_t perRecord = levels ? MmaLayout::chunkColumns : spec.groupLength();

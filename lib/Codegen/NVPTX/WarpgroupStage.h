@@ -9,8 +9,10 @@
 //
 //   stage    x [consumersOfK][inputRows][64 columns], 128 bytes a row, the
 //            piece p of 16 bytes of row r at p ^ (r mod 8) as wgmma expects;
-//            codes [consumersOfK][4 · consumersOfN tiles]
-//   records  of each component: [4 · consumersOfN rows of tiles][as in memory]
+//            codes [4 · tilesOfN rows of tiles][consumersOfK]
+//   records  of each component: [4 · tilesOfN rows of tiles][as in memory]
+//
+// What a row of tiles has of codes or records lies together, here as in memory.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_NVPTX_WARPGROUPSTAGE_H

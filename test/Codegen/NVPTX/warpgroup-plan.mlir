@@ -6,10 +6,12 @@
 
 // Few rows, as many blocks as processors: 64 outputs each.
 // CHECK: 8192 8192 M 16 blocks 128 rows 16 cluster 1
-// More rows: 128 outputs, so that x is read half as often, and two blocks for them.
-// CHECK: 8192 8192 M 64 blocks 64 rows 64 cluster 2
-// Many: the largest tile, and no cluster.
-// CHECK: 8192 8192 M 0 blocks 64 rows 256 cluster 1
+// More rows: 128 outputs, so that x is read half as often, and two blocks for
+// them; then 256 and four.
+// CHECK: 8192 8192 M 32 blocks 64 rows 32 cluster 2
+// CHECK: 8192 8192 M 64 blocks 32 rows 64 cluster 4
+// Many: as much of x as fits, and no cluster.
+// CHECK: 8192 8192 M 0 blocks 32 rows 128 cluster 1
 
 // 64 blocks would leave half of the processors idle.
 // CHECK: 4096 4096 M 16 blocks 64 rows 16 cluster 2
@@ -17,8 +19,8 @@
 // 40 tiles of 128 outputs, three blocks for each.
 // CHECK: 5120 27648 M 64 blocks 40 rows 64 cluster 3
 
-// 128 outputs instead of 64 where blocks are many.
-// CHECK: 28672 8192 M 64 blocks 224 rows 64 cluster 1
+// 256 outputs where blocks are many.
+// CHECK: 28672 8192 M 64 blocks 112 rows 64 cluster 1
 !a = !qopt.packed<8192x8192xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
 !b = !qopt.packed<4096x4096xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
 !d = !qopt.packed<5120x27648xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>

@@ -2,6 +2,7 @@
 // RUN: qopt %s --lower-to-nvptx="chip=sm_90a" --emit=ptx -o %t.ptx
 // RUN: FileCheck %s --check-prefix=PRODUCER < %t.ptx
 // RUN: FileCheck %s --check-prefix=CONSUMER < %t.ptx
+// RUN: FileCheck %s --check-prefix=AFTER < %t.ptx
 
 // The warpgroup that copies gives registers away, fetches weights before it waits
 // for the kernel before, and never waits for its copies: barriers follow them.
@@ -10,31 +11,46 @@
 // PRODUCER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_any(
 // PRODUCER: .reqntid 384
 // PRODUCER: mbarrier.init.shared::cta.b64
-// PRODUCER: setmaxnreg.dec.sync.aligned.u32 104
+// PRODUCER: setmaxnreg.dec.sync.aligned.u32 72
 // PRODUCER: cp.async.cg.shared.global.L2::cache_hint
 // PRODUCER: griddepcontrol.wait
-// PRODUCER-COUNT-16: cp.async.cg.shared.global [
+// PRODUCER-COUNT-8: cp.async.cg.shared.global [
 // PRODUCER: cp.async.mbarrier.arrive.noinc
 // PRODUCER-NOT: cp.async.wait
 // PRODUCER: mbarrier.try_wait.parity
 // PRODUCER: cp.async.cg.shared.global.L2::cache_hint
 
-// The others have the left operand of wgmma in registers. While it works, scales
-// come from shared memory and the next stage is decoded: all of it in one block
-// of instructions, before the wait.
+// The others have the left operand of wgmma in registers. 256 outputs are two
+// tiles of each warpgroup. Weights are scaled, and those of the next tile are
+// decoded while wgmma works on this one: the wait before is for the tile before.
 // CONSUMER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_any(
-// CONSUMER: setmaxnreg.inc.sync.aligned.u32 200
+// CONSUMER: setmaxnreg.inc.sync.aligned.u32 216
 // CONSUMER: fence.proxy.async
-// CONSUMER: wgmma.fence
-// CONSUMER-COUNT-4: wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16
-// CONSUMER: wgmma.commit_group
+// CONSUMER-COUNT-2: wgmma.commit_group
+// CONSUMER: wgmma.wait_group.sync.aligned 1
 // CONSUMER-NOT: ld.global
+// CONSUMER-NOT: wgmma.wait_group
 // CONSUMER: ld.shared.v4
 // CONSUMER-COUNT-16: lop3.b32 {{.*}}, 0x64006400
-// CONSUMER: wgmma.wait_group.sync.aligned 0
-// CONSUMER-NOT: lop3.b32 {{.*}}, 0x64006400
+// CONSUMER-NOT: wgmma.wait_group
+// CONSUMER: wgmma.fence
+// CONSUMER-COUNT-4: wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16
+// CONSUMER: wgmma.commit_group
+// CONSUMER: wgmma.wait_group.sync.aligned 1
 // CONSUMER: @first mbarrier.arrive
+// CONSUMER: wgmma.wait_group.sync.aligned 0
 // CONSUMER: st.global.v4
+
+// Few rows: sums are scaled, behind decoding and a loop that keeps it there.
+// AFTER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_m16(
+// AFTER: wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16
+// AFTER: wgmma.commit_group
+// AFTER-COUNT-16: lop3.b32 {{.*}}, 0x64006400
+// AFTER: mbarrier.try_wait.parity
+// AFTER-NOT: lop3.b32 {{.*}}, 0x64006400
+// AFTER: wgmma.wait_group.sync.aligned 0
+// AFTER: fma.rn.f32
+// AFTER: @first mbarrier.arrive
 !w = !qopt.packed<8192x1024xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
 func.func @f(%x: tensor<?x1024xf32>, %w: !w) -> tensor<?x8192xf32> {
   %0 = qopt.linear %x, %w : tensor<?x1024xf32>, !w -> tensor<?x8192xf32>

@@ -55,15 +55,20 @@ struct TileShape {
   bool scaleWeights = false; // rather than sums
 };
 
-/// One warpgroup copies; two consume: the outputs of a block are 64 ·
-/// consumersOfN, and consumersOfK warpgroups split the columns, as do the
-/// blocks of a cluster.
+/// One warpgroup copies; two consume: they share out the tiles of 64 outputs
+/// or, where there is but one, the columns, as do the blocks of a cluster.
 struct WarpgroupShape {
-  int64_t consumersOfN = 1, consumersOfK = 2; // their product is 2
+  int64_t tilesOfN = 1;   // 1, 2 or 4
   int64_t inputRows = 16; // n of wgmma: a multiple of 16, at most 256
   int64_t splitsOfK = 1;  // blocks of a cluster; divides the stages
   int64_t stages = 4;
   bool scaleWeights = false; // rather than sums
+
+  static constexpr int64_t tileOutputs = 64; // m of wgmma
+  int64_t outputs() const { return tileOutputs * tilesOfN; }
+  int64_t consumersOfN() const { return tilesOfN == 1 ? 1 : 2; }
+  int64_t consumersOfK() const { return 2 / consumersOfN(); }
+  int64_t tilesOfConsumer() const { return tilesOfN / consumersOfN(); }
 };
 
 struct KernelPlan {
@@ -80,7 +85,7 @@ std::vector<KernelPlan> planKernels(const LinearSpec &spec,
                                     const Target &target,
                                     llvm::ArrayRef<WarpgroupShape> shapes = {});
 
-/// Reads consumersOfN x inputRows [x splitsOfK], "2x256" or "1x64x2".
+/// Reads tilesOfN x inputRows [x splitsOfK], "2x256" or "1x64x2".
 Result<WarpgroupShape> parseWarpgroupShape(llvm::StringRef text);
 
 /// Appends the kernel to `module`. Parameters: pointers to x, the components

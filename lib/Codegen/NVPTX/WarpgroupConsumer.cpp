@@ -1,0 +1,260 @@
+//===- WarpgroupConsumer.cpp - the warps that multiply --------------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+//
+// A step multiplies a tile of 64 outputs with a stage of x; a stage has as many
+// steps as the consumer has tiles. Tensor cores are to work while the weights
+// of the next step are decoded. A compiler sees nothing of that: as long as
+// nothing holds it back, it moves decoding behind the wait for the products.
+//
+//   scaled weights     start the products of this step; wait for those of the
+//                      step before; decode. What is decoded is needed before
+//                      the next wait, and tensor cores never run dry
+//   scales afterwards  start the products of this step; decode; wait for the
+//                      stage of the step after next; wait for the products; add
+//                      them. The first wait is a loop, and keeps what is before
+//                      it there. (ptxas does not let two steps be on their way
+//                      here: it would serialize them.)
+//
+//===----------------------------------------------------------------------===//
+#include "WarpgroupKernel.h"
+
+using namespace mlir;
+using namespace qopt;
+using namespace qopt::nvptx;
+
+/// The records of this consumer's 64 columns of a stage.
+SmallVector<ParameterWords, 4>
+WarpgroupKernel::readParameters(const Stage &stage, Value tile) {
+  Value first = records(stage.count);
+  auto load = [&](Parameters::Component component, Value offset,
+                  int64_t bytes) -> Value {
+    const WarpgroupStage::Records &part = layout.records[component];
+    Value place = b.add(b.mul(tile, part.bytes), part.place);
+    if (spec.hierarchy().hasLevels() && component == Parameters::Scales) {
+      // Half of a chunk's record: 8 of the 16 bytes of a row.
+      Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK()), ofK);
+      place = b.add(place, b.mul(b.rem(tileOfK, 2), 8));
+    } else if (part.columns <= MmaLayout::tileColumns) {
+      place = b.add(place, b.mul(ofK, groupsPerTile() * part.recordBytes));
+    }
+    return b.loadShared(b.integers(bytes), b.add(b.add(first, place), offset),
+                        bytes);
+  };
+  SmallVector<ParameterWords, 4> result;
+  for (int64_t group = 0; group < groupsPerTile(); ++group)
+    result.push_back(parameters.read(group, b.div(frame.lane, 4), load));
+  return result;
+}
+
+/// Decodes this warp's share of a tile.
+WarpgroupKernel::Weights WarpgroupKernel::decodeTile(const Stage &stage,
+                                                     int64_t tileOfConsumer) {
+  Value tile = tileOfBlock(tileOfConsumer);
+  Weights weights;
+  weights.parameters = readParameters(stage, tile);
+  SmallVector<Dequantizer::Offsets> offsets;
+  for (const ParameterWords &words : weights.parameters)
+    offsets.push_back(parameters.offsets(words));
+  Value place = b.mul(b.add(b.mul(tile, shape.consumersOfK()), ofK),
+                      spec.weight.tileBytes());
+  Dequantizer::CodeWords words =
+      decode.loadCodes(b.add(codes(stage.count), place), frame.lane);
+  for (int64_t step = 0; step < 4; ++step) {
+    int64_t group = step * groupsPerTile() / 4;
+    std::array<Value, 4> fragment =
+        decode.fragment(words, step, offsets[group]);
+    if (shape.scaleWeights)
+      parameters.scale(weights.parameters[group], fragment);
+    for (Value value : fragment)
+      weights.fragments.push_back(b.bitcast(b.getI32Type(), value));
+  }
+  if (shape.scaleWeights)
+    weights.parameters.clear();
+  return weights;
+}
+
+/// Waits for a stage, and makes it visible to the wgmma to come.
+void WarpgroupKernel::open(const Stage &stage) {
+  Mbarrier::wait(b, full(stage.count), parity(stage.count));
+  fenceAsyncProxy(b);
+}
+
+/// This warp is done with a stage.
+void WarpgroupKernel::release(const Stage &stage) {
+  Mbarrier::arriveOfWarp(b, empty(stage.count), frame.lane);
+}
+
+/// Starts weights · x: with scaled weights on top of `sums`, otherwise in sums
+/// of its own for every group.
+WarpgroupKernel::Flight WarpgroupKernel::beginProducts(const Stage &stage,
+                                                       Weights weights,
+                                                       ArrayRef<Value> sums) {
+  int64_t groups = shape.scaleWeights ? 1 : groupsPerTile();
+  Sums products(sums.begin(), sums.end());
+  if (!shape.scaleWeights)
+    products.assign(groups * sums.size(), Value());
+  Value operand = swizzledOperand(
+      b, b.add(address(stage.count), b.mul(ofK, shape.inputRows * rowBytes)));
+  Sums registers = weights.fragments;
+  if (shape.scaleWeights)
+    registers.append(products);
+  fenceWgmma(b, registers, operand);
+  weights.fragments.assign(registers.begin(), registers.begin() + 16);
+  if (shape.scaleWeights)
+    products.assign(registers.begin() + 16, registers.end());
+  for (int64_t step = 0; step < 4; ++step) {
+    bool first = step % (4 / groups) == 0;
+    wgmma(b, spec.activation, ArrayRef(weights.fragments).slice(4 * step, 4),
+          operand,
+          /*accumulate=*/shape.scaleWeights || !first,
+          MutableArrayRef(products).slice(step * groups / 4 * sums.size(),
+                                          sums.size()));
+    operand = arith::AddIOp::create(
+        b, operand, arith::ConstantIntOp::create(b, b.getI64Type(), 2));
+  }
+  commitWgmma(b);
+  return {weights, products};
+}
+
+void WarpgroupKernel::addProducts(Flight &flight, MutableArrayRef<Value> sums) {
+  waitForWgmma(b, 0, flight.products, flight.weights.fragments);
+  for (int64_t group = 0; group < groupsPerTile(); ++group) {
+    Parameters::OfRows scale =
+        parameters.scales(flight.weights.parameters[group]);
+    for (size_t i = 0; i < sums.size(); ++i)
+      sums[i] = LLVM::FMAOp::create(b, scale[i % 4 / 2],
+                                    flight.products[group * sums.size() + i],
+                                    sums[i]);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The steps
+//===----------------------------------------------------------------------===//
+
+KernelBuilder::Values WarpgroupKernel::flatten(const Progress &progress) {
+  KernelBuilder::Values values = progress.sums;
+  values.append(progress.used);
+  values.append(progress.next.fragments);
+  for (const ParameterWords &words : progress.next.parameters)
+    values.push_back(words.scales);
+  return values;
+}
+
+/// The other way round: `like` says how many there are of each.
+WarpgroupKernel::Progress WarpgroupKernel::unflatten(ValueRange values,
+                                                     const Progress &like) {
+  Progress progress = like;
+  auto take = [&](MutableArrayRef<Value> target) {
+    llvm::copy(values.take_front(target.size()), target.begin());
+    values = values.drop_front(target.size());
+  };
+  take(progress.sums);
+  take(progress.used);
+  take(progress.next.fragments);
+  for (ParameterWords &words : progress.next.parameters)
+    take(words.scales);
+  return progress;
+}
+
+Sums WarpgroupKernel::consume(Value firstCount) {
+  const int64_t tiles = shape.tilesOfConsumer(), steps = tiles * stages();
+  const size_t ofTile = shape.inputRows / 2;
+  // A turn of the loop has two steps, so that weights change between two sets
+  // of registers, unless sums and products leave no room for that.
+  bool isTight = !shape.scaleWeights && ofTile * (tiles + groupsPerTile()) > 64;
+  const int64_t ofTurn = isTight ? tiles : 2;
+  auto indexOf = [&](Value turn, int64_t step) {
+    return b.add(b.mul(turn, ofTurn / tiles), step / tiles);
+  };
+  auto stageOf = [&](Value turn, int64_t step) {
+    return stageAt(indexOf(turn, step), firstCount);
+  };
+  auto decode = [&](Value turn, int64_t step) {
+    return decodeTile(stageOf(turn, step), step % tiles);
+  };
+  auto end = [&](Value turn, int64_t step) {
+    if (step % tiles == tiles - 1)
+      release(stageOf(turn, step));
+  };
+  auto run = [&](Value turn, int64_t step, Progress &progress, bool isLast) {
+    auto sums =
+        MutableArrayRef(progress.sums).slice(step % tiles * ofTile, ofTile);
+    Flight flight = beginProducts(stageOf(turn, step), progress.next, sums);
+    if (shape.scaleWeights) {
+      llvm::copy(flight.products, sums.begin());
+      if (!progress.used.empty()) {
+        waitForWgmma(b, 1, {}, progress.used);
+        end(turn, step - 1);
+      }
+      progress.used = flight.weights.fragments;
+      if (!isLast && (step + 1) % tiles == 0)
+        open(stageOf(turn, step + 1));
+    }
+    if (!isLast)
+      progress.next = decode(turn, step + 1);
+    if (!shape.scaleWeights) {
+      if (!isLast) // The last stage is waited for again rather than none.
+        open(stageAt(b.min(indexOf(turn, step + 2), b.i32(stages() - 1)),
+                     firstCount));
+      addProducts(flight, sums);
+      end(turn, step);
+    }
+  };
+
+  Value zero = b.i32(0);
+  Progress progress;
+  progress.sums.assign(tiles * ofTile, b.f32(0));
+  open(stageAt(zero, firstCount));
+  progress.next = decode(zero, 0);
+  int64_t step = 0;
+  if (shape.scaleWeights)
+    run(zero, step++, progress, steps == 1);
+  else if (steps > 1)
+    open(stageOf(zero, 1));
+  const int64_t turns = std::max<int64_t>(0, (steps - 1 - step) / ofTurn);
+  KernelBuilder::Values carried = flatten(progress);
+  b.loop(zero, b.i32(turns), b.i32(1), carried,
+         [&](Value turn, KernelBuilder::Values &carried) {
+           Progress inside = unflatten(carried, progress);
+           for (int64_t i = 0; i < ofTurn; ++i)
+             run(turn, step + i, inside, false);
+           carried = flatten(inside);
+         });
+  progress = unflatten(carried, progress);
+  Value last = b.i32(turns);
+  const int64_t left = steps - ofTurn * turns;
+  for (; step < left; ++step)
+    run(last, step, progress, step + 1 == left);
+  if (shape.scaleWeights) {
+    waitForWgmma(b, 0, progress.sums, progress.used);
+    end(last, left - 1);
+  }
+  return progress.sums;
+}
+
+void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow, Value step) {
+  Value ofN = b.rem(warpgroup, shape.consumersOfN());
+  ofK = b.div(warpgroup, shape.consumersOfN());
+  firstTile = b.add(b.mul(ofN, 4), b.div(thread, 32));
+  KernelFrame inner = frame;
+  inner.shared = b.add(frame.shared, barrierBytes);
+  OutputTile output(b, spec, inner, shape.consumersOfK(), shape.inputRows,
+                    shape.outputs(), shape.splitsOfK);
+  overRows(firstRow, step, [&](Value row, Value count) {
+    Sums sums = consume(count);
+    namedBarrier(b, consumerBarrier, consumers * groupThreads);
+    const size_t ofTile = shape.inputRows / 2;
+    for (int64_t tile = 0; tile < shape.tilesOfConsumer(); ++tile)
+      output.put(ofK, b.mul(tileOfBlock(tile), MmaLayout::tileRows),
+                 Sums(ArrayRef(sums).slice(tile * ofTile, ofTile)));
+    if (shape.splitsOfK > 1)
+      clusterBarrier(b);
+    else
+      namedBarrier(b, consumerBarrier, consumers * groupThreads);
+    output.store(row, consumers * groupThreads);
+  });
+}
