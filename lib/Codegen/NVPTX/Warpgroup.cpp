@@ -74,6 +74,18 @@ Value qopt::nvptx::swizzledOperand(KernelBuilder &b, Value address) {
       b, place, arith::ConstantIntOp::create(b, i64, int64_t(fixed)));
 }
 
+void qopt::nvptx::endBlock(KernelBuilder &b) {
+  // Of branches on something that stays the same only the first would be left.
+  b.ptx({},
+        "{ .reg .pred none;\n"
+        ".reg .b32 lanes;\n"
+        "activemask.b32 lanes;\n"
+        "setp.eq.u32 none, lanes, 0;\n"
+        "@none trap;\n"
+        "}",
+        "", {});
+}
+
 void qopt::nvptx::commitWgmma(KernelBuilder &b) {
   b.ptx({}, "wgmma.commit_group.sync.aligned;", "", {});
 }
@@ -102,8 +114,8 @@ static void update(KernelBuilder &b, MutableArrayRef<Value> registers,
     registers[i] = LLVM::ExtractValueOp::create(b, all, i);
 }
 
-void qopt::nvptx::fenceWgmma(KernelBuilder &b,
-                             MutableArrayRef<Value> registers, Value operand) {
+void qopt::nvptx::fenceWgmma(KernelBuilder &b, MutableArrayRef<Value> registers,
+                             Value operand) {
   update(b, registers, "wgmma.fence.sync.aligned;", operand, ",l");
 }
 

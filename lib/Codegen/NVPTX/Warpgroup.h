@@ -54,6 +54,9 @@ void wgmma(KernelBuilder &b, ActivationType type,
            mlir::ArrayRef<mlir::Value> weight, mlir::Value operand,
            bool accumulate, mlir::MutableArrayRef<mlir::Value> sums);
 void commitWgmma(KernelBuilder &b);
+/// Ends the block of instructions inside of which ptxas orders them anew, by a
+/// branch that is never taken, which it cannot know.
+void endBlock(KernelBuilder &b);
 /// Waits until no more than the newest `pending` commits of this warpgroup are
 /// on their way. `registers`, f32 sums, may be read afterwards, and until then
 /// nothing takes the place of `used`, the left operands.

@@ -13,10 +13,10 @@
 //                      step before; decode. What is decoded is needed before
 //                      the next wait, and tensor cores never run dry
 //   scales afterwards  start the products of this step; decode; wait for the
-//                      stage of the step after next; wait for the products; add
-//                      them. The first wait is a loop, and keeps what is before
-//                      it there. (ptxas does not let two steps be on their way
-//                      here: it would serialize them.)
+//                      products, and add them. The end of a block of
+//                      instructions keeps decoding before the wait. (ptxas does
+//                      not let two steps be on their way here: it would
+//                      serialize them.)
 //
 //===----------------------------------------------------------------------===//
 #include "WarpgroupKernel.h"
@@ -25,20 +25,23 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 
-/// The records of this consumer's 64 columns of a stage.
+/// The records of 64 columns of a stage.
 SmallVector<ParameterWords, 4>
-WarpgroupKernel::readParameters(const Stage &stage, Value tile) {
+WarpgroupKernel::readParameters(const Stage &stage, Tile tile) {
+  Value tileOfK = tileOfStage(tile.ofK);
   Value first = records(stage.count);
   auto load = [&](Parameters::Component component, Value offset,
                   int64_t bytes) -> Value {
     const WarpgroupStage::Records &part = layout.records[component];
-    Value place = b.add(b.mul(tile, part.bytes), part.place);
+    Value place = b.add(b.mul(rowOfTiles(tile.ofN), part.bytes), part.place);
+    if (part.columns < layout.columns)
+      place = b.add(place, b.mul(b.div(b.mul(tileOfK, MmaLayout::tileColumns),
+                                       part.columns),
+                                 part.recordBytes));
     if (spec.hierarchy().hasLevels() && component == Parameters::Scales) {
       // Half of a chunk's record: 8 of the 16 bytes of a row.
-      Value tileOfK = b.add(b.mul(stage.stage, shape.consumersOfK()), ofK);
-      place = b.add(place, b.mul(b.rem(tileOfK, 2), 8));
-    } else if (part.columns <= MmaLayout::tileColumns) {
-      place = b.add(place, b.mul(ofK, groupsPerTile() * part.recordBytes));
+      Value tileOfRow = b.add(b.mul(stage.stage, layout.tiles), tileOfK);
+      place = b.add(place, b.mul(b.rem(tileOfRow, 2), 8));
     }
     return b.loadShared(b.integers(bytes), b.add(b.add(first, place), offset),
                         bytes);
@@ -51,15 +54,15 @@ WarpgroupKernel::readParameters(const Stage &stage, Value tile) {
 
 /// Decodes this warp's share of a tile.
 WarpgroupKernel::Weights WarpgroupKernel::decodeTile(const Stage &stage,
-                                                     int64_t tileOfConsumer) {
-  Value tile = tileOfBlock(tileOfConsumer);
+                                                     Tile tile) {
   Weights weights;
   weights.parameters = readParameters(stage, tile);
   SmallVector<Dequantizer::Offsets> offsets;
   for (const ParameterWords &words : weights.parameters)
     offsets.push_back(parameters.offsets(words));
-  Value place = b.mul(b.add(b.mul(tile, shape.consumersOfK()), ofK),
-                      spec.weight.tileBytes());
+  Value place = b.mul(
+      b.add(b.mul(rowOfTiles(tile.ofN), layout.tiles), tileOfStage(tile.ofK)),
+      spec.weight.tileBytes());
   Dequantizer::CodeWords words =
       decode.loadCodes(b.add(codes(stage.count), place), frame.lane);
   for (int64_t step = 0; step < 4; ++step) {
@@ -90,6 +93,7 @@ void WarpgroupKernel::release(const Stage &stage) {
 /// Starts weights · x: with scaled weights on top of `sums`, otherwise in sums
 /// of its own for every group.
 WarpgroupKernel::Flight WarpgroupKernel::beginProducts(const Stage &stage,
+                                                       Tile tile,
                                                        Weights weights,
                                                        ArrayRef<Value> sums) {
   int64_t groups = shape.scaleWeights ? 1 : groupsPerTile();
@@ -97,7 +101,8 @@ WarpgroupKernel::Flight WarpgroupKernel::beginProducts(const Stage &stage,
   if (!shape.scaleWeights)
     products.assign(groups * sums.size(), Value());
   Value operand = swizzledOperand(
-      b, b.add(address(stage.count), b.mul(ofK, shape.inputRows * rowBytes)));
+      b, b.add(address(stage.count),
+               b.mul(tileOfStage(tile.ofK), shape.inputRows * rowBytes)));
   Sums registers = weights.fragments;
   if (shape.scaleWeights)
     registers.append(products);
@@ -161,29 +166,38 @@ WarpgroupKernel::Progress WarpgroupKernel::unflatten(ValueRange values,
 }
 
 Sums WarpgroupKernel::consume(Value firstCount) {
-  const int64_t tiles = shape.tilesOfConsumer(), steps = tiles * stages();
+  const int64_t tilesOfN = shape.tilesOfConsumer();
+  const int64_t ofStage = tilesOfN * shape.tilesOfK, steps = ofStage * stages();
   const size_t ofTile = shape.inputRows / 2;
   // A turn of the loop has two steps, so that weights change between two sets
   // of registers, unless sums and products leave no room for that.
-  bool isTight = !shape.scaleWeights && ofTile * (tiles + groupsPerTile()) > 64;
-  const int64_t ofTurn = isTight ? tiles : 2;
+  bool isTight =
+      !shape.scaleWeights && ofTile * (tilesOfN + groupsPerTile()) > 64;
+  const int64_t ofTurn = isTight ? ofStage : std::max<int64_t>(2, ofStage);
   auto indexOf = [&](Value turn, int64_t step) {
-    return b.add(b.mul(turn, ofTurn / tiles), step / tiles);
+    return b.add(b.mul(turn, ofTurn / ofStage), step / ofStage);
   };
   auto stageOf = [&](Value turn, int64_t step) {
     return stageAt(indexOf(turn, step), firstCount);
   };
+  auto tileOf = [&](int64_t step) -> Tile {
+    return {step % tilesOfN, step % ofStage / tilesOfN};
+  };
   auto decode = [&](Value turn, int64_t step) {
-    return decodeTile(stageOf(turn, step), step % tiles);
+    Stage stage = stageOf(turn, step);
+    if (step % ofStage == 0)
+      open(stage);
+    return decodeTile(stage, tileOf(step));
   };
   auto end = [&](Value turn, int64_t step) {
-    if (step % tiles == tiles - 1)
+    if ((step + 1) % ofStage == 0)
       release(stageOf(turn, step));
   };
   auto run = [&](Value turn, int64_t step, Progress &progress, bool isLast) {
     auto sums =
-        MutableArrayRef(progress.sums).slice(step % tiles * ofTile, ofTile);
-    Flight flight = beginProducts(stageOf(turn, step), progress.next, sums);
+        MutableArrayRef(progress.sums).slice(step % tilesOfN * ofTile, ofTile);
+    Flight flight =
+        beginProducts(stageOf(turn, step), tileOf(step), progress.next, sums);
     if (shape.scaleWeights) {
       llvm::copy(flight.products, sums.begin());
       if (!progress.used.empty()) {
@@ -191,15 +205,11 @@ Sums WarpgroupKernel::consume(Value firstCount) {
         end(turn, step - 1);
       }
       progress.used = flight.weights.fragments;
-      if (!isLast && (step + 1) % tiles == 0)
-        open(stageOf(turn, step + 1));
     }
     if (!isLast)
       progress.next = decode(turn, step + 1);
     if (!shape.scaleWeights) {
-      if (!isLast) // The last stage is waited for again rather than none.
-        open(stageAt(b.min(indexOf(turn, step + 2), b.i32(stages() - 1)),
-                     firstCount));
+      endBlock(b);
       addProducts(flight, sums);
       end(turn, step);
     }
@@ -207,14 +217,11 @@ Sums WarpgroupKernel::consume(Value firstCount) {
 
   Value zero = b.i32(0);
   Progress progress;
-  progress.sums.assign(tiles * ofTile, b.f32(0));
-  open(stageAt(zero, firstCount));
+  progress.sums.assign(tilesOfN * ofTile, b.f32(0));
   progress.next = decode(zero, 0);
   int64_t step = 0;
   if (shape.scaleWeights)
     run(zero, step++, progress, steps == 1);
-  else if (steps > 1)
-    open(stageOf(zero, 1));
   const int64_t turns = std::max<int64_t>(0, (steps - 1 - step) / ofTurn);
   KernelBuilder::Values carried = flatten(progress);
   b.loop(zero, b.i32(turns), b.i32(1), carried,
@@ -249,7 +256,7 @@ void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow, Value step) {
     namedBarrier(b, consumerBarrier, consumers * groupThreads);
     const size_t ofTile = shape.inputRows / 2;
     for (int64_t tile = 0; tile < shape.tilesOfConsumer(); ++tile)
-      output.put(ofK, b.mul(tileOfBlock(tile), MmaLayout::tileRows),
+      output.put(ofK, b.mul(rowOfTiles(tile), MmaLayout::tileRows),
                  Sums(ArrayRef(sums).slice(tile * ofTile, ofTile)));
     if (shape.splitsOfK > 1)
       clusterBarrier(b);

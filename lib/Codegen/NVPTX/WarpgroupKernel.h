@@ -94,9 +94,13 @@ private:
     mlir::SmallVector<Value> fragments;
     mlir::SmallVector<ParameterWords, 4> parameters; // only scales
   };
+  /// A tile of weights that a step is for.
+  struct Tile {
+    int64_t ofN, ofK; // of the consumer's
+  };
   mlir::SmallVector<ParameterWords, 4> readParameters(const Stage &stage,
-                                                      Value tile);
-  Weights decodeTile(const Stage &stage, int64_t tileOfConsumer);
+                                                      Tile tile);
+  Weights decodeTile(const Stage &stage, Tile tile);
   void open(const Stage &stage);
   void release(const Stage &stage);
 
@@ -105,7 +109,7 @@ private:
     Weights weights;
     Sums products;
   };
-  Flight beginProducts(const Stage &stage, Weights weights,
+  Flight beginProducts(const Stage &stage, Tile tile, Weights weights,
                        llvm::ArrayRef<Value> sums);
   /// Waits for them, and scales them.
   void addProducts(Flight &flight, llvm::MutableArrayRef<Value> sums);
@@ -119,8 +123,12 @@ private:
   static Progress unflatten(mlir::ValueRange values, const Progress &like);
   Sums consume(Value firstCount);
   /// Of this consumer's warp: which 16 outputs of the block.
-  Value tileOfBlock(int64_t tileOfConsumer) {
-    return b.add(firstTile, 4 * shape.consumersOfN() * tileOfConsumer);
+  Value rowOfTiles(int64_t ofN) {
+    return b.add(firstTile, 4 * shape.consumersOfN() * ofN);
+  }
+  /// Which 64 columns of a stage.
+  Value tileOfStage(int64_t tileOfK) {
+    return b.add(ofK, shape.consumersOfK() * tileOfK);
   }
 
   int64_t stages() const { // of this block
@@ -162,7 +170,7 @@ private:
   Parameters parameters;
   Value thread;               // of the warpgroup
   Value blockOfN, firstStage; // of the block
-  Value ofK;                  // of a consumer: which 64 columns of a stage
+  Value ofK;                  // of a consumer, of consumersOfK
   Value firstTile;            // of a consumer's warp
 };
 

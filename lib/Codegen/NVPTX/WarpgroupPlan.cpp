@@ -32,6 +32,13 @@ static bool hasRegisters(const LinearSpec &spec, const WarpgroupShape &shape) {
   return shape.scaleWeights || sumRegisters(spec, shape) <= most;
 }
 
+/// Whether each block of a cluster gets equally many stages.
+static bool splits(const LinearSpec &spec, const WarpgroupShape &shape) {
+  int64_t columns =
+      MmaLayout::tileColumns * shape.consumersOfK() * shape.tilesOfK;
+  return spec.weight.paddedColumns() % (columns * shape.splitsOfK) == 0;
+}
+
 /// Fills in what follows from the other members: as many stages as fit.
 static WarpgroupShape complete(const LinearSpec &spec, const Target &target,
                                WarpgroupShape shape) {
@@ -40,6 +47,13 @@ static WarpgroupShape complete(const LinearSpec &spec, const Target &target,
   shape.scaleWeights =
       spec.scalesWeights() ||
       (spec.mayScaleWeights() && sumRegisters(spec, shape) > many);
+  // Few rows are little work for tensor cores, and large stages little of the
+  // other work.
+  if (shape.inputRows <= 32) {
+    shape.tilesOfK = 2;
+    if (!splits(spec, shape) || !WarpgroupStage(spec, shape).hasWholeGroups())
+      shape.tilesOfK = 1;
+  }
   // 16 stages of codes are 64 KB: twice what a processor gets from memory in
   // the time that a byte takes.
   constexpr int64_t most = 16;
@@ -47,12 +61,6 @@ static WarpgroupShape complete(const LinearSpec &spec, const Target &target,
   while (sharedBytes(spec, shape).fixed > target.sharedBytes)
     --shape.stages;
   return shape;
-}
-
-/// Whether each block of a cluster gets equally many stages.
-static bool splits(const LinearSpec &spec, const WarpgroupShape &shape) {
-  int64_t columns = MmaLayout::tileColumns * shape.consumersOfK();
-  return spec.weight.paddedColumns() % (columns * shape.splitsOfK) == 0;
 }
 
 /// Processors that clusters of so many blocks can use: a cluster stays inside
@@ -70,16 +78,18 @@ static int64_t usableProcessors(const Target &target, int64_t cluster) {
 /// the end.
 static int64_t cycles(const LinearSpec &spec, const Target &target,
                       const WarpgroupShape &shape, int64_t rows) {
-  constexpr int64_t ofProducer = 60, ofTile = 180, bytesPerCycle = 32;
+  constexpr int64_t ofStage = 30, ofCopies = 30, ofTile = 170;
+  constexpr int64_t bytesPerCycle = 32;
   constexpr int64_t barriers = 1000, remoteBytesPerCycle = 16;
   WarpgroupStage stage(spec, shape);
   // Of each tile of two warpgroups four wgmma, inputRows / 2 cycles each.
-  int64_t tiles = shape.tilesOfConsumer();
-  int64_t ofStage =
-      std::max({ofProducer + tiles * ofTile, tiles * 4 * shape.inputRows,
+  int64_t tiles = shape.tilesOfConsumer() * shape.tilesOfK;
+  int64_t cyclesOfStage =
+      std::max({ofStage + ofCopies * shape.tilesOfK + ofTile * tiles,
+                tiles * 4 * shape.inputRows,
                 divideUp(stage.bytes() + stage.recordBytes, bytesPerCycle)});
-  int64_t ofBlock =
-      spec.weight.paddedColumns() / stage.columns / shape.splitsOfK * ofStage;
+  int64_t ofBlock = spec.weight.paddedColumns() / stage.columns /
+                    shape.splitsOfK * cyclesOfStage;
   if (shape.splitsOfK > 1) {
     int64_t sums = OutputTile::bytes(shape.consumersOfK(), shape.inputRows,
                                      shape.outputs());

@@ -73,7 +73,7 @@ void WarpgroupKernel::copyShares(const Share &share, Value offset,
 }
 
 void WarpgroupKernel::copyWeights(const Stage &stage) {
-  int64_t codeBytes = shape.consumersOfK() * spec.weight.tileBytes();
+  int64_t codeBytes = layout.tiles * spec.weight.tileBytes();
   copyShares({frame.weight.packed,
               spec.weight.tilesOfColumns() * spec.weight.tileBytes(),
               codeBytes},

@@ -10,10 +10,11 @@ using namespace qopt::nvptx;
 
 WarpgroupStage::WarpgroupStage(const LinearSpec &spec,
                                const WarpgroupShape &shape)
-    : columns(MmaLayout::tileColumns * shape.consumersOfK()),
+    : tiles(shape.consumersOfK() * shape.tilesOfK),
+      columns(MmaLayout::tileColumns * tiles),
       rowsOfTiles(shape.outputs() / MmaLayout::tileRows),
       inputBytes(columns * shape.inputRows * 2),
-      codeBytes(rowsOfTiles * shape.consumersOfK() * spec.weight.tileBytes()) {
+      codeBytes(rowsOfTiles * tiles * spec.weight.tileBytes()) {
   const MmaLayout &weight = spec.weight;
   bool levels = spec.hierarchy().hasLevels();
   int64_t perRecord = levels ? MmaLayout::chunkColumns : spec.groupLength();
@@ -33,4 +34,11 @@ WarpgroupStage::WarpgroupStage(const LinearSpec &spec,
         std::max<int64_t>(1, columns / part.columns) * part.recordBytes;
     recordBytes += rowsOfTiles * part.bytes;
   }
+}
+
+bool WarpgroupStage::hasWholeGroups() const {
+  return llvm::all_of(records, [&](const Records &part) {
+    return !part.columns || part.columns % columns == 0 ||
+           columns % part.columns == 0;
+  });
 }

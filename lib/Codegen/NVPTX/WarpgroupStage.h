@@ -5,11 +5,11 @@
 //===----------------------------------------------------------------------===//
 //
 // Places and sizes, in bytes, of what the producer puts into shared memory for
-// 64 · consumersOfK columns, and the consumers take out:
+// consumersOfK · tilesOfK tiles of 64 columns, and the consumers take out:
 //
-//   stage    x [consumersOfK][inputRows][64 columns], 128 bytes a row, the
-//            piece p of 16 bytes of row r at p ^ (r mod 8) as wgmma expects;
-//            codes [4 · tilesOfN rows of tiles][consumersOfK]
+//   stage    x [tiles][inputRows][64 columns], 128 bytes a row, the piece p of
+//            16 bytes of row r at p ^ (r mod 8) as wgmma expects;
+//            codes [4 · tilesOfN rows of tiles][tiles]
 //   records  of each component: [4 · tilesOfN rows of tiles][as in memory]
 //
 // What a row of tiles has of codes or records lies together, here as in memory.
@@ -34,8 +34,11 @@ struct WarpgroupStage {
   };
 
   WarpgroupStage(const LinearSpec &spec, const WarpgroupShape &shape);
+  /// Whether stages are made of whole groups, or groups of whole stages.
+  bool hasWholeGroups() const;
 
-  int64_t columns;     // 64 or 128
+  int64_t tiles; // of 64 columns: 1, 2 or 4
+  int64_t columns;
   int64_t rowsOfTiles; // 16 outputs each
   int64_t inputBytes, codeBytes, recordBytes;
   std::array<Records, 3> records; // by Parameters::Component

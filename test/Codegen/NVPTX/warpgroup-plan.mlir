@@ -17,7 +17,7 @@
 // CHECK: 4096 4096 M 16 blocks 64 rows 16 cluster 2
 
 // 40 tiles of 128 outputs, three blocks for each.
-// CHECK: 5120 27648 M 64 blocks 40 rows 64 cluster 3
+// CHECK: 5120 27648 M 32 blocks 40 rows 32 cluster 3
 
 // 256 outputs where blocks are many.
 // CHECK: 28672 8192 M 64 blocks 112 rows 64 cluster 1

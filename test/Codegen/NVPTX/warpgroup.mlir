@@ -41,12 +41,12 @@
 // CONSUMER: wgmma.wait_group.sync.aligned 0
 // CONSUMER: st.global.v4
 
-// Few rows: sums are scaled, behind decoding and a loop that keeps it there.
+// Few rows: sums are scaled, behind decoding and a branch that keeps it there.
 // AFTER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_m16(
 // AFTER: wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16
 // AFTER: wgmma.commit_group
 // AFTER-COUNT-16: lop3.b32 {{.*}}, 0x64006400
-// AFTER: mbarrier.try_wait.parity
+// AFTER: activemask
 // AFTER-NOT: lop3.b32 {{.*}}, 0x64006400
 // AFTER: wgmma.wait_group.sync.aligned 0
 // AFTER: fma.rn.f32

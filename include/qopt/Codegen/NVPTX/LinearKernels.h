@@ -61,6 +61,7 @@ struct WarpgroupShape {
   int64_t tilesOfN = 1;   // 1, 2 or 4
   int64_t inputRows = 16; // n of wgmma: a multiple of 16, at most 256
   int64_t splitsOfK = 1;  // blocks of a cluster; divides the stages
+  int64_t tilesOfK = 1;   // of 64 columns: what a consumer has of a stage
   int64_t stages = 4;
   bool scaleWeights = false; // rather than sums
 
