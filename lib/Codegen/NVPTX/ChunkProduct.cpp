@@ -20,10 +20,10 @@ std::array<Value, 4> ChunkProduct::ones() {
 void ChunkProduct::add(ArrayRef<Value> tiles,
                        function_ref<SmallVector<InputFragment>(int64_t)> input,
                        Sums &sums) {
-  constexpr int64_t steps = MmaLayout::chunkColumns / 16;
+  int64_t steps = weights.columns() / 16;
   Parameters &parameters = weights.parameters;
   bool sumInput = !scaleWeights && parameters.haveMinima();
-  int64_t groups = spec.groupsPerChunk();
+  int64_t groups = weights.groups();
   int64_t sumsOfTile = sums.size() / tiles.size();
   SmallVector<Dequantizer::CodeWords> codes(tiles.size()); // of 64 columns
   for (int64_t group = 0; group < groups; ++group) {

@@ -38,7 +38,7 @@ public:
   }
   /// sums += chunk · x for tiles of 16 outputs, given by their slots, and
   /// blocks of 8 rows of x. `input(step)` gives the fragments of the blocks for
-  /// columns 16 step … of the chunk.
+  /// columns 16 step … of those that this warp uses of the chunk.
   void add(mlir::ArrayRef<mlir::Value> tiles,
            mlir::function_ref<mlir::SmallVector<InputFragment>(int64_t)> input,
            Sums &sums);

@@ -75,31 +75,46 @@ static std::optional<KernelPlan> planStreaming(const LinearSpec &spec,
 }
 
 /// The split of a block's warps that lets the busiest processor read the fewest
-/// weights; of equal ones the one that reads x least often.
+/// weights; of equal ones the one that reads x least often. With two stages a
+/// stage is asked for when the one before it is begun, and takes the latency of
+/// a copy and its transfer, one after the other; with three they overlap. So
+/// two count as half more weights.
 static TileShape tileShape(const LinearSpec &spec, const Target &target,
                            int64_t inputRows, bool many) {
   TileShape best;
   int64_t bestCost = std::numeric_limits<int64_t>::max();
-  for (int64_t warpsOfN : {8, 4, 2})
-    for (int64_t warpsOfK : {1, 2, 4}) {
-      int64_t warps = warpsOfN * warpsOfK;
-      if (warps > 8 || warps < 4 || warpsOfK > spec.chunks())
-        continue;
-      TileShape shape{many ? 2 : 1, warpsOfN, warpsOfK,
-                      inputRows,    4,        many || spec.scalesWeights()};
-      while (shape.stages > 2 &&
-             sharedBytes(spec, shape).fixed > target.sharedBytes)
-        --shape.stages;
-      if (sharedBytes(spec, shape).fixed > target.sharedBytes)
-        continue;
-      int64_t outputs = MmaLayout::tileRows * shape.tilesPerWarp * warpsOfN;
-      int64_t blocks = divideUp(spec.rows(), outputs);
-      int64_t cost = divideUp(blocks, target.processors) * outputs;
-      if (cost < bestCost) {
-        bestCost = cost;
-        best = shape;
-      }
+  auto consider = [&](TileShape shape) {
+    int64_t warps = shape.warpsOfN * shape.warpsOfK;
+    if (warps > 8 || warps < 4 ||
+        shape.warpsOfK > spec.chunks() * shape.warpsPerChunk)
+      return;
+    while (shape.stages > 2 &&
+           sharedBytes(spec, shape).fixed > target.sharedBytes)
+      --shape.stages;
+    if (sharedBytes(spec, shape).fixed > target.sharedBytes)
+      return;
+    int64_t outputs = MmaLayout::tileRows * shape.tilesPerWarp * shape.warpsOfN;
+    int64_t blocks = divideUp(spec.rows(), outputs);
+    int64_t cost = divideUp(blocks, target.processors) * outputs *
+                   (shape.stages > 2 ? 2 : 3);
+    if (cost < bestCost) {
+      bestCost = cost;
+      best = shape;
     }
+  };
+  // Warps share chunks only for the sake of shared memory: they scale sums, and
+  // meet at barriers, twice as often.
+  for (int64_t warpsPerChunk : {1, 2})
+    for (int64_t warpsOfN : {8, 4, 2})
+      for (int64_t warpsOfK : {1, 2, 4})
+        if (warpsOfK % warpsPerChunk == 0)
+          consider({.tilesPerWarp = many ? 2 : 1,
+                    .warpsOfN = warpsOfN,
+                    .warpsOfK = warpsOfK,
+                    .warpsPerChunk = warpsPerChunk,
+                    .inputRows = inputRows,
+                    .stages = 4,
+                    .scaleWeights = many || spec.scalesWeights()});
   return best;
 }
 

@@ -25,6 +25,15 @@ int64_t Parameters::superBytes(const LinearSpec &spec) {
   return spec.hierarchy().hasLevels() ? spec.weight.superRecord() : 0;
 }
 
+int64_t Parameters::halfBytes(const LinearSpec &spec, Component component) {
+  if (component == SuperScales || spec.groupsPerChunk() == 1)
+    return 0;
+  if (component == Zeros)
+    return zeroBytes(spec) / 2;
+  constexpr int64_t levelsOfRow = 16;
+  return spec.hierarchy().hasLevels() ? levelsOfRow / 2 : scaleBytes(spec) / 2;
+}
+
 ParameterWords Parameters::read(int64_t group, Value g, Load load) {
   ParameterWords result;
   /// A word, and a second one behind it where there are minima.

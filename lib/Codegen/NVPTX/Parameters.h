@@ -38,6 +38,9 @@ public:
   static int64_t superBytes(const LinearSpec &spec);
 
   enum Component { Scales, Zeros, SuperScales };
+  /// From the records of the first 64 of 128 columns to those of the others; 0
+  /// if they share them.
+  static int64_t halfBytes(const LinearSpec &spec, Component component);
   /// load(component, offset, bytes): 2, 4 or 8 bytes of a component's records,
   /// counted from those of some columns (with levels: from their 8 or 16 bytes
   /// of a row).

@@ -7,14 +7,15 @@
 //   block   16 · tilesPerWarp · warpsOfN outputs by inputRows rows of x;
 //           blockIdx.x along the outputs, blockIdx.y strides over rows of x
 //   warp    tilesPerWarp tiles of 16 outputs by all rows; no other warp decodes
-//           the same weights. Of warpsOfK warps with the same outputs each
-//           takes every warpsOfK-th chunk of 128 columns
+//           the same weights. Warps with the same outputs have a chunk of 128
+//           columns each in a stage, or two share one, 64 for each: then a
+//           stage takes half of the memory
 //   stage   the chunks of all warps, and as many columns of x: copied several
 //           stages ahead, one barrier per stage
 //   end     f32 sums meet in shared memory, are added in the order of the warps
 //           and leave as 16-byte stores
 //
-// A stage of x is [warpsOfK][inputRows][128 columns]; the 16-byte piece p of a
+// A stage of x is [chunks][inputRows][128 columns]; the 16-byte piece p of a
 // row lies at p ^ (row mod 8), so that the eight rows of a matrix that ldmatrix
 // reads are in different banks.
 //
@@ -34,19 +35,28 @@ public:
   TileKernel(KernelBuilder &b, const LinearSpec &spec, const KernelPlan &plan,
              const KernelFrame &frame)
       : b(b), spec(spec), shape(std::get<TileShape>(plan.shape)), plan(plan),
-        frame(frame), weights(b, spec, frame.weight, frame.lane),
+        frame(frame), warpOfN(b.rem(frame.warp, shape.warpsOfN)),
+        warpOfK(b.div(frame.warp, shape.warpsOfN)),
+        chunkOfStage(b.div(warpOfK, shape.warpsPerChunk)),
+        half(shape.warpsPerChunk > 1 ? b.rem(warpOfK, shape.warpsPerChunk)
+                                     : Value()),
+        weights(b, spec, frame.weight, frame.lane, half),
         product(b, spec, weights, shape.scaleWeights) {}
   void build();
 
   static int64_t warps(const TileShape &shape) {
     return shape.warpsOfN * shape.warpsOfK;
   }
+  static int64_t chunks(const TileShape &shape) { // of a stage
+    return shape.warpsOfK / shape.warpsPerChunk;
+  }
   static int64_t weightBytes(const LinearSpec &spec, const TileShape &shape) {
-    return warps(shape) * shape.tilesPerWarp * WeightStream::slotBytes(spec);
+    return chunks(shape) * shape.warpsOfN * shape.tilesPerWarp *
+           WeightStream::slotBytes(spec);
   }
   static int64_t stageBytes(const LinearSpec &spec, const TileShape &shape) {
     return weightBytes(spec, shape) +
-           shape.warpsOfK * shape.inputRows * rowBytes;
+           chunks(shape) * shape.inputRows * rowBytes;
   }
   static int64_t outputs(const TileShape &shape) {
     return MmaLayout::tileRows * shape.tilesPerWarp * shape.warpsOfN;
@@ -59,11 +69,11 @@ private:
   void addStage(Value address, Sums &sums);
 
   int64_t stages() const {
-    return (spec.chunks() + shape.warpsOfK - 1) / shape.warpsOfK;
+    return (spec.chunks() + chunks(shape) - 1) / chunks(shape);
   }
   int64_t threads() const { return 32 * warps(shape); }
   Value chunkOf(Value stage) {
-    return b.add(b.mul(stage, shape.warpsOfK), warpOfK);
+    return b.add(b.mul(stage, chunks(shape)), chunkOfStage);
   }
   Value stageAddress(Value stage) {
     return b.add(frame.shared,
@@ -71,9 +81,17 @@ private:
   }
   Value slotOf(Value stageAddress, int64_t tile) {
     int64_t slot = WeightStream::slotBytes(spec);
-    return b.add(
-        b.add(stageAddress, b.mul(frame.warp, shape.tilesPerWarp * slot)),
-        tile * slot);
+    Value index = frame.warp;
+    if (half)
+      index = b.add(b.mul(chunkOfStage, shape.warpsOfN), warpOfN);
+    return b.add(b.add(stageAddress, b.mul(index, shape.tilesPerWarp * slot)),
+                 tile * slot);
+  }
+
+  /// Two warps that share chunks copy them in turn.
+  Value isCopiedHere(int64_t tile) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, half,
+                                 b.i32(tile % shape.warpsPerChunk));
   }
 
   KernelBuilder &b;
@@ -81,10 +99,13 @@ private:
   const TileShape &shape;
   const KernelPlan &plan;
   const KernelFrame &frame;
+  // Of this warp.
+  Value warpOfN, warpOfK, chunkOfStage;
+  Value half; // of its chunk; null: all
   WeightStream weights;
   ChunkProduct product;
-  Value warpOfN, warpOfK, firstTile; // of this warp
-  Value matrixRow, matrixSwizzle;    // of this lane's address for ldmatrix
+  Value firstTile;
+  Value matrixRow, matrixSwizzle; // of this lane's address for ldmatrix
 };
 } // namespace
 
@@ -99,7 +120,7 @@ SharedBytes qopt::nvptx::sharedBytes(const LinearSpec &spec,
 /// Rows past the last one repeat it, and what comes of them is not stored;
 /// columns past the last one are zeros.
 void TileKernel::copyInput(Value address, Value stage, Value firstRow) {
-  int64_t pieces = shape.warpsOfK * shape.inputRows * piecesPerRow;
+  int64_t pieces = chunks(shape) * shape.inputRows * piecesPerRow;
   Value last = b.add(frame.inputRows, -1);
   for (int64_t first = 0; first < pieces; first += threads()) {
     Value index = b.add(frame.thread, first);
@@ -108,7 +129,7 @@ void TileKernel::copyInput(Value address, Value stage, Value firstRow) {
       Value line = b.div(index, piecesPerRow);
       Value row = b.rem(line, shape.inputRows);
       Value chunk =
-          b.add(b.mul(stage, shape.warpsOfK), b.div(line, shape.inputRows));
+          b.add(b.mul(stage, chunks(shape)), b.div(line, shape.inputRows));
       Value pieceOfRow = b.add(b.mul(chunk, piecesPerRow), piece);
       Value inside = b.less(pieceOfRow, spec.columns() / 8);
       Value source = b.advance(frame.input, b.min(b.add(firstRow, row), last),
@@ -132,9 +153,15 @@ void TileKernel::copyStage(Value stage, Value firstRow) {
     for (int64_t i = 0; i < shape.tilesPerWarp; ++i) {
       Value tile = b.add(firstTile, i);
       Value present = b.less(tile, spec.weight.tilesOfRows());
-      if (spec.chunks() % shape.warpsOfK != 0)
+      if (spec.chunks() % chunks(shape) != 0)
         present = b.both(present, b.less(chunk, spec.chunks()));
-      weights.copy(slotOf(address, i), tile, chunk, present);
+      auto copy = [&] {
+        weights.copy(slotOf(address, i), tile, chunk, present);
+      };
+      if (half)
+        b.when(isCopiedHere(i), copy);
+      else
+        copy();
     }
     copyInput(b.add(address, weightBytes(spec, shape)), stage, firstRow);
   });
@@ -146,8 +173,10 @@ void TileKernel::addStage(Value address, Sums &sums) {
   for (int64_t i = 0; i < shape.tilesPerWarp; ++i)
     slots.push_back(slotOf(address, i));
   Value rows = b.add(b.add(b.add(address, weightBytes(spec, shape)),
-                           b.mul(warpOfK, shape.inputRows * rowBytes)),
+                           b.mul(chunkOfStage, shape.inputRows * rowBytes)),
                      matrixRow);
+  if (half)
+    rows = b.add(rows, b.mul(half, rowBytes / 2));
   product.add(
       slots,
       [&](int64_t step) {
@@ -189,8 +218,6 @@ void TileKernel::buildTileOfRows(Value firstRow) {
 }
 
 void TileKernel::build() {
-  warpOfN = b.rem(frame.warp, shape.warpsOfN);
-  warpOfK = b.div(frame.warp, shape.warpsOfN);
   firstTile = b.add(
       b.mul(b.block(gpu::Dimension::x), shape.warpsOfN * shape.tilesPerWarp),
       b.mul(warpOfN, shape.tilesPerWarp));

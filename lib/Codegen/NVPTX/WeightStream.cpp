@@ -28,9 +28,10 @@ int64_t WeightStream::slotBytes(const LinearSpec &spec) {
 }
 
 WeightStream::WeightStream(KernelBuilder &b, const LinearSpec &spec,
-                           const WeightPointers &pointers, Value lane)
+                           const WeightPointers &pointers, Value lane,
+                           Value half)
     : decode(b, spec), parameters(b, spec, decode), b(b), spec(spec),
-      lane(lane) {
+      lane(lane), half(half) {
   auto ofLane = [&](Value pointer) {
     return pointer ? b.advance(pointer, lane, 16) : pointer;
   };
@@ -94,11 +95,23 @@ ParameterWords WeightStream::parametersOf(Value address, int64_t group) {
   auto load = [&](Parameters::Component component, Value offset,
                   int64_t bytes) -> Value {
     Value place = b.add(b.add(address, places[component]), offset);
+    if (int64_t bytes = Parameters::halfBytes(spec, component); half && bytes)
+      place = b.add(place, b.mul(half, bytes));
     return b.loadShared(b.integers(bytes), place, bytes);
   };
   return parameters.read(group, b.div(lane, 4), load);
 }
 
+int64_t WeightStream::columns() const {
+  return half ? MmaLayout::tileColumns : MmaLayout::chunkColumns;
+}
+
+int64_t WeightStream::groups() const {
+  return std::max<int64_t>(1, columns() / spec.groupLength());
+}
+
 Dequantizer::CodeWords WeightStream::codes(Value address, int64_t tile) {
+  if (half)
+    address = b.add(address, b.mul(half, spec.weight.tileBytes()));
   return decode.loadCodes(b.add(address, tile * spec.weight.tileBytes()), lane);
 }

@@ -10,7 +10,8 @@
 //     slot = [codes 2 x 128 b][scales][zeros][super_scales]
 //
 // with cp.async, 16 bytes per lane. A lane reads what others have copied: after
-// it has waited for its own copies the warp has to meet.
+// it has waited for its own copies the warp has to meet. Two warps may share a
+// slot, and have 64 columns each.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_NVPTX_WEIGHTSTREAM_H
@@ -29,8 +30,10 @@ class WeightStream {
 public:
   using Value = mlir::Value;
 
+  /// With `half`, 0 or 1, this warp uses only those 64 columns of a chunk.
   WeightStream(KernelBuilder &b, const LinearSpec &spec,
-               const WeightPointers &pointers, Value lane);
+               const WeightPointers &pointers, Value lane,
+               Value half = nullptr);
 
   /// Bytes of a slot, a multiple of 16.
   static int64_t slotBytes(const LinearSpec &spec);
@@ -39,9 +42,14 @@ public:
   void copy(Value address, Value tile, Value chunk, Value present);
   // Of a chunk whose copies all lanes have waited for, in the slot at
   // `address`: read when they are used, so that they take registers only then.
-  /// The codes of 64 columns.
+  /// The codes of 64 columns, and the parameters of a group, counted from the
+  /// first column that this warp uses.
   Dequantizer::CodeWords codes(Value address, int64_t tile);
   ParameterWords parametersOf(Value address, int64_t group);
+  /// Of a chunk: the columns that this warp uses, and their groups, at least
+  /// one.
+  int64_t columns() const;
+  int64_t groups() const;
 
   Dequantizer decode;
   Parameters parameters;
@@ -58,6 +66,7 @@ private:
   const LinearSpec &spec;
   WeightPointers pointers; // of this lane's 16 bytes
   Value lane, lane16;
+  Value half;
   Value policy;
 };
 

@@ -33,9 +33,10 @@ std::string problem(const LinearSpec &spec, const Target &target) {
   return plans.empty() ? "there are none" : "";
 }
 
-} // namespace
-
-TEST(KernelPlans, EveryMHasAKernelWithRoomOnEveryChip) {
+/// check(spec, target) for many shapes and all schemes and chips; returns what
+/// is wrong.
+void forLinears(std::string (*check)(const LinearSpec &spec,
+                                     const Target &target)) {
   const std::pair<int64_t, int64_t> shapes[] = {
       {8, 256},      {72, 1280},    {4096, 4096},  {4096, 14336},
       {14336, 4096}, {8192, 28672}, {28672, 8192}, {5120, 27648},
@@ -49,9 +50,46 @@ TEST(KernelPlans, EveryMHasAKernelWithRoomOnEveryChip) {
              {ActivationType::F16, ActivationType::BF16}) {
           LinearSpec spec{
               {scheme.hierarchy, n, k, scheme.fields}, "scheme", activation};
-          EXPECT_EQ(problem(spec, target), "")
+          EXPECT_EQ(check(spec, target), "")
               << chip << " " << scheme.name << " " << n << " x " << k
               << (activation == ActivationType::F16 ? " f16" : " bf16");
         }
   }
+}
+
+/// Empty, or which tile kernel has less than three stages of those that its
+/// columns fill.
+std::string shallowTile(const LinearSpec &spec, const Target &target) {
+  for (const KernelPlan &plan : planKernels(spec, target))
+    if (const auto *shape = std::get_if<TileShape>(&plan.shape))
+      if (shape->stages < 3)
+        return plan.entry + " has " + std::to_string(shape->stages) + " stages";
+  return "";
+}
+
+/// The shape of the tile kernel for up to 64 rows of x.
+TileShape tileFor64(const LinearSpec &spec, const char *chip) {
+  for (const KernelPlan &plan : planKernels(spec, *findTarget(chip)))
+    if (plan.launch.maxRows == 64)
+      return std::get<TileShape>(plan.shape);
+  return {};
+}
+
+} // namespace
+
+TEST(KernelPlans, EveryMHasAKernelWithRoomOnEveryChip) { forLinears(problem); }
+
+TEST(KernelPlans, TilesHaveThreeStagesOnEveryChip) { forLinears(shallowTile); }
+
+TEST(KernelPlans, WarpsShareChunksOnlyWhereSharedMemoryIsSmall) {
+  for (const MmaScheme &scheme : mmaSchemes())
+    for (const char *chip : {"sm_80", "sm_86", "sm_89", "sm_90", "sm_100"}) {
+      LinearSpec spec{{scheme.hierarchy, 4096, 4096, scheme.fields}, "scheme"};
+      TileShape shape = tileFor64(spec, chip);
+      // 128 blocks of 32 outputs for the 142 processors of sm_89, as before,
+      // and two warps for the columns of each.
+      bool small = std::string_view(chip) == "sm_89";
+      EXPECT_EQ(shape.warpsPerChunk, small ? 2 : 1) << chip << scheme.name;
+      EXPECT_EQ(shape.stages, 4) << chip << scheme.name;
+    }
 }

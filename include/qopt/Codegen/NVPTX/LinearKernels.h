@@ -47,9 +47,11 @@ struct StreamingShape {
 };
 
 /// One block computes a tile of y: 16 · tilesPerWarp · warpsOfN outputs for
-/// `inputRows` rows of x. Warps that share outputs split the columns.
+/// `inputRows` rows of x. Warps that share outputs split the columns: each has
+/// a chunk of 128 in a stage, or two share one.
 struct TileShape {
   int64_t tilesPerWarp = 1, warpsOfN = 1, warpsOfK = 1;
+  int64_t warpsPerChunk = 1; // 1 or 2; divides warpsOfK
   int64_t inputRows = 16;    // a multiple of 16
   int64_t stages = 2;        // of weights and x in shared memory
   bool scaleWeights = false; // rather than sums
