@@ -8,7 +8,8 @@
 // it waits where it must can only be seen if its x is the y of that kernel, and
 // its y overwrites the x of that kernel: x[i + 1] = y[i], in two buffers in
 // turn. The same calls one at a time, with a wait after each, are the
-// reference.
+// reference. So a chain is of one square linear, or of N x K and K x N in turn,
+// as of an MLP.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_BENCHMARKS_GPU_CHAIN_H
@@ -24,10 +25,17 @@ struct ChainVerdict {
   unsigned long long differInStream = 0, differInGraph = 0;
 };
 
-/// Chains kernels of one square linear (n = k), so that each of them follows
-/// each, itself included. Throws std::runtime_error.
-ChainVerdict runChain(QoptCudaDevice *device, QoptCudaModule &module,
-                      const std::vector<std::string> &entries, int64_t m,
+/// Kernels of one linear.
+struct ChainLinear {
+  QoptCudaModule *module = nullptr;
+  std::vector<std::string> entries;
+};
+
+/// Chains kernels so that each follows each whose y can be its x: of one square
+/// linear (n = k), itself included, or of two linears, n x k and k x n. Throws
+/// std::runtime_error.
+ChainVerdict runChain(QoptCudaDevice *device,
+                      const std::vector<ChainLinear> &linears, int64_t m,
                       cudaStream_t stream);
 
 #endif // QOPT_BENCHMARKS_GPU_CHAIN_H

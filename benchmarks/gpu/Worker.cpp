@@ -11,7 +11,9 @@
 //     open FILE             loads a module and describes its kernels
 //     verify ENTRY M        compares a kernel of the module with the reference
 //     time NAME M           a kernel, or a linear of the module (by M)
-//     chain M ENTRY ENTRY … each kernel after each, x[i + 1] = y[i] (Chain.h)
+//     chain M ENTRY ENTRY … [with FILE ENTRY …]
+//                           each kernel after each, x[i + 1] = y[i] (Chain.h),
+//                           by turns with kernels of another module
 //     dense N K TYPE M      cuBLAS in f16 or bf16
 //     archive WEIGHTS VALUES M SYMBOL=LINEAR …
 //                           weights that the compiler packed (ArchiveCheck.h)
@@ -78,6 +80,7 @@ public:
 
 private:
   Answer describeDevice();
+  QoptCudaModule *load(const std::string &path);
   Answer openModule(const std::string &path);
   Answer describeKernel(size_t index, const KernelRow &row);
   Answer runArchive(std::istream &words);
@@ -158,17 +161,23 @@ Answer Worker::describeKernel(size_t index, const KernelRow &row) {
   return answer.member("launchable_m", row.sharedPerRow != 0 ? least : 0);
 }
 
-Answer Worker::openModule(const std::string &path) {
-  linears.clear();
-  module = nullptr;
+QoptCudaModule *Worker::load(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
   std::string image{std::istreambuf_iterator<char>(file), {}};
   if (!file)
     throw std::runtime_error(path + ": cannot be read");
   char error[errorSize];
-  if (qopt_cuda_load(device, image.data(), image.size(), &module, error,
+  QoptCudaModule *loaded = nullptr;
+  if (qopt_cuda_load(device, image.data(), image.size(), &loaded, error,
                      errorSize) != 0)
     throw std::runtime_error(error);
+  return loaded;
+}
+
+Answer Worker::openModule(const std::string &path) {
+  linears.clear();
+  module = nullptr;
+  module = load(path);
   std::string kernels;
   for (size_t i = 0; i < module->table.rows.size(); ++i)
     kernels +=
@@ -209,13 +218,16 @@ Answer Worker::runArchive(std::istream &words) {
 
 Answer Worker::chain(std::istream &words) {
   int64_t m = 0;
-  std::vector<std::string> entries;
   words >> m;
-  for (std::string entry; words >> entry;)
-    entries.push_back(entry);
   if (!module)
     throw std::runtime_error("no module is open");
-  ChainVerdict verdict = runChain(device, *module, entries, m, timer->stream());
+  std::vector<ChainLinear> chained = {{module, {}}};
+  for (std::string word; words >> word;)
+    if (word == "with" && words >> word)
+      chained.push_back({load(word), {}});
+    else
+      chained.back().entries.push_back(word);
+  ChainVerdict verdict = runChain(device, chained, m, timer->stream());
   return Answer()
       .member("layers", verdict.layers)
       .member("magnitude", verdict.magnitude)

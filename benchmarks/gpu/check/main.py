@@ -11,7 +11,7 @@ from .machine import SHARED, chips_to_run, compute_capability
 from .report import fail, say
 from .session import Session
 from .times import time_shape
-from .verify import verify_module
+from .verify import verify_module, verify_pairs
 from .worker import Worker
 
 
@@ -25,6 +25,7 @@ def run(session, modules):
             session.failures += 1
             break
         verify_module(session, module)
+    verify_pairs(session, [module for module in modules if module.get("rows")])
     shapes = {}
     for module in modules:
         if module["timed"] and module.get("rows"):

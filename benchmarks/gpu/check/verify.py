@@ -36,7 +36,7 @@ def verify_module(session, module):
     for key in "n", "k", "scheme", "activations":
         module.setdefault(key, module["rows"][0][key])
     largest = {}  # M of the rows before, for each linear
-    bounds = {}   # the largest M of an entry that can be launched
+    bounds = module["bounds"] = {}  # the largest M of an entry that can be launched
     for row, kernel in zip(module["rows"], opened["kernels"]):
         session.record({"kind": "kernel", "module": module["id"], **kernel})
         say(f"     {kernel['entry']}: {kernel['registers']} registers, "
@@ -52,7 +52,7 @@ def verify_module(session, module):
         verify_entry(session, module, row, [m for m in fitting if m >= smallest] or fitting[-1:])
         largest[row["linear"]] = row["max_m"]
 
-    verify_chains(session, module, bounds)
+    verify_squares(session, module)
     if "archive" in module:
         verify_archive(session, module, module["archive"])
 
@@ -69,39 +69,67 @@ def largest_launch(session, module, row, kernel):
     return bound
 
 
-def verify_chains(session, module, bounds):
-    """Kernels of each square linear one after another: whether each waits for
-    the one before it. Those that are wrong alone are left out."""
+def linears_of(module):
+    """linear -> its rows"""
     linears = {}
     for row in module["rows"]:
-        if row["n"] == row["k"]:
-            linears.setdefault(row["linear"], []).append(row)
-    for linear, rows in linears.items():
-        done, longest, wrong = [], 0, []
-        for m in SIZES_CHAIN:
-            entries = [row["entry"] for row in rows if m <= bounds[row["entry"]] and
-                       (module["id"], row["entry"]) not in session.wrong][:LONGEST_CHAIN]
-            if not entries or session.late():
-                continue
-            answer = session.ask(module, f"chain {m} {' '.join(entries)}", " ".join(entries))
-            reasons = [answer["error"]] if not answer["ok"] else []
-            if answer["ok"]:
-                done.append(m)
-                longest = max(longest, answer["layers"])
-                reasons += [f"{answer[key]} outputs differ from the same calls one at a time, launched {how}"
-                            for key, how in (("differ_in_stream", "at once"), ("differ_in_graph", "as a graph"))
-                            if answer[key]]
-            session.record({"kind": "chain", "module": module["id"], "linear": linear, "m": m,
-                            "entries": entries, **answer, "reasons": reasons})
-            if reasons:
-                wrong.append(f"M={m}: {'; '.join(reasons)}")
-            if answer.get("broken"):
-                break
-        if wrong:
-            fail(session, session.racing, module, linear, wrong, ": a chain of its kernels")
-        elif done:
-            say(f"ok   {module['id']} {linear}: each kernel after each, x[i + 1] = y[i], up to {longest} layers, "
-                f"at once and as a graph, M = {', '.join(map(str, done))}")
+        linears.setdefault(row["linear"], []).append(row)
+    return linears
+
+
+def verify_squares(session, module):
+    """Kernels of each square linear one after another."""
+    for linear, rows in linears_of(module).items():
+        if rows[0]["n"] == rows[0]["k"]:
+            verify_chain(session, [(module, linear, rows)])
+
+
+def verify_pairs(session, modules):
+    """Kernels of N x K and K x N by turns, as in an MLP, where a scheme has both."""
+    waiting = {}
+    for module in modules:
+        for linear, rows in linears_of(module).items():
+            n, k, *scheme = (rows[0][key] for key in ("n", "k", "scheme", "activations"))
+            key = (*scheme, module["chip"], module["variant"])
+            if (k, n, *key) in waiting:
+                verify_chain(session, [waiting.pop((k, n, *key)), (module, linear, rows)])
+            elif n != k:
+                waiting.setdefault((n, k, *key), (module, linear, rows))
+
+
+def verify_chain(session, parts):
+    """Kernels of one linear or two one after another: whether each waits for
+    the one before it. Those that are wrong alone are left out."""
+    module = parts[0][0]
+    linear = " with ".join(linear for _, linear, _ in parts)
+    done, longest, wrong = [], 0, []
+    for m in SIZES_CHAIN:
+        entries = [[row["entry"] for row in rows if m <= of["bounds"][row["entry"]] and
+                    (of["id"], row["entry"]) not in session.wrong][:LONGEST_CHAIN]
+                   for of, _, rows in parts]
+        if not all(entries) or session.late():
+            continue
+        words = entries[0] + [word for (of, _, _), names in zip(parts[1:], entries[1:])
+                              for word in ("with", str(of["image"]), *names)]
+        answer = session.ask(module, f"chain {m} {' '.join(words)}", " ".join(words))
+        reasons = [answer["error"]] if not answer["ok"] else []
+        if answer["ok"]:
+            done.append(m)
+            longest = max(longest, answer["layers"])
+            reasons += [f"{answer[key]} outputs differ from the same calls one at a time, launched {how}"
+                        for key, how in (("differ_in_stream", "at once"), ("differ_in_graph", "as a graph"))
+                        if answer[key]]
+        session.record({"kind": "chain", "module": module["id"], "linear": linear, "m": m,
+                        "entries": sum(entries, []), **answer, "reasons": reasons})
+        if reasons:
+            wrong.append(f"M={m}: {'; '.join(reasons)}")
+        if answer.get("broken"):
+            break
+    if wrong:
+        fail(session, session.racing, module, linear, wrong, ": a chain of its kernels")
+    elif done:
+        say(f"ok   {module['id']} {linear}: each kernel after each, x[i + 1] = y[i], up to {longest} layers, "
+            f"at once and as a graph, M = {', '.join(map(str, done))}")
 
 
 def verify_archive(session, module, archive):

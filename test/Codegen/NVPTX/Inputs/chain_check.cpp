@@ -1,7 +1,9 @@
 // Chain.cpp of the GPU check on a GPU that is played here: its memory is the
 // host's, and a kernel is a product with a random matrix. Its y is stored when
 // the next kernel begins, or when the host waits: before that one reads x if it
-// waits, as it should, and after if its name says "races".
+// waits, as it should, and after if its name says "races". Of a cluster each
+// block has its part of the columns, and in "one_block_waits" the others read
+// x too early.
 #include "Chain.h"
 
 #include <cmath>
@@ -9,14 +11,13 @@
 #include <cstring>
 #include <cuda_fp16.h>
 #include <iostream>
+#include <map>
 #include <random>
 #include <set>
 
-static constexpr int64_t n = 64;
-
 //===- The GPU ------------------------------------------------------------===//
 
-static std::vector<float> matrix;
+static std::map<int64_t, std::vector<float>> matrices; // by columns
 static std::vector<QoptCudaCall> launched;
 static QoptCudaCall pending = {};
 static std::vector<__half> pendingOutput;
@@ -36,18 +37,26 @@ static void storePending() {
 int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream, char *, size_t) {
   std::string name = call->name;
   bool races = name == "races" || (inGraph && name == "races_in_graphs");
-  if (!races)
-    storePending();
+  const auto &table = call->module->table;
+  const auto &row = table.rows[table.candidates(name)[0]];
+  const std::vector<float> &matrix = matrices[row.k];
   float size = *at<float>(call->weight.packed);
-  std::vector<__half> y(call->rows * n);
-  for (int64_t m = 0; m < call->rows; ++m)
-    for (int64_t row = 0; row < n; ++row) {
-      float sum = 0;
-      for (int64_t k = 0; k < n; ++k)
-        sum +=
-            __half2float(at<__half>(call->x)[m * n + k]) * matrix[row * n + k];
-      y[m * n + row] = __float2half(size * sum);
-    }
+  std::vector<float> sums(call->rows * row.n);
+  // The last block first, so that others have read when this one has waited.
+  for (int64_t block = row.cluster - 1; block >= 0; --block) {
+    if (!races && (name != "one_block_waits" || block == 0))
+      storePending();
+    int64_t columns = row.k / row.cluster;
+    for (int64_t m = 0; m < call->rows; ++m)
+      for (int64_t i = 0; i < row.n; ++i)
+        for (int64_t k = block * columns; k < (block + 1) * columns; ++k)
+          sums[m * row.n + i] +=
+              __half2float(at<__half>(call->x)[m * row.k + k]) *
+              matrix[i * row.k + k];
+  }
+  std::vector<__half> y;
+  for (float sum : sums)
+    y.push_back(__float2half(size * sum));
   storePending();
   pending = *call;
   pendingOutput = y;
@@ -129,13 +138,16 @@ void countDifferent(const void *a, const void *b, int64_t words,
 
 //===- The checks ---------------------------------------------------------===//
 
-static std::string row(const char *entry, int64_t k = n) {
-  return R"({"linear": "l)" + std::to_string(k) +
+static std::string row(const char *entry, int64_t n = 64, int64_t k = 64,
+                       int64_t cluster = 1) {
+  return R"({"linear": "l)" + std::to_string(n) + "x" + std::to_string(k) +
          R"(", "scheme": "int4_g128_sym", "bits": 4, "group": 128, "zero": 8,
-         "zeros": false, "n": 64, "k": )" +
-         std::to_string(k) + R"(, "activations": "f16", "entry": ")" + entry +
+         "zeros": false, "n": )" +
+         std::to_string(n) + R"(, "k": )" + std::to_string(k) +
+         R"(, "activations": "f16", "entry": ")" + entry +
          R"(", "max_m": 0, "block": 32, "shared": 0, "shared_per_row": 0,
-         "n_tiles": 1, "m_tile": 1, "persistent": false, "cluster": 1})";
+         "n_tiles": 1, "m_tile": 1, "persistent": false, "cluster": )" +
+         std::to_string(cluster) + "}";
 }
 
 /// How many kernels the last chain has right after which others, and whether x
@@ -154,17 +166,28 @@ static void describeSequence(size_t layers) {
 
 int main() {
   QoptCudaDevice device;
-  QoptCudaModule module(device);
-  std::string error, table = R"({"version": 1, "chip": "any", "kernels": [)" +
-                             row("a") + "," + row("b") + "," + row("c") + "," +
-                             row("races") + "," + row("races_in_graphs") + "," +
-                             row("wide", 128) + "]}";
-  if (!qopt::runtime::DispatchTable::parse(table, module.table, error))
-    std::cout << error << "\n";
-  auto run = [&](const char *what, const std::vector<std::string> &entries) {
+  QoptCudaModule module(device), other(device);
+  auto fill = [](QoptCudaModule &module, const std::string &rows) {
+    std::string error, table = R"({"version": 1, "chip": "any", "kernels": [)";
+    if (!qopt::runtime::DispatchTable::parse(table + rows + "]}", module.table,
+                                             error))
+      std::cout << error << "\n";
+  };
+  fill(module, row("a") + "," + row("b") + "," + row("c") + "," + row("races") +
+                   "," + row("races_in_graphs") + "," +
+                   row("cluster", 64, 64, 2) + "," +
+                   row("one_block_waits", 64, 64, 2) + "," +
+                   row("down", 64, 128) + "," + row("down2", 64, 128, 4));
+  fill(other, row("up", 128, 64) + "," + row("up2", 128, 64) + "," +
+                  row("one_block_waits", 128, 64, 2));
+  auto run = [&](const char *what, const std::vector<std::string> &entries,
+                 const std::vector<std::string> &partners = {}) {
     std::cout << what << ": ";
     try {
-      ChainVerdict verdict = runChain(&device, module, entries, 3, nullptr);
+      std::vector<ChainLinear> linears = {{&module, entries}};
+      if (!partners.empty())
+        linears.push_back({&other, partners});
+      ChainVerdict verdict = runChain(&device, linears, 3, nullptr);
       std::cout << verdict.layers << " layers";
       describeSequence(size_t(verdict.layers));
       std::cout << (verdict.magnitude > 1e-2 && verdict.magnitude < 1e2
@@ -180,15 +203,23 @@ int main() {
   // Values that grow 100 times and fade to a hundredth with each layer.
   for (double size : {100.0, 0.01}) {
     std::mt19937 random(1);
-    matrix.resize(n * n);
-    for (float &value : matrix)
-      value = float(size / 8) * std::normal_distribution<float>()(random);
+    for (int64_t k : {64, 128}) {
+      matrices[k].resize(128 * k);
+      for (float &value : matrices[k])
+        value = float(size / 8) * std::normal_distribution<float>()(random);
+    }
     run("right", {"a", "b", "c"});
     run("one", {"a"});
     run("races", {"a", "races"});
     run("races in graphs", {"races_in_graphs", "b"});
+    run("cluster", {"a", "cluster"});
+    run("one block waits", {"a", "one_block_waits"});
+    run("by turns", {"down", "down2"}, {"up", "up2"});
+    run("by turns, one block waits", {"down", "down2"},
+        {"up", "one_block_waits"});
   }
-  run("shapes", {"a", "wide"});
-  run("not square", {"wide"});
+  run("shapes", {"a", "down"});
+  run("not square", {"down"});
+  run("no pair", {"a"}, {"up"});
   run("unknown", {"d"});
 }

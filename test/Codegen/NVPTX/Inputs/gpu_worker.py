@@ -2,9 +2,12 @@
 
 Kernels behave as their entries say: ok, wrong, hangs, crashes, toolarge. With
 the argument "square" the linear is square, and its chains of kernels race for
-M = 16; with "self-test" there are kernels such as those of SelfTest.cu."""
+M = 16; with "pair" the module says the shape, and chains of a cluster's
+kernel with those of another module race; with "self-test" there are kernels such
+as those of SelfTest.cu."""
 import json
 import os
+import re
 import sys
 import time
 
@@ -16,6 +19,8 @@ MODE = sys.argv[1] if len(sys.argv) > 1 else ""
 if MODE == "square":
     ROW["k"] = ROW["n"]
     ENTRIES = [("toolarge_m8", 8), ("ok_m16", 16), ("toolarge_m64", 64), ("ok_m0", 0)]
+if MODE == "pair":
+    ENTRIES = [("alone_m16", 16), ("cluster_m0", 0)]
 if MODE == "self-test":
     ENTRIES = [("right", 0), ("wrong_scale", 0), ("crashes", 0), ("waits", 0), ("does_not_wait", 0)]
 
@@ -44,6 +49,12 @@ def shape(entry):
     return {"linear": f"chain_{entry}", "n": 128, "k": 128} if entry in ("waits", "does_not_wait") else {}
 
 
+def shape_of(path):
+    """N and K of the first kernel of a module."""
+    with open(path) as file:
+        return tuple(map(int, re.search(r"\.entry \w+_n(\d+)_k(\d+)_", file.read()).groups()))
+
+
 def launch(entry, most):
     """What of a launch there is no room for."""
     if not entry.startswith("toolarge"):
@@ -52,6 +63,14 @@ def launch(entry, most):
 
 
 def chain(m, *entries):
+    if MODE == "pair":
+        # The other module, and of it all kernels that take so many rows, too.
+        middle = entries.index("with")
+        assert shape_of(entries[middle + 1]) == (ROW["k"], ROW["n"]), entries
+        first, second = entries[:middle], entries[middle + 2:]
+        assert first == second == ("alone_m16", "cluster_m0")[int(m) > 16:], entries
+        return {"layers": 2 * len(first) * len(second) + 1, "magnitude": 0.5,
+                "differ_in_stream": 0 if "alone_m16" in first else 3, "differ_in_graph": 0}
     if MODE == "square":  # of those that are right alone, all that take so many rows
         assert entries == tuple(entry for entry, most in ENTRIES if entry != "toolarge_m64" and
                                 int(m) <= (3 if entry == "toolarge_m8" else most or 1000)), entries
@@ -68,6 +87,9 @@ def answer(request):
     if what == "open":
         kernel = {"registers": 40, "local_bytes": 0, "static_shared": 0, "dynamic_shared": 0,
                   "blocks_per_multiprocessor": 2, "grid_x": 16, "grid_y": 1}
+        if MODE == "pair":
+            ROW["n"], ROW["k"] = shape_of(words[0])
+            ROW["linear"] = f"n{ROW['n']}_k{ROW['k']}"
         return {"table": {"kernels": [{**ROW, **shape(entry), "entry": entry, "max_m": most}
                                       for entry, most in ENTRIES]},
                 "kernels": [{**kernel, "entry": entry, **launch(entry, most)} for entry, most in ENTRIES]}
