@@ -11,26 +11,37 @@ from .machine import SHARED, chips_to_run, compute_capability
 from .report import fail, say
 from .session import Session
 from .times import time_shape
-from .verify import verify_module, verify_pairs
+from .verify import open_module, verify_module, verify_pairs
 from .worker import Worker
+
+
+# Of the time, after which the rest is not compared, so that it is timed.
+SHARE_VERIFYING = 0.6
 
 
 def run(session, modules):
     """Everything: first whether kernels are right, then how long they take."""
     session.describe_device()
     say("\nverifying")
+    verified = []
     for module in modules:
-        if session.late():
-            say("  (no time left: the rest is not verified)")
+        if session.late(SHARE_VERIFYING):
+            say(f"  (no time left: {len(modules) - len(verified)} modules are not verified)")
             session.failures += 1
             break
         verify_module(session, module)
-    verify_pairs(session, [module for module in modules if module.get("rows")])
+        verified.append(module)
+    verify_pairs(session, [module for module in verified if module["rows"]])
+    for module in modules[len(verified):]:
+        if module["timed"] and not session.late():
+            open_module(session, module)
+    # What there is for every chip comes first: it is what matters most, should
+    # there be no time for all.
     shapes = {}
-    for module in modules:
+    for module in sorted(modules, key=lambda module: not module["brief"]):
         if module["timed"] and module.get("rows"):
-            shapes.setdefault((module["n"], module["k"]), []).append(module)
-    for (n, k), of_shape in shapes.items():
+            shapes.setdefault((not module["brief"], module["n"], module["k"]), []).append(module)
+    for (_, n, k), of_shape in shapes.items():
         if session.late():
             say(f"{n} x {k}: no time left")
             session.failures += 1
@@ -94,7 +105,7 @@ def main(description):
     parser.add_argument("--out", type=Path, help="JSON lines")
     parser.add_argument("--every-kernel", action="store_true",
                         help="also time the kernels that are not chosen for an M")
-    parser.add_argument("--budget", type=float, help="seconds after which nothing new begins")
+    parser.add_argument("--budget", type=float, help="seconds, building included, after which nothing new begins")
     parser.add_argument("--patience", type=float, default=6, metavar="SECONDS",
                         help="after which a kernel hangs (%(default)s)")
     parser.add_argument("--worker", metavar="COMMAND",
@@ -147,7 +158,7 @@ def main(description):
             out.flush()
 
     worker = Worker([*(args.under or "").split(), *command], environment, args.patience)
-    session = Session(args, worker, record)
+    session = Session(args, worker, record, begin)
     try:
         (self_test if args.self_test else run)(session, modules)
     finally:

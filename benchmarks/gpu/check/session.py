@@ -5,9 +5,11 @@ from .report import fail, say
 
 
 class Session:
-    def __init__(self, args, worker, record):
+    def __init__(self, args, worker, record, begin):
+        """The budget counts from `begin`, and building is part of it."""
         self.args, self.worker, self.record = args, worker, record
-        self.end = time.monotonic() + args.budget
+        self.begin, self.end = begin, begin + args.budget
+        self.dense = {}      # (n, k, activations) -> M -> what cuBLAS takes
         self.failures = 0
         self.copy = None     # GB/s
         self.wrong = set()   # (module, entry) with wrong numbers
@@ -15,8 +17,9 @@ class Session:
         self.dead = set()    # (module, entry) that crashed or hung
         self.unlaunchable = {}  # (module, entry) -> the largest M that this GPU has room for
 
-    def late(self):
-        return time.monotonic() > self.end
+    def late(self, share=1):
+        """Whether that share of the time is over."""
+        return time.monotonic() > self.begin + share * (self.end - self.begin)
 
     def ask(self, module, request, entry=""):
         """The worker's answer, with the module loaded."""

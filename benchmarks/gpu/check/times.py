@@ -8,10 +8,10 @@ def time_shape(session, n, k, modules):
     say()
     columns = {}
     for activations in dict.fromkeys(module["activations"] for module in modules):
-        dense = {}
+        dense = session.dense.setdefault((n, k, activations), {})
         for m in SIZES:
-            if session.late():
-                break
+            if m in dense or session.late():
+                continue
             dense[m] = session.worker.request(f"dense {n} {k} {activations} {m}")
             session.record({"kind": "dense", "n": n, "k": k, "activations": activations,
                             "m": m, **dense[m]})

@@ -24,20 +24,26 @@ def fail(session, failed, module, name, wrong, what=""):
         say(f"       {line}")
 
 
-def verify_module(session, module):
+def open_module(session, module):
+    """The rows of its table, and what the GPU says of them; none if it does not
+    load."""
     opened = session.worker.open(module)
     if "table" not in opened:
         session.failures += 1
         session.record({"kind": "open", "module": module["id"], **opened})
         say(f"FAIL {module['id']}: {opened.get('error')}")
         module["rows"] = []
-        return
+        return []
     module["rows"] = opened["table"]["kernels"]
     for key in "n", "k", "scheme", "activations":
         module.setdefault(key, module["rows"][0][key])
+    return list(zip(module["rows"], opened["kernels"]))
+
+
+def verify_module(session, module):
     largest = {}  # M of the rows before, for each linear
     bounds = module["bounds"] = {}  # the largest M of an entry that can be launched
-    for row, kernel in zip(module["rows"], opened["kernels"]):
+    for row, kernel in open_module(session, module):
         session.record({"kind": "kernel", "module": module["id"], **kernel})
         say(f"     {kernel['entry']}: {kernel['registers']} registers, "
             f"{kernel['local_bytes']} bytes local, "

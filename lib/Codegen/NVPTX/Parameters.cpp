@@ -5,8 +5,6 @@
 //===----------------------------------------------------------------------===//
 #include "Parameters.h"
 
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
@@ -75,13 +73,22 @@ Parameters::OfRows Parameters::halves(Value word) {
   return result;
 }
 
-/// A byte behind the upper half of 2^23 is the f32 2^23 + byte, and d · 2^23 is
-/// exact: one fma for each group gives the exact d · byte. With signs that does
-/// not hold, since the byte is s + 128 and d · (2^23 + 128) would be rounded.
+/// A byte of a word as f32. Levels have at most six bits or a sign, so that all
+/// are signed bytes, and both steps are one instruction on a GPU (I2F.S8).
+Value Parameters::levelOf(Value word, int64_t byte) {
+  return b.purePtx(b.getF32Type(),
+                   "{ .reg .b32 level;\n"
+                   "bfe.s32 level, $1, " +
+                       std::to_string(8 * byte) +
+                       ", 8;\n"
+                       "cvt.rn.f32.s32 $0, level;\n"
+                       "}",
+                   "=f,r", word);
+}
+
 Parameters::OfRows Parameters::timesLevels(const OfRows &d,
                                            const ParameterWords &words,
                                            bool minima) {
-  constexpr double bias = 8388608; // 2^23
   Value word = words.scales;
   int64_t first = words.upperLevels ? 2 : 0;
   if (weight.hierarchy.nibbleLevels) {
@@ -90,22 +97,9 @@ Parameters::OfRows Parameters::timesLevels(const OfRows &d,
   } else if (minima) {
     first = 2;
   }
-  bool haveSigns = !haveMinima();
-  if (haveSigns)
-    word = arith::XOrIOp::create(b, word, b.i32(0x80808080));
   OfRows result;
-  for (int64_t row = 0; row < 2; ++row) {
-    Value bits = NVVM::PermuteOp::create(
-        b, b.getI32Type(), word, b.i32(0x4b000000), b.i32(0x7540 + first + row),
-        NVVM::PermuteMode::DEFAULT);
-    Value level = b.bitcast(b.getF32Type(), bits);
-    if (haveSigns)
-      result[row] = arith::MulFOp::create(
-          b, d[row], arith::SubFOp::create(b, level, b.f32(bias + 128)));
-    else
-      result[row] = LLVM::FMAOp::create(
-          b, d[row], level, arith::MulFOp::create(b, d[row], b.f32(-bias)));
-  }
+  for (int64_t row = 0; row < 2; ++row)
+    result[row] = arith::MulFOp::create(b, d[row], levelOf(word, first + row));
   return result;
 }
 

@@ -58,6 +58,7 @@ public:
 
 private:
   OfRows halves(Value word); // as f32
+  Value levelOf(Value word, int64_t byte);
   /// d times s, or m.
   OfRows timesLevels(const OfRows &d, const ParameterWords &words, bool minima);
   /// s, s', m, m' of one group in a word; otherwise those of two groups.

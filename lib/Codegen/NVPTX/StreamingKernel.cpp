@@ -65,16 +65,14 @@ private:
   /// begins with round `first`, for a tile of the batch that begins with tile
   /// `base`.
   struct Position {
-    Value tile, round, slot, first, base;
-    KernelBuilder::Values values() const {
-      return {tile, round, slot, first, base};
-    }
+    Value tile, round, first, base;
+    KernelBuilder::Values values() const { return {tile, round, first, base}; }
   };
   Position next(const Position &position);
-  void copyWeights(const Position &position);
+  void copyWeights(const Position &position, Value slot);
   void copyInput(const Position &position);
-  void copy(const Position &position);
-  void addChunk(const Position &position, Sums &sums);
+  void copy(const Position &position, Value slot);
+  void addChunk(Value round, Value slot, Sums &sums);
   void storeSums(Value buffer, const Sums &sums);
   /// body(i) for each sum i of a tile, always by the same thread.
   void forSums(llvm::function_ref<void(Value)> body);
@@ -86,7 +84,7 @@ private:
 
   int64_t allRounds() const { return shape.rounds * shape.segments; }
   bool whole() const { return shape.segments == 1; } // rows of x
-  Value nextSlot(Value slot) {
+  Value slotAfter(Value slot) {
     return arith::AndIOp::create(b, b.add(slot, 1), b.i32(shape.queue - 1));
   }
   Value slotAddress(Value slot) {
@@ -97,9 +95,8 @@ private:
                  frame.warp);
   }
   /// Bytes from the start of a row of x in shared memory.
-  Value columnsOf(const Position &position) {
-    return b.mul(b.add(b.mul(position.round, shape.warps), frame.warp),
-                 chunkBytes);
+  Value columnsOf(Value round) {
+    return b.mul(b.add(b.mul(round, shape.warps), frame.warp), chunkBytes);
   }
   Value endOfBatch(Value base) {
     return b.min(b.add(base, batchStep), b.i32(spec.tiles()));
@@ -143,7 +140,6 @@ StreamingKernel::Position StreamingKernel::next(const Position &position) {
         b.select(inBatch, position.first, b.select(inRow, first, b.i32(0)));
     after.base = b.select(inBatch, position.base, base);
   }
-  after.slot = nextSlot(position.slot);
   if (shape.rounds == 1)
     return after;
   Value round = b.add(position.round, 1);
@@ -157,12 +153,12 @@ StreamingKernel::Position StreamingKernel::next(const Position &position) {
   return after;
 }
 
-void StreamingKernel::copyWeights(const Position &position) {
+void StreamingKernel::copyWeights(const Position &position, Value slot) {
   Value present = b.less(position.tile, spec.tiles());
   Value chunk = chunkOf(position);
   if (allRounds() * shape.warps != spec.chunks())
     present = b.both(present, b.less(chunk, spec.chunks()));
-  weights.copy(slotAddress(position.slot), position.tile, chunk, present);
+  weights.copy(slotAddress(slot), position.tile, chunk, present);
 }
 
 /// The chunk's columns of all rows of x, zeros past the last column: 16 bytes
@@ -183,7 +179,7 @@ void StreamingKernel::copyInput(const Position &position) {
   Value first = b.div(lane, pieces);
   Value source =
       b.advance(b.advance(frame.input, column, 16), first, spec.columns() * 2);
-  Value target = b.add(b.add(x, columnsOf(position)),
+  Value target = b.add(b.add(x, columnsOf(position.round)),
                        b.add(b.mul(piece, 16), b.mul(first, pitch(shape))));
   for (int64_t row = 0; row < 8; row += rowsAtOnce)
     b.when(b.less(b.add(first, row), frame.inputRows), [&] {
@@ -194,8 +190,8 @@ void StreamingKernel::copyInput(const Position &position) {
 }
 
 /// x belongs to the first tile's chunks.
-void StreamingKernel::copy(const Position &position) {
-  copyWeights(position);
+void StreamingKernel::copy(const Position &position, Value slot) {
+  copyWeights(position, slot);
   Value brings = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                        position.tile, position.base);
   if (!whole())
@@ -204,12 +200,12 @@ void StreamingKernel::copy(const Position &position) {
   b.commitCopies();
 }
 
-void StreamingKernel::addChunk(const Position &position, Sums &sums) {
-  Value columns = b.add(xOfLane, columnsOf(position));
+void StreamingKernel::addChunk(Value round, Value slot, Sums &sums) {
+  Value columns = b.add(xOfLane, columnsOf(round));
   // Four matrices are the fragments of two steps.
   std::array<Value, 4> matrices;
   product.add(
-      slotAddress(position.slot),
+      slotAddress(slot),
       [&](int64_t step) {
         if (step % 2 == 0)
           matrices = loadMatrices(b, b.add(columns, 32 * step));
@@ -289,32 +285,33 @@ void StreamingKernel::clearTotals() {
 
 void StreamingKernel::addSegment(Value base, Value end, Value first,
                                  KernelBuilder::Values &carried) {
-  // carried: the position ahead, the slot of this chunk, the buffer for sums;
+  // carried: the position ahead, its slot, the buffer for sums;
   // and here the place of the tile's totals.
   carried.push_back(totals);
   b.loop(base, end, tileStep, carried,
          [&](Value tile, KernelBuilder::Values &carried) {
-           KernelBuilder::Values inner(carried.begin(), carried.begin() + 6);
+           KernelBuilder::Values inner(carried.begin(), carried.begin() + 5);
            inner.append(product.zeros(1, 1));
            b.loop(b.i32(0), b.i32(shape.rounds), b.i32(1), inner,
                   [&](Value round, KernelBuilder::Values &inner) {
-                    Position ahead = {inner[0], inner[1], inner[2], inner[3],
-                                      inner[4]};
-                    Position now = {tile, round, inner[5], first, base};
+                    Position ahead = {inner[0], inner[1], inner[2], inner[3]};
+                    // Ahead goes into the slot before this one, and the next
+                    // ahead into this one.
+                    Value free = inner[4], slot = slotAfter(free);
                     b.waitForCopies(shape.queue - 2);
                     b.barrierOfWarp();
-                    copy(ahead); // into the slot before `now`
-                    Sums sums(inner.begin() + 6, inner.end());
-                    addChunk(now, sums);
+                    copy(ahead, free);
+                    Sums sums(inner.begin() + 5, inner.end());
+                    addChunk(round, slot, sums);
                     inner = next(ahead).values();
-                    inner.push_back(nextSlot(now.slot));
+                    inner.push_back(slot);
                     inner.append(sums);
                   });
-           Value buffer = carried[6], total = carried[7];
-           storeSums(buffer, Sums(inner.begin() + 6, inner.end()));
+           Value buffer = carried[5], total = carried[6];
+           storeSums(buffer, Sums(inner.begin() + 5, inner.end()));
            b.barrier();
            reduce(buffer, tile, first, total);
-           carried.assign(inner.begin(), inner.begin() + 6);
+           carried.assign(inner.begin(), inner.begin() + 5);
            // The other one of two buffers.
            carried.push_back(arith::SubIOp::create(
                b, b.add(b.add(sumsPlace, sumsPlace), sumsBytes), buffer));
@@ -340,7 +337,7 @@ void StreamingKernel::build() {
                   b.mul(b.div(frame.lane, 8), 16));
 
   Value firstTile = b.block(gpu::Dimension::x), zero = b.i32(0);
-  Position ahead = {firstTile, zero, zero, zero, firstTile};
+  Position ahead = {firstTile, zero, zero, firstTile};
   SmallVector<Position> filled; // the queue
   if (overlap)
     allowOverlap(b);
@@ -353,7 +350,7 @@ void StreamingKernel::build() {
   };
   for (int64_t i = 0; i + 1 < shape.queue; ++i) {
     filled.push_back(ahead);
-    copyWeights(ahead);
+    copyWeights(ahead, b.i32(i));
     if (!overlap)
       bring(i);
     ahead = next(ahead);
@@ -365,7 +362,7 @@ void StreamingKernel::build() {
   }
 
   KernelBuilder::Values carried = ahead.values();
-  carried.append({zero, sumsPlace});
+  carried.append({b.i32(shape.queue - 1), sumsPlace});
   Value tiles = b.i32(spec.tiles());
   if (whole()) {
     addSegment(firstTile, tiles, zero, carried);
