@@ -10,13 +10,15 @@ from .build import Builder, cache_directory
 from .machine import SHARED, chips_to_run, compute_capability
 from .report import fail, say
 from .session import Session
-from .times import time_shape
+from .times import time_every_kernel, time_shape
 from .verify import open_module, verify_module, verify_pairs
 from .worker import Worker
 
 
 # Of the time, after which the rest is not compared, so that it is timed.
 SHARE_VERIFYING = 0.6
+# Of the time, after which no kernel is timed that is not chosen.
+SHARE_ALTERNATIVES = 0.9
 
 
 def run(session, modules):
@@ -47,6 +49,11 @@ def run(session, modules):
             session.failures += 1
         else:
             time_shape(session, n, k, of_shape)
+    # What is left of the time shows whether the tables' limits are right.
+    for (other, n, k), of_shape in shapes.items():
+        for module in of_shape:
+            if not (other or session.args.quick or session.args.every_kernel or session.late(SHARE_ALTERNATIVES)):
+                time_every_kernel(session, n, k, module)
     say()
     say(f"{session.failures} failures" if session.failures else "all kernels are right")
 
@@ -104,7 +111,8 @@ def main(description):
     parser.add_argument("--only", metavar="REGEX", help="modules whose name matches")
     parser.add_argument("--out", type=Path, help="JSON lines")
     parser.add_argument("--every-kernel", action="store_true",
-                        help="also time the kernels that are not chosen for an M")
+                        help="time the kernels that are not chosen for an M, too, of all linears and not just "
+                        "of the main ones as long as time is left")
     parser.add_argument("--budget", type=float, help="seconds, building included, after which nothing new begins")
     parser.add_argument("--patience", type=float, default=6, metavar="SECONDS",
                         help="after which a kernel hangs (%(default)s)")

@@ -26,7 +26,7 @@ def time_shape(session, n, k, modules):
 
 def time_module(session, n, k, module, dense):
     say(f"{n} x {k}  {module['scheme']} {module['activations']} {module['chip']} "
-        f"{module['variant']}".rstrip())
+        f"{module['variant']}".rstrip() + ("" if "bounds" in module else "  (not compared with the reference)"))
     say("     M |   single    graph     GB/s  of copy  TFLOP/s |  cuBLAS: single    graph | times cuBLAS | kernel")
     times = {}
     for m in SIZES:
