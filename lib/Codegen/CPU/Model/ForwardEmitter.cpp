@@ -57,16 +57,25 @@ std::pair<Value, Value> StepEmitter::share(Value count) {
           LLVM::UDivOp::create(b, times(count, next), threads)};
 }
 
-/// Kernels (x, [w,] y, firstRow, endRow).
-void StepEmitter::emitRowWise(const PlannedStep &planned,
-                              int64_t rowsPerToken) {
-  const ModelStep &step = *planned.step;
-  auto [first, end] = share(times(rowsOf(step), rowsPerToken));
-  SmallVector<Value> arguments = {input(step, 0)};
+/// Kernels (x, [w | order,] y, firstRow, endRow).
+void StepEmitter::callRowWise(const PlannedStep &planned, Value x, Value y,
+                              Value first, Value end) {
+  SmallVector<Value> arguments = {x};
   for (const WeightUse &use : planned.weights)
     arguments.push_back(weight(use));
-  arguments.append({output(step), first, end});
+  if (!planned.order.empty())
+    arguments.push_back(LLVM::AddressOfOp::create(
+        b, module.lookupSymbol<LLVM::GlobalOp>(planned.order)));
+  arguments.append({y, first, end});
   callKernel(planned.kernel, arguments);
+}
+
+void StepEmitter::emitRowWise(const PlannedStep &planned,
+                              int64_t rowsPerToken) {
+  auto [first, end] = share(times(rowsOf(*planned.step), rowsPerToken));
+  forParts(planned, [&, first = first, end = end](const PlannedStep &part) {
+    callRowWise(part, input(*part.step, 0), output(*part.step), first, end);
+  });
 }
 
 /// Kernels (x, [z,] y, firstElement, endElement); threads meet at multiples of

@@ -16,6 +16,7 @@ namespace qopt::cpu {
 struct PlannedStep {
   const ModelStep *step = nullptr;
   std::string kernel; // of steps that are one kernel
+  std::string order;  // of a permutation: the constant that holds it
   LinearKernel linear;
   std::vector<WeightUse> weights;
   int64_t number = 0; // of the linear, cache or rope
@@ -26,10 +27,8 @@ struct PlannedStep {
 
   /// Bytes of the codes, or floats, of a linear's weight.
   int64_t codeBytes = 0;
-  /// What stands for step->norm and step->then.
-  std::string normKernel;
-  std::vector<WeightUse> normWeight;
-  std::vector<PlannedStep> then;
+  /// What stands for step->before and step->then.
+  std::vector<PlannedStep> before, then;
 };
 
 struct PlannedProgram {

@@ -86,6 +86,14 @@ Value KernelEmitter::load(Value buffer, Value at, Value mask) {
                                       zeros);
 }
 
+Value KernelEmitter::gather(Value buffer, Value base, Value places) {
+  auto bits = VectorType::get({lanes}, b.getI1Type());
+  Value all = arith::ConstantOp::create(b, DenseElementsAttr::get(bits, true));
+  return vector::GatherOp::create(b, VectorType::get({lanes}, b.getF32Type()),
+                                  buffer, ValueRange{base}, places, all,
+                                  splat(0));
+}
+
 void KernelEmitter::store(Value vector, Value buffer, Value at, Value mask) {
   if (mask)
     vector::MaskedStoreOp::create(b, buffer, ValueRange{at}, mask, vector);

@@ -64,6 +64,8 @@ public:
 
   /// f32 vectors; lanes that are masked off are 0.
   mlir::Value load(mlir::Value buffer, mlir::Value at, mlir::Value mask);
+  /// buffer[base + places[i]] in each lane.
+  mlir::Value gather(mlir::Value buffer, mlir::Value base, mlir::Value places);
   void store(mlir::Value vector, mlir::Value buffer, mlir::Value at,
              mlir::Value mask);
   mlir::Value splat(double value);

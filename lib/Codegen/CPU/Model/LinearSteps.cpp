@@ -13,8 +13,8 @@
 //       up_row(prepared, codes, scales, u, firstBlock, endBlock)
 //       gated_silu(g, u, a, 16 firstBlock, min(16 endBlock, N))
 //
-// Before that, each thread takes the row through the norm and to bytes by
-// itself, which is faster than sharing these few microseconds out.
+// Before that, each thread takes the row through norm and permutation and to
+// bytes by itself, which is faster than sharing these few microseconds out.
 //
 //===----------------------------------------------------------------------===//
 #include "StepEmitter.h"
@@ -90,14 +90,6 @@ void StepEmitter::emitLinear(const PlannedStep &planned) {
 // One row
 //===----------------------------------------------------------------------===//
 
-/// Of a planned step and what follows it.
-template <typename Body>
-static void forParts(const PlannedStep &planned, Body body) {
-  body(planned);
-  for (const PlannedStep &each : planned.then)
-    body(each);
-}
-
 /// How many addresses the piece of a step takes.
 static int64_t countArguments(const PlannedStep &planned) {
   int64_t count = 0;
@@ -109,13 +101,17 @@ static int64_t countArguments(const PlannedStep &planned) {
 }
 
 void StepEmitter::allocateRows() {
-  int64_t preparedBytes = 0, pieceBytes = 0, normColumns = 0;
+  int64_t preparedBytes = 0, pieceBytes = 0;
+  std::vector<int64_t> columnsBefore;
   std::map<std::string, int64_t> ways;
   for (const PlannedStep &planned : steps) {
     preparedBytes = std::max(preparedBytes, planned.linear.preparedBytes);
     pieceBytes = std::max(pieceBytes, 8 * countArguments(planned));
-    if (!planned.normKernel.empty())
-      normColumns = std::max(normColumns, columnsOf(*planned.step, 0));
+    if (planned.before.size() > columnsBefore.size())
+      columnsBefore.resize(planned.before.size());
+    for (size_t i = 0; i < planned.before.size(); ++i)
+      columnsBefore[i] =
+          std::max(columnsBefore[i], columnsOf(*planned.step, 0));
     forParts(planned, [&](const PlannedStep &part) {
       if (!part.linear.row.empty())
         ways[part.linear.preparation] = part.linear.preparedBytes;
@@ -124,8 +120,9 @@ void StepEmitter::allocateRows() {
   if (preparedBytes > 0)
     preparedRow = allocate(preparedBytes);
   pieceArguments = allocate(pieceBytes);
-  normalized.memory =
-      allocate((normColumns + blockRows) * int64_t(sizeof(float)));
+  for (int64_t columns : columnsBefore)
+    rowsBefore.push_back(
+        {allocate((columns + blockRows) * int64_t(sizeof(float)))});
   for (const auto &[way, bytes] : ways)
     preparedRows[way].memory = allocate(bytes);
 }
@@ -146,30 +143,29 @@ void StepEmitter::emitBarrier(size_t stepIndex, bool fetchesAhead) {
            constant(next->codeBytes / next->linear.blocks)});
 }
 
-/// x of a step, behind its norm if it has one.
-Value StepEmitter::normalizedRow(const PlannedStep &planned) {
-  const ModelStep &step = *planned.step;
-  if (planned.normKernel.empty())
-    return input(step, 0);
-  RowSource source = {step.inputs[0], step.normWeight};
-  if (normalized.source != source)
-    callKernel(planned.normKernel,
-               {input(step, 0), weight(planned.normWeight[0]),
-                normalized.memory, constant(int64_t(0)), constant(int64_t(1))});
-  normalized.source = source;
-  return normalized.memory;
+/// x of a linear, behind what comes before it.
+Value StepEmitter::multipliedRow(const PlannedStep &planned) {
+  Value row = input(*planned.step, 0);
+  for (auto [before, own] : llvm::zip_first(planned.before, rowsBefore)) {
+    if (own.value != before.step->output)
+      callRowWise(before, row, own.memory, constant(int64_t(0)),
+                  constant(int64_t(1)));
+    own.value = before.step->output;
+    row = own.memory;
+  }
+  return row;
 }
 
 /// What a kernel takes in place of x.
 Value StepEmitter::preparedFor(const PlannedStep &planned,
                                const LinearKernel &kernel) {
   if (kernel.row.empty())
-    return normalizedRow(planned);
-  PreparedRow &row = preparedRows[kernel.preparation];
-  RowSource source = {planned.step->inputs[0], planned.step->normWeight};
-  if (row.source != source)
-    callKernel(kernel.prepare, {normalizedRow(planned), row.memory});
-  row.source = source;
+    return multipliedRow(planned);
+  OwnRow &row = preparedRows[kernel.preparation];
+  const int value = planned.step->multiplied();
+  if (row.value != value)
+    callKernel(kernel.prepare, {multipliedRow(planned), row.memory});
+  row.value = value;
   return row.memory;
 }
 

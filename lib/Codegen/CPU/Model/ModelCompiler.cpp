@@ -45,7 +45,6 @@ private:
                               ModelKernels &kernels);
   Result<PlannedStep> planStep(const ModelStep &step, ModelKernels &kernels);
   Status planFused(PlannedStep &planned, ModelKernels &kernels);
-  std::string norm(llm::RmsNormOp norm, ModelKernels &kernels);
   Status planLinear(PlannedStep &planned, LinearOp linear,
                     ModelKernels &kernels);
   int64_t ropeNumber(llm::RopeOp rope);
@@ -129,13 +128,6 @@ int64_t Compiler::cacheNumber(llm::AttentionOp attention) {
   return nextCache++;
 }
 
-std::string Compiler::norm(llm::RmsNormOp norm, ModelKernels &kernels) {
-  return kernels.rmsNorm(
-      norm.getLoc(), norm.getWeight().getType().getDimSize(0),
-      norm.getEps().convertToFloat(),
-      norm.getOffset() ? norm.getOffset()->convertToFloat() : 0);
-}
-
 Result<PlannedStep> Compiler::planStep(const ModelStep &step,
                                        ModelKernels &kernels) {
   PlannedStep planned;
@@ -148,15 +140,18 @@ Result<PlannedStep> Compiler::planStep(const ModelStep &step,
     planned.kernel = kernels.bias(location, columns);
   } else if (auto linear = dyn_cast<LinearOp>(op)) {
     QOPT_CHECK(planLinear(planned, linear, kernels));
-    QOPT_CHECK(planFused(planned, kernels));
   } else if (auto norm = dyn_cast<llm::RmsNormOp>(op)) {
-    planned.kernel = this->norm(norm, kernels);
+    planned.kernel = kernels.rmsNorm(
+        location, norm.getWeight().getType().getDimSize(0),
+        norm.getEps().convertToFloat(),
+        norm.getOffset() ? norm.getOffset()->convertToFloat() : 0);
   } else if (auto slice = dyn_cast<llm::SliceOp>(op)) {
     planned.kernel =
         kernels.slice(location, slice.getInput().getType().getDimSize(1),
                       slice.getOffset(), columns);
   } else if (auto permute = dyn_cast<PermuteChannelsOp>(op)) {
-    planned.kernel = kernels.permute(location, permute.getOrderAttr());
+    planned.kernel = kernels.permute(location, columns);
+    planned.order = kernels.order(location, permute.getOrderAttr());
   } else if (isa<llm::EmbeddingOp>(op)) {
     QOPT_ASSIGN(WeightUse use, weights.useAsRows(step.weights[0]));
     planned.weights = {use};
@@ -178,17 +173,18 @@ Result<PlannedStep> Compiler::planStep(const ModelStep &step,
   }
   if (planned.label.empty())
     planned.label = planned.kernel;
+  QOPT_CHECK(planFused(planned, kernels));
   return planned;
 }
 
-/// What a program for one token does along with a linear.
+/// What is done along with a step.
 Status Compiler::planFused(PlannedStep &planned, ModelKernels &kernels) {
   const ModelStep &step = *planned.step;
-  if (step.norm) {
-    planned.normKernel = norm(cast<llm::RmsNormOp>(step.norm), kernels);
-    QOPT_ASSIGN(WeightUse use, weights.useAsF32(step.normWeight));
-    planned.normWeight = {use};
-    planned.label = "norm+" + planned.label;
+  for (const ModelStep &each : llvm::reverse(step.before)) {
+    QOPT_ASSIGN(PlannedStep part, planStep(each, kernels));
+    planned.before.insert(planned.before.begin(), std::move(part));
+    planned.label =
+        (isa<llm::RmsNormOp>(each.op) ? "norm+" : "permute+") + planned.label;
   }
   for (const ModelStep &next : step.then) {
     QOPT_ASSIGN(PlannedStep part, planStep(next, kernels));

@@ -134,37 +134,38 @@ std::string ModelKernels::slice(Location location, int64_t columns,
 }
 
 /// y[i] = x[order[i]] for each row.
-std::string ModelKernels::permute(Location location, DenseI64ArrayAttr order) {
-  const size_t number = permutations.size();
-  auto [known, isNew] = permutations.try_emplace(order);
-  std::string &name = known->second;
-  if (!isNew)
+std::string ModelKernels::permute(Location location, int64_t columns) {
+  std::string name = str("qopt_permute_n", columns);
+  if (has(name))
     return name;
-  const int64_t columns = order.size();
-  name = str("qopt_permute_n", columns, "_", number);
-  std::string tableName = name + "_order";
-  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  OpBuilder builder(module.getContext());
   Type i32 = builder.getI32Type(), f32 = builder.getF32Type();
-  auto tableType = MemRefType::get({columns}, i32);
-  memref::GlobalOp::create(
-      builder, location, tableName, builder.getStringAttr("private"), tableType,
-      DenseIntElementsAttr::get(RankedTensorType::get({columns}, i32),
-                                SmallVector<int32_t>(order.asArrayRef())),
-      /*constant=*/true, /*alignment=*/IntegerAttr());
-
-  KernelEmitter e(module, location, name, {f32, f32});
-  Value x = e.buffer(0), y = e.buffer(1);
-  Value table = memref::GetGlobalOp::create(e.b, tableType, tableName);
+  KernelEmitter e(module, location, name, {f32, i32, f32});
+  Value x = e.buffer(0), order = e.buffer(1), y = e.buffer(2);
   e.loop(e.count(0), e.count(1), 1, [&](Value row) {
     Value start = e.times(row, columns);
-    e.loop(e.index(0), e.index(columns), 1, [&](Value i) {
-      Value from = arith::IndexCastOp::create(
-          e.b, e.b.getIndexType(), memref::LoadOp::create(e.b, table, i));
-      Value channel = memref::LoadOp::create(e.b, x, e.add(start, from));
-      memref::StoreOp::create(e.b, channel, y, e.add(start, i));
-    });
+    e.vectors(e.index(0), e.index(columns), {},
+              [&](Value i, Value mask, KernelEmitter::Values &) {
+                Value from = e.load(order, i, mask);
+                e.store(e.gather(x, start, from), y, e.add(start, i), mask);
+              });
   });
   e.finish();
+  return name;
+}
+
+std::string ModelKernels::order(Location location, DenseI64ArrayAttr order) {
+  std::string name = str("qopt_order_", orders.size());
+  auto [known, isNew] = orders.try_emplace(order, name);
+  if (!isNew)
+    return known->second;
+  OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
+  Type i32 = b.getI32Type();
+  LLVM::GlobalOp::create(
+      b, location, LLVM::LLVMArrayType::get(i32, order.size()),
+      /*isConstant=*/true, LLVM::Linkage::Internal, name,
+      DenseIntElementsAttr::get(RankedTensorType::get({order.size()}, i32),
+                                SmallVector<int32_t>(order.asArrayRef())));
   return name;
 }
 

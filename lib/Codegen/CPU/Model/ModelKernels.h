@@ -53,7 +53,10 @@ public:
   std::string bias(mlir::Location location, int64_t columns);
   std::string slice(mlir::Location location, int64_t columns, int64_t offset,
                     int64_t outputs);
-  std::string permute(mlir::Location location, mlir::DenseI64ArrayAttr order);
+  /// (x, order, y, firstRow, endRow)
+  std::string permute(mlir::Location location, int64_t columns);
+  /// A constant of i32.
+  std::string order(mlir::Location location, mlir::DenseI64ArrayAttr order);
   /// Of an arith.addf, mulf or subf, an llm.gated or llm.softcap.
   std::string elementwise(mlir::Operation *op);
   std::string sum(mlir::Location location);
@@ -68,7 +71,7 @@ private:
   }
   mlir::ModuleOp module;
   const CpuTarget &target;
-  llvm::DenseMap<mlir::Attribute, std::string> permutations; // by the order
+  llvm::DenseMap<mlir::Attribute, std::string> orders;
 };
 
 } // namespace qopt::cpu

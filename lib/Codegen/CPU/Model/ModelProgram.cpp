@@ -198,8 +198,7 @@ Result<ModelProgram> ModelProgram::build(ModuleOp module, bool oneToken) {
   program.logits = results.front().value;
   program.logitColumns = *columns;
   program.trimAfterLastAttention();
-  if (oneToken)
-    program.fuseForOneToken();
+  program.fuse(oneToken);
   QOPT_CHECK(program.place());
   program.placeBarriers();
   return program;

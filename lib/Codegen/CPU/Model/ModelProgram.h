@@ -13,8 +13,9 @@
 //
 // A program for one token fuses steps, because at that size barriers and trips
 // through memory cost as much as their arithmetic: a linear takes its input
-// through the norm before it, and what follows it element by element is done by
-// the thread that has computed the elements.
+// through the norm and the permutation before it, and what follows it element
+// by element is done by the thread that has computed the elements. With many
+// rows, a thread permutes the rows that it has taken through a norm.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_CPU_MODELPROGRAM_H
@@ -48,17 +49,22 @@ struct ModelStep {
   bool barrierBefore = false;
   bool trimmed = false;
 
-  /// Of linears in a program for one token: the llm.rms_norm that x goes
-  /// through, and its weight.
-  mlir::Operation *norm = nullptr;
-  std::string normWeight;
-  /// What is done with a range of outputs as soon as it is there: linears of
-  /// the same x and as many outputs, biases and elementwise ops.
+  /// Of linears in a program for one token: the norms and permutations that x
+  /// goes through, in each thread for itself. inputs[0] is what the first
+  /// reads.
+  std::vector<ModelStep> before;
+  /// What is done with a range of outputs as soon as it is there. Behind
+  /// linears: linears of the same x and as many outputs, biases and elementwise
+  /// ops. Behind norms, of rows: permutations.
   std::vector<ModelStep> then;
 
   bool isLinear() const;
   /// Works on each element of its inputs alone.
   bool isElementwise() const;
+  /// The value that a linear multiplies.
+  int multiplied() const {
+    return before.empty() ? inputs[0] : before.back().output;
+  }
   /// The value that the step and those after it leave behind.
   int result() const { return then.empty() ? output : then.back().output; }
 };
@@ -78,8 +84,8 @@ public:
 private:
   friend class ProgramFlattener;
   void trimAfterLastAttention();
-  /// In FuseOneToken.cpp.
-  void fuseForOneToken();
+  /// In FuseSteps.cpp.
+  void fuse(bool oneToken);
   /// In PlaceValues.cpp.
   Status place();
   int replacedInput(const ModelStep &step, const ModelStep &part,

@@ -20,6 +20,14 @@
 
 namespace qopt::cpu {
 
+/// Calls `body` with a planned step and with what follows it.
+inline void forParts(const PlannedStep &planned,
+                     llvm::function_ref<void(const PlannedStep &)> body) {
+  body(planned);
+  for (const PlannedStep &each : planned.then)
+    body(each);
+}
+
 class StepEmitter {
 public:
   using Value = mlir::Value;
@@ -111,6 +119,8 @@ private:
 
   void emitOneTokenBranch(llvm::StringRef oneToken);
   void emitStep(const PlannedStep &planned);
+  void callRowWise(const PlannedStep &planned, Value x, Value y, Value first,
+                   Value end);
   void emitRowWise(const PlannedStep &planned, int64_t rowsPerToken);
   void emitElementwise(const PlannedStep &planned);
   void emitDispatch(const ModelStep &step, llm::DispatchOp op);
@@ -123,7 +133,7 @@ private:
   void emitBarrier(size_t stepIndex, bool fetchesAhead);
   void emitFused(const PlannedStep &planned);
   std::string pieceFunction(const PlannedStep &planned);
-  Value normalizedRow(const PlannedStep &planned);
+  Value multipliedRow(const PlannedStep &planned);
   Value preparedFor(const PlannedStep &planned, const LinearKernel &kernel);
 
   /// What a prepared row is: of which value, and how.
@@ -141,16 +151,14 @@ private:
   ::llvm::DenseMap<int, Value> dispatched; // value of a dispatch → its rows
 
   // Of fused linears, also memory of the thread: arguments of pieces, a row
-  // behind its norm, and rows prepared in different ways, with what they are
-  // made of (value, weight of the norm).
-  using RowSource = std::pair<int, std::string>;
-  struct PreparedRow {
+  // behind each step before a linear, and rows prepared in different ways.
+  struct OwnRow {
     Value memory;
-    RowSource source = {-1, ""};
+    int value = -1; // that it holds, or is made of
   };
   Value pieceArguments;
-  PreparedRow normalized;
-  std::map<std::string, PreparedRow> preparedRows; // by way
+  std::vector<OwnRow> rowsBefore;
+  std::map<std::string, OwnRow> preparedRows; // by way
 };
 
 } // namespace qopt::cpu

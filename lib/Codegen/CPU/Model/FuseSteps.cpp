@@ -1,19 +1,28 @@
-//===- FuseOneToken.cpp - fewer steps for a single token ------------------===//
+//===- FuseSteps.cpp - fewer steps, and barriers between them -------------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
 //
-//     n = rms_norm(h)                  g = linear(norm h),
-//     g = linear(n), u = linear(n)        then u = linear(norm h),
-//     a = gated(g, u)                     then a = gated(g, u)
-//     d = linear(a)                    d = linear(a), then e = h + d
+// For one token:
+//
+//     n = rms_norm(h)                  g = linear(permute norm h),
+//     p = permute(n)                      then u = linear(permute norm h),
+//     g = linear(p), u = linear(p)        then a = gated(g, u)
+//     a = gated(g, u)                  d = linear(a), then e = h + d
+//     d = linear(a)
 //     e = h + d
+//
+// For many:
+//
+//     n = rms_norm(h)                  n = rms_norm(h), then p = permute(n)
+//     p = permute(n)
 //
 //===----------------------------------------------------------------------===//
 #include "ModelProgram.h"
 
 #include "qopt/Dialect/LLM/LLMOps.h"
+#include "qopt/Dialect/QOpt/QOptOps.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -32,13 +41,18 @@ public:
     }
   }
 
-  void run() {
+  void run(bool oneToken) {
+    if (oneToken) {
+      for (size_t i = steps.size(); i-- > 0;)
+        if (isNormOfRows(steps[i]) || isPermutation(steps[i]))
+          moveIntoReaders(i);
+      for (size_t i = 0; i < steps.size(); ++i)
+        if (!gone[i] && isFusible(steps[i]))
+          extend(i);
+    }
     for (size_t i = 0; i < steps.size(); ++i)
-      if (isa<llm::RmsNormOp>(steps[i].op))
-        fuseNorm(i);
-    for (size_t i = 0; i < steps.size(); ++i)
-      if (!gone[i] && isFusible(steps[i]))
-        extend(i);
+      if (!gone[i] && isNormOfRows(steps[i]))
+        permuteAfter(i);
     size_t kept = 0;
     for (size_t i = 0; i < steps.size(); ++i)
       if (!gone[i])
@@ -52,20 +66,39 @@ private:
     return step.isLinear() && values[step.output].dispatch < 0;
   }
 
-  void fuseNorm(int index) {
-    const ModelStep &norm = steps[index];
-    const int input = norm.inputs[0];
-    auto weight = cast<llm::RmsNormOp>(norm.op).getWeight().getType();
-    const std::vector<int> &readers = users[norm.output];
-    if (weight.getDimSize(0) != values[input].columns || readers.empty() ||
+  static bool isPermutation(const ModelStep &step) {
+    return isa<PermuteChannelsOp>(step.op);
+  }
+  bool isNormOfRows(const ModelStep &step) const {
+    auto norm = dyn_cast<llm::RmsNormOp>(step.op);
+    return norm && norm.getWeight().getType().getDimSize(0) ==
+                       values[step.inputs[0]].columns;
+  }
+
+  /// If only linears read the result.
+  void moveIntoReaders(int index) {
+    const ModelStep &step = steps[index];
+    const int input = step.inputs[0];
+    const std::vector<int> &readers = users[step.output];
+    if (readers.empty() ||
         !llvm::all_of(readers, [&](int i) { return isFusible(steps[i]); }))
       return;
     for (int reader : readers) {
-      steps[reader].norm = norm.op;
-      steps[reader].normWeight = norm.weights[0];
-      steps[reader].inputs[0] = input;
+      ModelStep &linear = steps[reader];
+      linear.before.insert(linear.before.begin(), step);
+      linear.inputs[0] = input;
     }
+    llvm::erase(users[input], index);
+    llvm::append_range(users[input], readers);
     gone[index] = true;
+  }
+
+  /// Threads share the rows of both alike.
+  void permuteAfter(int index) {
+    for (int reader : users[steps[index].output])
+      if (!gone[reader] && isPermutation(steps[reader]) &&
+          steps[reader].trimmed == steps[index].trimmed)
+        take(steps[index], reader);
   }
 
   /// Appends what consumes the linear's outputs, and nothing else does.
@@ -94,14 +127,14 @@ private:
   bool isPartner(const ModelStep &linear, int index) const {
     const ModelStep &other = steps[index];
     return !gone[index] && isFusible(other) && other.then.empty() &&
-           users[other.output].size() == 1 && other.inputs == linear.inputs &&
-           other.norm == linear.norm && other.normWeight == linear.normWeight &&
+           users[other.output].size() == 1 &&
+           other.multiplied() == linear.multiplied() &&
            values[other.output].columns == values[linear.output].columns;
   }
 
-  void take(ModelStep &linear, int index) {
+  void take(ModelStep &step, int index) {
     gone[index] = true;
-    linear.then.push_back(steps[index]);
+    step.then.push_back(steps[index]);
   }
 
   std::vector<ModelStep> &steps;
@@ -112,4 +145,6 @@ private:
 };
 } // namespace
 
-void ModelProgram::fuseForOneToken() { Fusion(allSteps, values).run(); }
+void ModelProgram::fuse(bool oneToken) {
+  Fusion(allSteps, values).run(oneToken);
+}
