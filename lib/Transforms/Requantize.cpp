@@ -26,10 +26,10 @@ static void viewAsFloat(ml_program::GlobalOp global, ModuleOp module) {
   auto stored = cast<ShapedType>(global.getType());
   auto type = RankedTensorType::get(stored.getShape(), stored.getElementType());
   MLIRContext *context = module.getContext();
-  setWeight(module, global,
-            ViewAttr::get(context, global.getValueAttr(), stored,
-                          ArrayAttr::get(context, {})),
-            type);
+  Attribute value = global.getValueAttr();
+  if (!isa<ViewAttr>(value))
+    value = ViewAttr::get(context, value, stored, ArrayAttr::get(context, {}));
+  setWeight(module, global, value, type);
 }
 
 Status qopt::prepareRequantization(ModuleOp module, bool allow) {
@@ -40,7 +40,8 @@ Status qopt::prepareRequantization(ModuleOp module, bool allow) {
         weightScheme(view ? Type(view.getOf()) : global.getType());
     if (!scheme || !hasAssignment(global))
       continue;
-    if (!view && scheme == assignedScheme(global)) {
+    const bool isFloat = !weightScheme(global.getType());
+    if (!isFloat && scheme == assignedScheme(global)) {
       global->removeAttr(QOptDialect::kScheme);
       continue;
     }
@@ -50,7 +51,7 @@ Status qopt::prepareRequantization(ModuleOp module, bool allow) {
                         "), and quantizing it again adds the errors of both; "
                         "start from the float model, or give "
                         "--allow-requantize");
-    if (!view)
+    if (!isFloat)
       viewAsFloat(global, module);
   }
   return {};

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Transforms/SortColumns.h"
 
+#include "FoldPermutations.h"
 #include "PassSupport.h"
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Transforms/Passes.h"
@@ -69,7 +70,9 @@ LinearsOfWeights findLinears(ModuleOp module) {
 
 struct SortColumnsPass : qopt::impl::SortColumnsBase<SortColumnsPass> {
   void runOnOperation() override {
-    sortedWeights += sortColumns(getOperation());
+    SortedColumns sorted = sortColumns(getOperation());
+    sortedWeights += sorted.weights;
+    foldedPermutations += sorted.foldedPermutations;
   }
 };
 
@@ -80,12 +83,12 @@ bool qopt::hasPermutedWeights(ModuleOp module) {
                       [](auto global) { return permutationOf(global); });
 }
 
-int64_t qopt::sortColumns(ModuleOp module) {
+SortedColumns qopt::sortColumns(ModuleOp module) {
   if (!hasPermutedWeights(module))
-    return 0;
+    return {};
   LinearsOfWeights linearsOf = findLinears(module);
   llvm::DenseMap<std::pair<Value, Attribute>, Value> permuted;
-  int64_t count = 0;
+  SortedColumns result;
   for (auto global : module.getOps<ml_program::GlobalOp>()) {
     PermuteAttr permute = permutationOf(global);
     if (!permute)
@@ -114,7 +117,8 @@ int64_t qopt::sortColumns(ModuleOp module) {
     }
     auto view = cast<ViewAttr>(global.getValueAttr());
     setWeight(module, global, view.getBase(), view.getOf());
-    ++count;
+    ++result.weights;
   }
-  return count;
+  result.foldedPermutations = foldPermutations(module);
+  return result;
 }

@@ -10,11 +10,10 @@ using namespace mlir;
 using namespace qopt;
 
 void qopt::addViewStep(ModuleOp module, ml_program::GlobalOp weight,
-                       Attribute step) {
+                       Attribute step, Type type) {
   MLIRContext *context = module.getContext();
-  auto type = cast<ShapedType>(weight.getType());
   Attribute base = weight.getValueAttr();
-  ShapedType of = type;
+  auto of = cast<ShapedType>(weight.getType());
   SmallVector<Attribute> steps;
   if (auto view = dyn_cast<ViewAttr>(base)) {
     base = view.getBase();
@@ -22,7 +21,10 @@ void qopt::addViewStep(ModuleOp module, ml_program::GlobalOp weight,
     llvm::append_range(steps, view.getSteps());
   }
   steps.push_back(step);
+  if (!type)
+    type = RankedTensorType::get(cast<ShapedType>(weight.getType()).getShape(),
+                                 Float32Type::get(context));
   setWeight(module, weight,
             ViewAttr::get(context, base, of, ArrayAttr::get(context, steps)),
-            RankedTensorType::get(type.getShape(), Float32Type::get(context)));
+            type);
 }

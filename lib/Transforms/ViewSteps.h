@@ -11,9 +11,10 @@
 
 namespace qopt {
 
-/// Puts one more step behind the views of a weight [N, K], which makes it f32.
+/// Puts one more step behind the views of a weight, which makes it f32, or of
+/// `type` where that is given.
 void addViewStep(mlir::ModuleOp module, mlir::ml_program::GlobalOp weight,
-                 mlir::Attribute step);
+                 mlir::Attribute step, mlir::Type type = {});
 
 } // namespace qopt
 

@@ -186,6 +186,23 @@ void applyStep(WeightView &view, Attribute step) {
 
 } // namespace
 
+/// That a view of a quantized weight only permutes its rows.
+static Status checkMovesRows(const Opening &opening, ShapedType type,
+                             ViewAttr view) {
+  auto movesRows = [](Attribute step) {
+    auto permute = dyn_cast<PermuteAttr>(step);
+    return permute && permute.getAxis() == Axis::Rows;
+  };
+  ShapedType of = view.getOf();
+  if (isa<QuantType>(type) && weightScheme(of) == weightScheme(type) &&
+      of.getElementType() == type.getElementType() &&
+      llvm::all_of(view.getSteps(), movesRows))
+    return {};
+  return badInput(opening.name(),
+                  ": a view is quantized only if its base has the same scheme "
+                  "and nothing but its rows is permuted");
+}
+
 Result<WeightSource> WeightSource::open(ml_program::GlobalOp global,
                                         SourceFiles &files) {
   Opening opening{global, files};
@@ -207,6 +224,8 @@ Result<WeightSource> WeightSource::open(ml_program::GlobalOp global,
       return badInput(opening.name(), ": its views give ",
                       shapeText(viewAttr.getResultShape()),
                       ", but its type is ", shapeText(type.getShape()));
+    if (weightScheme(type))
+      QOPT_CHECK(checkMovesRows(opening, type, viewAttr));
   }
   if (!hasPlausibleExtents(type) || !hasPlausibleExtents(storedType))
     return badInput(opening.name(), ": a weight has 1 to 2^48 elements");
@@ -240,19 +259,20 @@ Result<WeightSource> WeightSource::open(ml_program::GlobalOp global,
                 rawBytes(opening, data, component.bytes(), *source.owned));
     source.stored.push_back(bytes);
   }
+  source.inFile = source.inlined ? std::vector<ByteSpan>() : source.stored;
   source.unpackLayout();
+  if (viewAttr && weightScheme(type))
+    source.moveRows();
   return source;
 }
 
 /// The bytes of files in which rows lie.
 std::vector<ByteSpan> WeightSource::storedRows(int64_t first,
                                                int64_t count) const {
-  if (inlined)
-    return {};
-  if (viewed || isa<PackedType>(storedType))
-    return stored;
+  if (viewed || moved || isa<PackedType>(storedType))
+    return inFile;
   std::vector<ByteSpan> result;
-  for (ByteSpan bytes : stored) {
+  for (ByteSpan bytes : inFile) {
     size_t rowBytes = bytes.size() / rows();
     result.push_back(bytes.subspan(first * rowBytes, count * rowBytes));
   }
@@ -290,6 +310,23 @@ void WeightSource::unpackLayout() {
     decodable.push_back(component);
     owned->push_back(std::move(component));
   }
+}
+
+/// What is left of the view is a quantized weight. Every component of a scheme
+/// has the rows of its matrix.
+void WeightSource::moveRows() {
+  for (ByteSpan &component : decodable) {
+    const size_t rowBytes = component.size() / rows();
+    std::vector<uint8_t> &target = owned->emplace_back(component.size());
+    for (auto [row, from] : llvm::enumerate(view.baseRows()))
+      std::memcpy(target.data() + row * rowBytes,
+                  component.data() + from * rowBytes, rowBytes);
+    component = target;
+  }
+  stored = decodable;
+  storedType = weightType;
+  viewed = false;
+  moved = true;
 }
 
 /// One row of a grouped matrix from packed codes.

@@ -39,6 +39,8 @@ public:
   int64_t rows() const { return index(Axis::Rows).size(); }
   int64_t columns() const { return index(Axis::Columns).size(); }
 
+  /// The row of B (if transposed: the column) that each row comes from.
+  std::span<const int64_t> baseRows() const { return index(Axis::Rows); }
   /// Whether reading one row reads all of B.
   bool isTransposed() const { return transposed; }
 

@@ -17,9 +17,15 @@ namespace qopt {
 /// permutes its columns.
 bool hasPermutedWeights(mlir::ModuleOp module);
 
+struct SortedColumns {
+  int64_t weights = 0; // that are read as they are stored
+  /// Of x, that went into the weights that make it.
+  int64_t foldedPermutations = 0;
+};
+
 /// Takes the permutation off each such weight that only linears read, and gives
-/// it to their inputs (pass sort-columns). How many weights.
-int64_t sortColumns(mlir::ModuleOp module);
+/// it to their inputs, or to the weights that make these (pass sort-columns).
+SortedColumns sortColumns(mlir::ModuleOp module);
 
 /// What takes the place of the op in upstream dialects: a gather over a
 /// constant.

@@ -19,6 +19,12 @@ def SortColumns : QOpt_Pass<"sort-columns"> {
     quantized, and every kernel takes them. Weights that read the same x in the
     same order, as queries, keys and values do, share one `qopt.permute_channels`.
 
+    Where x is made of outputs of linears element by element, as the product of
+    gate and up is, and nobody else sees it, nothing is permuted when the model
+    runs: the rows of those weights, and their biases, become views in the order
+    that is wanted. A view that only permutes rows of a quantized weight is a
+    quantized weight.
+
     ```mlir
     ml_program.global private @w(#qopt.view<#qopt.extern<ckpt, "w"> of !qopt.packed<…>, [#qopt.permute<columns, [1, 2, 0]>]>) : tensor<8x3xf16>
     %y = qopt.linear %x, %w : tensor<?x3xf32>, tensor<8x3xf16> -> tensor<?x8xf32>
@@ -28,7 +34,10 @@ def SortColumns : QOpt_Pass<"sort-columns"> {
     %y = qopt.linear %0, %w : tensor<?x3xf32>, !qopt.packed<…> -> tensor<?x8xf32>
     ```
   }];
-  let statistics = [Statistic<"sortedWeights", "weights", "Weights read as they are stored">];
+  let statistics = [
+    Statistic<"sortedWeights", "weights", "Weights read as they are stored">,
+    Statistic<"foldedPermutations", "folded", "Permutations of x that went into the weights that make it">,
+  ];
 }
 
 def PackWeights : QOpt_Pass<"pack-weights"> {

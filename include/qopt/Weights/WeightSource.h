@@ -21,6 +21,10 @@ namespace qopt {
 /// `#qopt.inline`) or refers to a file (`#qopt.extern`), perhaps through a
 /// chain of views. Sizes are checked against the type when it is opened; no
 /// number is touched before it is read. A 1-D weight counts as one row.
+///
+/// A view of a quantized weight that only permutes its rows may be quantized
+/// itself: no row changes, so that its components are those of the base with
+/// their rows moved.
 class WeightSource {
 public:
   static Result<WeightSource> open(mlir::ml_program::GlobalOp global,
@@ -31,8 +35,11 @@ public:
   int64_t columns() const { return view.columns(); }
   /// Whether the numbers stand in the module itself.
   bool isInline() const { return inlined; }
-  /// Whether reading means more than decoding stored bytes.
+  /// Whether reading means more than decoding components.
   bool isView() const { return viewed; }
+  /// Whether the components were made when it was opened, and live as long as
+  /// it does.
+  bool isCopied() const { return moved; }
   /// Whether a row costs as much to read as its share of the whole.
   bool readsByRow() const { return !view.isTransposed(); }
 
@@ -43,7 +50,7 @@ public:
   void release(int64_t first, int64_t count) const;
   void release() const { release(0, rows()); }
 
-  /// The stored bytes of each component of the type. Not for views.
+  /// The bytes of each component of the type. Not for views.
   const std::vector<ByteSpan> &components() const { return stored; }
   /// The same with a packed layout undone: the components of the scheme.
   const std::vector<ByteSpan> &schemeComponents() const { return decodable; }
@@ -58,12 +65,14 @@ private:
       : weightType(type), view(std::move(view)) {}
   Status decodeRow(int64_t row, float *target) const;
   void unpackLayout();
+  void moveRows();
   std::vector<ByteSpan> storedRows(int64_t first, int64_t count) const;
 
   mlir::ShapedType weightType; // of what the module sees
   mlir::ShapedType storedType; // of the base of the views
   WeightView view;
-  bool inlined = false, viewed = false;
+  bool inlined = false, viewed = false, moved = false;
+  std::vector<ByteSpan> inFile; // if not inlined
   std::vector<ByteSpan> stored, decodable;
   /// Bytes that lie nowhere else: splats written out, layouts undone.
   std::shared_ptr<std::vector<std::vector<uint8_t>>> owned;

@@ -90,6 +90,14 @@ static LogicalResult applyStep(function_ref<InFlightDiagnostic()> emitError,
   return emitError() << step << " is not a view step";
 }
 
+/// A vector is one row.
+static SmallVector<int64_t> matrixShape(ShapedType type) {
+  SmallVector<int64_t> shape(type.getShape());
+  if (shape.size() == 1)
+    shape.insert(shape.begin(), 1);
+  return shape;
+}
+
 LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                Attribute base, ShapedType of, ArrayAttr steps) {
   if (isa<ViewAttr>(base))
@@ -97,23 +105,27 @@ LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   bool weight =
       isa<QuantType, PackedType>(of) ||
       (isa<RankedTensorType>(of) && isa<FloatType>(of.getElementType()));
-  if (!weight || !of.hasStaticShape() || of.getRank() != 2)
-    return emitError() << "the base of a view must be a static 2-D float "
-                          "tensor or a quantized weight, not "
+  if (!weight || !of.hasStaticShape() || of.getRank() < 1 || of.getRank() > 2)
+    return emitError() << "the base of a view must be a static float vector "
+                          "or matrix or a quantized weight, not "
                        << of;
-  SmallVector<int64_t> shape(of.getShape());
+  SmallVector<int64_t> shape = matrixShape(of);
   for (Attribute step : steps) {
     if (isa<ClipAttr>(step) && step != steps.getValue().back())
       return emitError() << "a clip must be the last step of a view";
     if (failed(applyStep(emitError, step, shape)))
       return failure();
   }
+  if (of.getRank() == 1 && shape[0] != 1)
+    return emitError() << "a view of a vector must stay one";
   return success();
 }
 
 SmallVector<int64_t> ViewAttr::getResultShape() const {
-  SmallVector<int64_t> shape(getOf().getShape());
+  SmallVector<int64_t> shape = matrixShape(getOf());
   for (Attribute step : getSteps())
     (void)applyStep(nullptr, step, shape); // holds since verify()
+  if (getOf().getRank() == 1)
+    shape.erase(shape.begin());
   return shape;
 }

@@ -87,7 +87,8 @@ WeightConstants::attributes(ml_program::GlobalOp global, Arrays which) {
       undone ? source.schemeComponents() : source.components();
   // Blocks are decoded where they lie.
   bool copied =
-      undone && bytes.front().data() != source.components().front().data();
+      source.isCopied() ||
+      (undone && bytes.front().data() != source.components().front().data());
   for (auto [component, data] : llvm::zip_equal(components, bytes)) {
     auto array = RankedTensorType::get(
         component.shape,

@@ -123,8 +123,13 @@ func.func private @f() attributes {s = #qopt.view<#inner of tensor<3x4xf32>, []>
 
 // -----
 
-// expected-error @+1 {{the base of a view must be a static 2-D float tensor}}
-ml_program.global private @w(#qopt.view<dense<0.0> : tensor<3xf32> of tensor<3xf32>, []>) : tensor<3xf32>
+// expected-error @+1 {{the base of a view must be a static float vector or matrix or a quantized weight}}
+ml_program.global private @w(#qopt.view<dense<0.0> : tensor<3x1x1xf32> of tensor<3x1x1xf32>, []>) : tensor<3x1x1xf32>
+
+// -----
+
+// expected-error @+1 {{a view of a vector must stay one}}
+ml_program.global private @w(#qopt.view<dense<0.0> : tensor<3xf32> of tensor<3xf32>, [#qopt.transpose]>) : tensor<3xf32>
 
 // -----
 

@@ -9,6 +9,8 @@ old          without quantization_config, with quantize_config.json
 act-order    the channels between the two halves of each feed-forward layer in a
              random order, which scatters the groups of down_proj's columns
              (symmetric grids only)
+act-inputs   the inputs of o_proj, too, in a random order that nothing before it
+             follows: another model, which has to permute when it runs
 KEY=JSON     config.json with another value in quantization_config
 NAME:EDIT    one tensor edited: drop, nan (its first element), flat (a dimension
              less), i64 (another element type), ramp (g_idx: one group too large)
@@ -91,6 +93,15 @@ def scatter(tensors, layers):
         permute_inputs(tensors, mlp + "down_proj", order)
 
 
+def scatter_inputs(tensors, layers):
+    generator = random.Random(2)
+    for layer in range(layers):
+        module = f"model.layers.{layer}.self_attn.o_proj"
+        order = list(range(tensors[module + ".qweight"][1][1]))
+        generator.shuffle(order)
+        permute_inputs(tensors, module, order)
+
+
 def edit(tensors, name, how):
     dtype, shape, raw = tensors[name]
     if how == "drop":
@@ -135,8 +146,10 @@ def main():
         quantization["checkpoint_format"] = "gptq"
     elif variant == "old":
         del config["quantization_config"]
-    elif variant == "act-order":
+    elif variant in ("act-order", "act-inputs"):
         scatter(tensors, config["num_hidden_layers"])
+        if variant == "act-inputs":
+            scatter_inputs(tensors, config["num_hidden_layers"])
         quantization["desc_act"] = True
         save(weights, tensors)
     elif "=" in variant:

@@ -48,6 +48,54 @@ TEST(WeightSource, ReadsThroughAChainOfViews) {
   EXPECT_EQ(m.read("rows"), (Numbers{10, 12, 6, 9}));
 }
 
+TEST(WeightSource, MovesRowsOfQuantizedWeights) {
+  // Rows of codes 1 2 3 and 4 5 6 with scales 2 and 3 and zero points 1 and 4,
+  // swapped three times.
+  const std::string stored = R"(#qopt.inline<{
+      codes = dense<[[33, 3], [84, 6]]> : tensor<2x2xi8>, scales = dense<[[2.0], [3.0]]> : tensor<2x1xf16>,
+      zeros = dense<[[1], [4]]> : tensor<2x1xi8>}> of !qopt.quant<2x3xf16, #qopt.grouped<bits = 4, group = -1>>)";
+  const std::string swap = "#qopt.permute<rows, [1, 0]>";
+  auto global = [&](const std::string &steps, const std::string &type) {
+    return "ml_program.global private @v(#qopt.view<" + stored + ", [" + steps +
+           "]>) : " + type;
+  };
+  const std::string type =
+      "!qopt.quant<2x3xf16, #qopt.grouped<bits = 4, group = -1>>";
+  ParsedModule m(global(swap + ", " + swap + ", " + swap, type));
+  EXPECT_EQ(m.read("v"), (Numbers{0, 3, 6, 0, 2, 4}));
+  auto source = m.open("v");
+  ASSERT_TRUE(source);
+  EXPECT_FALSE(source->isView());
+  EXPECT_TRUE(source->isCopied());
+  auto grouped = readGrouped(*source);
+  ASSERT_TRUE(grouped);
+  EXPECT_EQ(grouped->codes, (std::vector<uint8_t>{4, 5, 6, 1, 2, 3}));
+  EXPECT_EQ(grouped->zeros, (std::vector<uint8_t>{4, 1}));
+
+  // What changes a row, or its scheme, has no codes.
+  for (const std::string &refused :
+       {global("#qopt.permute<columns, [2, 0, 1]>", type),
+        global("#qopt.scale<rows, dense<2.0> : tensor<2xf32>>", type),
+        global(swap,
+               "!qopt.quant<2x3xf16, #qopt.grouped<bits = 4, group = 3>>"),
+        global(swap,
+               "!qopt.quant<2x3xbf16, #qopt.grouped<bits = 4, group = -1>>")}) {
+    ParsedModule other(refused);
+    auto failed = other.open("v");
+    ASSERT_FALSE(failed);
+    EXPECT_NE(failed.error().message.find("nothing but its rows is permuted"),
+              std::string::npos);
+  }
+}
+
+TEST(WeightSource, ReadsVectorsThroughViews) {
+  ParsedModule m(R"(
+    ml_program.global private @v(#qopt.view<dense<[1.0, 2.0, 3.0]> : tensor<3xf16> of tensor<3xf16>,
+      [#qopt.permute<columns, [2, 0, 1]>]>) : tensor<3xf16>
+  )");
+  EXPECT_EQ(m.read("v"), (Numbers{3, 1, 2}));
+}
+
 TEST(WeightSource, ClipsGroupsAfterAllElse) {
   // Scaled to [[2, -4, 8, 1]] and [[10, 10, 10, 20]]: 3 columns and 1.
   ParsedModule m(R"(

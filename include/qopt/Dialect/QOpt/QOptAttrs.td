@@ -301,11 +301,12 @@ def QOpt_ClipAttr : QOpt_Attr<"Clip", "clip"> {
 }
 
 def QOpt_ViewAttr : QOpt_Attr<"View", "view"> {
-  let summary = "a float weight seen through a chain of views, the first applied first";
+  let summary = "a weight seen through a chain of views, the first applied first";
   let description = [{
     Nothing is rewritten until a quantizer or an exporter reads rows. `of` is
     the type of the base, which may be quantized: the view has its dequantized
-    values.
+    values. Where only rows are permuted, the view may be a `!qopt.quant` of the
+    same scheme, too. A vector counts as one row.
 
     Example: `#qopt.view<#qopt.extern<ckpt, "w"> of tensor<64x32xf16>, [#qopt.transpose]>`
   }];
