@@ -3,7 +3,8 @@
 
 Quantizes every matrix of MODEL to one type: plainly, with an importance matrix
 of the block linears (as llama-imatrix has it), with one of the output too, and
-with GPTQ; evaluates each by both protocols on the first windows, and prints
+with GPTQ, which makes up for the errors of inputs (gptq) or takes them as they
+are (gptq-inputs); evaluates each by both protocols on the first windows, and prints
 Markdown:
 
     benchmarks/gguf_quality.py models/novella-7m --calibration C.txt --text E.txt
@@ -51,6 +52,7 @@ with tempfile.TemporaryDirectory() as name:
         qopt.run("calibrate", options.model, *text, *more, "--imatrix", folder / f"{way}.gguf")
         flags[way] = ["--method", "rtn", "--imatrix", folder / f"{way}.gguf"]
     flags["gptq"] = ["--method", "gptq", "--calibration", options.calibration, "--ctx", options.ctx]
+    flags["gptq-inputs"] = [*flags["gptq"], "--gptaq", "0"]
     for type_ in options.types.split():
         for way in options.ways.split():
             output = folder / "model.gguf"
