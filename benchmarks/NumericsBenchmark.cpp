@@ -96,24 +96,7 @@ static std::vector<double> randomHessian(ThreadPool &pool, int64_t k) {
   return h;
 }
 
-/// threads, K. One factorisation in place: K³ / 3 operations of f64.
-static void choleskyF64(benchmark::State &state) {
-  ThreadPool pool(state.range(0));
-  const int64_t k = state.range(1);
-  auto h = randomHessian(pool, k);
-  for (int64_t i = 0; i < k; ++i)
-    h[i * k + i] += 1;
-  std::vector<double> a;
-  for (auto _ : state) {
-    state.PauseTiming();
-    a = h;
-    state.ResumeTiming();
-    if (!choleskyLower(pool, {a.data(), k, k}))
-      state.SkipWithError("not positive definite");
-  }
-  report(state, pool, double(k) * k * k / 3, 0.5);
-}
-/// The same and the inverse of the factor: 2 K³ / 3 operations.
+/// threads, K. Cholesky and the inverse of the factor: 2 K³ / 3 operations.
 static void inverseFactorF64(benchmark::State &state) {
   ThreadPool pool(state.range(0));
   const int64_t k = state.range(1);
@@ -152,11 +135,6 @@ static void gptqBlocks(benchmark::State &state) {
                                                 *factor, format, options));
   report(state, pool, (3. + 2 * options.rounds) * n * k * k);
 }
-BENCHMARK(choleskyF64)
-    ->ArgNames({"threads", "K"})
-    ->ArgsProduct({{1, 2}, {4096}})
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
 BENCHMARK(inverseFactorF64)
     ->ArgNames({"threads", "K"})
     ->ArgsProduct({{1, 2}, {4096}})

@@ -64,37 +64,6 @@ static bool factor(const ComputeContext &context, TriangularTiles &tiles) {
   return positive;
 }
 
-bool qopt::choleskyLower(const ComputeContext &context, MatrixView<double> a) {
-  if (a.rows == 0)
-    return true;
-  const GemmKernels<double> &kernels = kernelsFor(context.isa).f64;
-  TriangularTiles tiles(kernels, a.rows);
-  tiles.clearPadding();
-  const int64_t width = tiles.width(), edge = tiles.edge();
-  // Panels of rows, each with the columns of one tile.
-  const int64_t panels = (a.rows + width - 1) / width;
-  auto forEachPanel = [&](auto &&body) {
-    context.pool.parallelFor(panels, [&](int64_t panel) {
-      const int64_t row = panel * width, i = row / edge;
-      for (int64_t j = 0; j <= i; ++j)
-        body(row, std::min(width, a.rows - row), j,
-             tiles.right(i, j) + tiles.rowPlace(row % edge));
-    });
-  };
-  forEachPanel([&](int64_t row, int64_t rows, int64_t j, double *panel) {
-    kernels.pack(a.row(row) + j * edge, a.stride, 1, rows, tiles.size(j),
-                 int(width), panel);
-  });
-  if (!factor(context, tiles))
-    return false;
-  forEachPanel([&](int64_t row, int64_t rows, int64_t j, double *panel) {
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t column = 0; column < tiles.size(j); ++column)
-        a(row + r, j * edge + column) = panel[column * width + r];
-  });
-  return true;
-}
-
 namespace {
 /// H + λI from its last row and column to its first: then H = R Rᵀ is the
 /// ordinary factorisation J H J = (J R J)(J R J)ᵀ, and R⁻¹ = J (J R J)⁻¹ J.

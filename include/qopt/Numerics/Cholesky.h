@@ -21,11 +21,6 @@
 
 namespace qopt {
 
-/// Replaces the lower triangle of the symmetric a[K, K] by L with a = L Lᵀ;
-/// only the lower triangle is read, and what is above it is left undefined.
-/// False, with a undefined, if a is not (numerically) positive definite.
-bool choleskyLower(const ComputeContext &context, MatrixView<double> a);
-
 /// The factor that GPTQ works with.
 template <typename U> struct HessianInverseFactor {
   std::vector<U> upper; // [K, K]: U, upper triangular, H⁻¹ = Uᵀ U
