@@ -109,11 +109,8 @@ void QuantizeOptions::declareGptq(Arguments &arguments) {
 }
 
 void QuantizeOptions::declareOutput(Arguments &arguments) {
-  arguments.flag(
-      "--keep-split",
-      "gguf: as many files as the model has, OUT-00001-of-0000N.gguf",
-      keepSplit);
-  checkpoint.declare(arguments);
+  files.declareSplit(arguments);
+  files.declare(arguments);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
   arguments.option("--report", "OUT.html",
@@ -142,7 +139,7 @@ Result<bool> QuantizeOptions::parse(std::span<char *> words) {
   declareOutput(arguments);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   useDefaults();
-  if (keepSplit && (format().keepsArchive || format().directory))
+  if (files.keepSplit && (format().keepsArchive || format().directory))
     return usageError("--keep-split goes with --format gguf");
   const CalibrationOptions &calibration = recipe.calibration;
   if (recipe.method == QuantizeMethod::Rtn && report.empty() &&
@@ -193,7 +190,7 @@ QuantizeOptions::parsePlan(std::span<char *> words,
   declareModel(arguments);
   declareFormat(arguments);
   declareTypes(arguments);
-  checkpoint.declare(arguments);
+  files.declare(arguments);
   arguments.flag("--imatrix", "there is going to be an importance matrix",
                  recipe.types.importance);
   more(arguments);
@@ -204,7 +201,7 @@ QuantizeOptions::parsePlan(std::span<char *> words,
 }
 
 std::vector<std::string> QuantizeOptions::outputs(int64_t sources) const {
-  if (!keepSplit || sources <= 1)
+  if (!files.keepSplit || sources <= 1)
     return {output};
   std::vector<std::string> names;
   names.reserve(sources);

@@ -6,7 +6,7 @@
 #ifndef QOPT_TOOLS_QUANTIZE_OPTIONS_H
 #define QOPT_TOOLS_QUANTIZE_OPTIONS_H
 
-#include "CheckpointOptions.h"
+#include "FileOptions.h"
 #include "Model.h"
 #include "Quantize/OutputFormat.h"
 
@@ -26,8 +26,7 @@ struct QuantizeOptions {
   std::optional<ImportanceMatrix> importance;
   bool allowRequantize = false;
   MachineOptions machine;
-  bool keepSplit = false;
-  CheckpointOptions checkpoint;
+  FileOptions files;
   bool overwrite = false, json = false;
   bool resume = false;
   /// Where a report goes, and the text that it measures on; both may be empty.

@@ -42,7 +42,7 @@ template <CheckpointFormat format>
 static Result<std::vector<WeightRow>>
 planCheckpoint(Model &model, const QuantizeOptions &options) {
   QOPT_ASSIGN(ExportCheckpointOptions checkpoint,
-              options.checkpoint.forFormat(format, options.overwrite));
+              options.files.forFormat(format, options.overwrite));
   return checkpointTable(*model.module, checkpoint);
 }
 
@@ -50,7 +50,7 @@ template <CheckpointFormat format>
 static Status writeCheckpoint(Model &model, const QuantizeOptions &options,
                               int64_t) {
   QOPT_ASSIGN(ExportCheckpointOptions checkpoint,
-              options.checkpoint.forFormat(format, options.overwrite));
+              options.files.forFormat(format, options.overwrite));
   return exportCheckpoint(*model.module, *model.services, options.output,
                           checkpoint);
 }

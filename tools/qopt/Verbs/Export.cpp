@@ -3,7 +3,7 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "CheckpointOptions.h"
+#include "FileOptions.h"
 #include "Model.h"
 #include "Verbs.h"
 
@@ -23,8 +23,8 @@ static constexpr std::string_view formats[] = {"gguf", "gptq", "awq",
 Status qopt::runExport(std::span<char *> words) {
   std::string source, output;
   size_t format = 0, type = 0;
-  bool keepSplit = false, overwrite = false;
-  CheckpointOptions checkpoint;
+  bool overwrite = false;
+  FileOptions files;
   MachineOptions machine;
   Arguments arguments("export", "Writes a model, quantized or not, as files of "
                                 "other programs. Nothing is quantized.");
@@ -38,27 +38,24 @@ Status qopt::runExport(std::span<char *> words) {
                    "gguf: how float matrices are stored: f16 (default), f32, "
                    "bf16, or as the model has them",
                    type);
-  arguments.flag(
-      "--keep-split",
-      "gguf: as many files as the model has, OUT-00001-of-0000N.gguf",
-      keepSplit);
-  checkpoint.declare(arguments);
+  files.declareSplit(arguments);
+  files.declare(arguments);
   machine.declare(arguments);
   arguments.flag("--overwrite", "replace OUT if it exists", overwrite);
   QOPT_ASSIGN(bool proceed, arguments.parse(words));
   if (!proceed)
     return {};
-  if (format > 0 && (keepSplit || type > 0))
+  if (format > 0 && (files.keepSplit || type > 0))
     return usageError("--keep-split and --type go with --format gguf");
 
   StderrProgress progress;
   catchInterrupts();
   QOPT_ASSIGN(Model model, openModel(source, machine, progress));
   QOPT_CHECK(checkOutputIsNoInput(output, model.inputs()));
-  int64_t parts = keepSplit ? sourceCount(*model.module) : 1;
+  int64_t parts = files.keepSplit ? sourceCount(*model.module) : 1;
   if (format > 0) {
     QOPT_ASSIGN(ExportCheckpointOptions options,
-                checkpoint.forFormat(CheckpointFormat(format - 1), overwrite));
+                files.forFormat(CheckpointFormat(format - 1), overwrite));
     QOPT_CHECK(
         exportCheckpoint(*model.module, *model.services, output, options));
   } else {

@@ -50,7 +50,7 @@ static Status refuseToReplace(QuantizeOptions &options) {
   options.overwrite |= ownsOutputs(options);
   if (options.format().directory)
     QOPT_CHECK(checkOutputDirectory(options.output, options.overwrite));
-  else if (!options.keepSplit)
+  else if (!options.files.keepSplit)
     QOPT_CHECK(checkOutput(options.output, options.overwrite));
   for (const std::string &file : reportFiles(options.report))
     QOPT_CHECK(checkOutput(file, options.overwrite));
