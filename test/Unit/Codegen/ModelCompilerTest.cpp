@@ -306,8 +306,7 @@ TEST(ModelCompiler, ProfilesCoverAllSteps) {
   EXPECT_TRUE(llvm::is_contained(steps, "permute+qopt_linear_f32_n40_k40+add"));
   EXPECT_TRUE(llvm::is_contained(
       steps, "norm+permute+qopt_linear_f32_n33_k40+linear+gated_silu"));
-  EXPECT_TRUE(
-      llvm::is_contained(steps, "qopt_rms_norm_n40_3727C5AC+permute_n40"));
+  EXPECT_TRUE(llvm::is_contained(steps, "qopt_rms_norm_n40_3727C5AC_permuted"));
 }
 
 TEST(ModelCompiler, NamesTheOpThatIsNotCovered) {

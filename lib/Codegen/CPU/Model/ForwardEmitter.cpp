@@ -57,7 +57,7 @@ std::pair<Value, Value> StepEmitter::share(Value count) {
           LLVM::UDivOp::create(b, times(count, next), threads)};
 }
 
-/// Kernels (x, [w | order,] y, firstRow, endRow).
+/// Kernels (x, [w,] [order,] y, firstRow, endRow).
 void StepEmitter::callRowWise(const PlannedStep &planned, Value x, Value y,
                               Value first, Value end) {
   SmallVector<Value> arguments = {x};
@@ -72,10 +72,9 @@ void StepEmitter::callRowWise(const PlannedStep &planned, Value x, Value y,
 
 void StepEmitter::emitRowWise(const PlannedStep &planned,
                               int64_t rowsPerToken) {
-  auto [first, end] = share(times(rowsOf(*planned.step), rowsPerToken));
-  forParts(planned, [&, first = first, end = end](const PlannedStep &part) {
-    callRowWise(part, input(*part.step, 0), output(*part.step), first, end);
-  });
+  const ModelStep &step = *planned.step;
+  auto [first, end] = share(times(rowsOf(step), rowsPerToken));
+  callRowWise(planned, input(step, 0), output(step), first, end);
 }
 
 /// Kernels (x, [z,] y, firstElement, endElement); threads meet at multiples of

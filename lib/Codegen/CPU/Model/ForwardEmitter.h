@@ -16,7 +16,7 @@ namespace qopt::cpu {
 struct PlannedStep {
   const ModelStep *step = nullptr;
   std::string kernel; // of steps that are one kernel
-  std::string order;  // of a permutation: the constant that holds it
+  std::string order;  // of what permutes: the constant that holds the order
   LinearKernel linear;
   std::vector<WeightUse> weights;
   int64_t number = 0; // of the linear, cache or rope

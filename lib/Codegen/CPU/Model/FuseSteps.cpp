@@ -15,7 +15,7 @@
 //
 // For many:
 //
-//     n = rms_norm(h)                  n = rms_norm(h), then p = permute(n)
+//     n = rms_norm(h)                  p = permute rms_norm(h)
 //     p = permute(n)
 //
 //===----------------------------------------------------------------------===//
@@ -52,7 +52,7 @@ public:
     }
     for (size_t i = 0; i < steps.size(); ++i)
       if (!gone[i] && isNormOfRows(steps[i]))
-        permuteAfter(i);
+        takePermutation(i);
     size_t kept = 0;
     for (size_t i = 0; i < steps.size(); ++i)
       if (!gone[i])
@@ -93,12 +93,17 @@ private:
     gone[index] = true;
   }
 
-  /// Threads share the rows of both alike.
-  void permuteAfter(int index) {
-    for (int reader : users[steps[index].output])
-      if (!gone[reader] && isPermutation(steps[reader]) &&
-          steps[reader].trimmed == steps[index].trimmed)
-        take(steps[index], reader);
+  void takePermutation(int index) {
+    ModelStep &norm = steps[index];
+    if (users[norm.output].size() != 1)
+      return;
+    const int reader = users[norm.output][0];
+    if (gone[reader] || !isPermutation(steps[reader]) ||
+        steps[reader].trimmed != norm.trimmed)
+      return;
+    norm.permutation = steps[reader].op;
+    norm.output = steps[reader].output;
+    gone[reader] = true;
   }
 
   /// Appends what consumes the linear's outputs, and nothing else does.
@@ -132,9 +137,9 @@ private:
            values[other.output].columns == values[linear.output].columns;
   }
 
-  void take(ModelStep &step, int index) {
+  void take(ModelStep &linear, int index) {
     gone[index] = true;
-    step.then.push_back(steps[index]);
+    linear.then.push_back(steps[index]);
   }
 
   std::vector<ModelStep> &steps;

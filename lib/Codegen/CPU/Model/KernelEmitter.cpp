@@ -75,6 +75,19 @@ KernelEmitter::vectors(Value first, Value end, Values carried,
   });
 }
 
+void KernelEmitter::permuteRow(Value from, Value fromStart, Value order,
+                               Value to, Value toStart, int64_t columns) {
+  Value all = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(VectorType::get({lanes}, b.getI1Type()), true));
+  vectors(index(0), index(columns), {}, [&](Value i, Value mask, Values &) {
+    Value places = load(order, i, mask);
+    Value row = vector::GatherOp::create(
+        b, VectorType::get({lanes}, b.getF32Type()), from,
+        ValueRange{fromStart}, places, all, splat(0));
+    store(row, to, add(toStart, i), mask);
+  });
+}
+
 Value KernelEmitter::load(Value buffer, Value at, Value mask) {
   Type element = cast<MemRefType>(buffer.getType()).getElementType();
   auto type = VectorType::get({lanes}, element);
@@ -84,14 +97,6 @@ Value KernelEmitter::load(Value buffer, Value at, Value mask) {
       arith::ConstantOp::create(b, cast<TypedAttr>(b.getZeroAttr(type)));
   return vector::MaskedLoadOp::create(b, type, buffer, ValueRange{at}, mask,
                                       zeros);
-}
-
-Value KernelEmitter::gather(Value buffer, Value base, Value places) {
-  auto bits = VectorType::get({lanes}, b.getI1Type());
-  Value all = arith::ConstantOp::create(b, DenseElementsAttr::get(bits, true));
-  return vector::GatherOp::create(b, VectorType::get({lanes}, b.getF32Type()),
-                                  buffer, ValueRange{base}, places, all,
-                                  splat(0));
 }
 
 void KernelEmitter::store(Value vector, Value buffer, Value at, Value mask) {

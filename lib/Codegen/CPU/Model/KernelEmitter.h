@@ -62,10 +62,12 @@ public:
       mlir::Value first, mlir::Value end, Values carried,
       llvm::function_ref<void(mlir::Value i, mlir::Value mask, Values &)> body);
 
+  /// to[toStart + i] = from[fromStart + order[i]] for i < columns.
+  void permuteRow(mlir::Value from, mlir::Value fromStart, mlir::Value order,
+                  mlir::Value to, mlir::Value toStart, int64_t columns);
+
   /// f32 vectors; lanes that are masked off are 0.
   mlir::Value load(mlir::Value buffer, mlir::Value at, mlir::Value mask);
-  /// buffer[base + places[i]] in each lane.
-  mlir::Value gather(mlir::Value buffer, mlir::Value base, mlir::Value places);
   void store(mlir::Value vector, mlir::Value buffer, mlir::Value at,
              mlir::Value mask);
   mlir::Value splat(double value);

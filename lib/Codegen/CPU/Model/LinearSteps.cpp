@@ -90,6 +90,14 @@ void StepEmitter::emitLinear(const PlannedStep &planned) {
 // One row
 //===----------------------------------------------------------------------===//
 
+/// Of a planned step and what follows it.
+template <typename Body>
+static void forParts(const PlannedStep &planned, Body body) {
+  body(planned);
+  for (const PlannedStep &each : planned.then)
+    body(each);
+}
+
 /// How many addresses the piece of a step takes.
 static int64_t countArguments(const PlannedStep &planned) {
   int64_t count = 0;

@@ -144,7 +144,10 @@ Result<PlannedStep> Compiler::planStep(const ModelStep &step,
     planned.kernel = kernels.rmsNorm(
         location, norm.getWeight().getType().getDimSize(0),
         norm.getEps().convertToFloat(),
-        norm.getOffset() ? norm.getOffset()->convertToFloat() : 0);
+        norm.getOffset() ? norm.getOffset()->convertToFloat() : 0,
+        /*permutes=*/step.permutation);
+    if (auto permute = dyn_cast_or_null<PermuteChannelsOp>(step.permutation))
+      planned.order = kernels.order(location, permute.getOrderAttr());
   } else if (auto slice = dyn_cast<llm::SliceOp>(op)) {
     planned.kernel =
         kernels.slice(location, slice.getInput().getType().getDimSize(1),

@@ -36,15 +36,25 @@ LinearKernel ModelKernels::linear(Location location,
 }
 
 std::string ModelKernels::rmsNorm(Location location, int64_t columns,
-                                  float epsilon, float offset) {
+                                  float epsilon, float offset, bool permutes) {
   std::string name = str("qopt_rms_norm_n", columns, "_", bitsName(epsilon),
-                         offset != 0 ? "_" + bitsName(offset) : "");
+                         offset != 0 ? "_" + bitsName(offset) : "",
+                         permutes ? "_permuted" : "");
   if (has(name))
     return name;
   Type f32 = Float32Type::get(module.getContext());
-  KernelEmitter e(module, location, name, {f32, f32, f32});
+  SmallVector<Type> buffers = {f32, f32, f32};
+  if (permutes)
+    buffers.insert(buffers.begin() + 2, IntegerType::get(f32.getContext(), 32));
+  KernelEmitter e(module, location, name, buffers);
   ImplicitLocOpBuilder &b = e.b;
-  Value x = e.buffer(0), w = e.buffer(1), y = e.buffer(2);
+  Value x = e.buffer(0), w = e.buffer(1), y = e.buffer(buffers.size() - 1);
+  // A row in its old order stays in the cache.
+  Value scratch =
+      permutes ? memref::AllocaOp::create(b, MemRefType::get({columns}, f32),
+                                          b.getI64IntegerAttr(64))
+                     .getResult()
+               : Value();
   Value zero = e.index(0), length = e.index(columns);
   e.loop(e.count(0), e.count(1), 1, [&](Value row) {
     Value start = e.times(row, columns);
@@ -84,8 +94,11 @@ std::string ModelKernels::rmsNorm(Location location, int64_t columns,
           Value weight = e.load(w, i, mask);
           if (offset != 0)
             weight = arith::AddFOp::create(b, e.splat(offset), weight);
-          e.store(arith::MulFOp::create(b, scaled, weight), y, at, mask);
+          Value result = arith::MulFOp::create(b, scaled, weight);
+          e.store(result, permutes ? scratch : y, permutes ? i : at, mask);
         });
+    if (permutes)
+      e.permuteRow(scratch, zero, e.buffer(2), y, start, columns);
   });
   e.finish();
   return name;
@@ -144,11 +157,7 @@ std::string ModelKernels::permute(Location location, int64_t columns) {
   Value x = e.buffer(0), order = e.buffer(1), y = e.buffer(2);
   e.loop(e.count(0), e.count(1), 1, [&](Value row) {
     Value start = e.times(row, columns);
-    e.vectors(e.index(0), e.index(columns), {},
-              [&](Value i, Value mask, KernelEmitter::Values &) {
-                Value from = e.load(order, i, mask);
-                e.store(e.gather(x, start, from), y, e.add(start, i), mask);
-              });
+    e.permuteRow(x, start, order, y, start, columns);
   });
   e.finish();
   return name;

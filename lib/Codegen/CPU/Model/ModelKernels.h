@@ -48,8 +48,9 @@ public:
   LinearKernel denseLinear(mlir::Location location, GgufType type, int64_t rows,
                            int64_t columns, bool exact);
 
+  /// (x, w, [order,] y, firstRow, endRow); `permutes` the channels of y.
   std::string rmsNorm(mlir::Location location, int64_t columns, float epsilon,
-                      float offset);
+                      float offset, bool permutes);
   std::string bias(mlir::Location location, int64_t columns);
   std::string slice(mlir::Location location, int64_t columns, int64_t offset,
                     int64_t outputs);

@@ -15,7 +15,7 @@
 // through memory cost as much as their arithmetic: a linear takes its input
 // through the norm and the permutation before it, and what follows it element
 // by element is done by the thread that has computed the elements. With many
-// rows, a thread permutes the rows that it has taken through a norm.
+// rows a norm alone takes a permutation along.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_LIB_CODEGEN_CPU_MODELPROGRAM_H
@@ -53,10 +53,12 @@ struct ModelStep {
   /// goes through, in each thread for itself. inputs[0] is what the first
   /// reads.
   std::vector<ModelStep> before;
-  /// What is done with a range of outputs as soon as it is there. Behind
-  /// linears: linears of the same x and as many outputs, biases and elementwise
-  /// ops. Behind norms, of rows: permutations.
+  /// What is done with a range of outputs as soon as it is there: linears of
+  /// the same x and as many outputs, biases and elementwise ops.
   std::vector<ModelStep> then;
+  /// Of norms with many rows: the qopt.permute_channels that the result, and
+  /// nothing else, goes through.
+  mlir::Operation *permutation = nullptr;
 
   bool isLinear() const;
   /// Works on each element of its inputs alone.

@@ -20,14 +20,6 @@
 
 namespace qopt::cpu {
 
-/// Calls `body` with a planned step and with what follows it.
-inline void forParts(const PlannedStep &planned,
-                     llvm::function_ref<void(const PlannedStep &)> body) {
-  body(planned);
-  for (const PlannedStep &each : planned.then)
-    body(each);
-}
-
 class StepEmitter {
 public:
   using Value = mlir::Value;
