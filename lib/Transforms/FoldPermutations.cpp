@@ -18,6 +18,7 @@
 
 #include "qopt/Dialect/LLM/LLMOps.h"
 #include "qopt/Dialect/QOpt/QOptOps.h"
+#include "qopt/Transforms/ScaleFolds.h"
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/SymbolTable.h"
@@ -39,7 +40,7 @@ namespace {
 /// What one permutation would do to weights.
 class Fold {
 public:
-  Fold(SymbolTable &symbols, const llvm::DenseMap<StringAttr, int64_t> &reads)
+  Fold(SymbolTable &symbols, const WeightReads &reads)
       : symbols(symbols), reads(reads) {}
 
   /// Whether `value`, of which channel order[i] is wanted as channel i by
@@ -55,8 +56,8 @@ private:
   ml_program::GlobalOp ownWeight(Value weight) const;
 
   SymbolTable &symbols;
-  const llvm::DenseMap<StringAttr, int64_t> &reads; // loads of each global
-  llvm::MapVector<Operation *, Order> rows;         // of each global
+  const WeightReads &reads;
+  llvm::MapVector<Operation *, Order> rows; // of each global
   llvm::DenseSet<Value> reached;
 };
 } // namespace
@@ -123,12 +124,11 @@ bool Fold::reachesLinear(LinearOp linear, ArrayRef<int64_t> order) {
 
 ml_program::GlobalOp Fold::ownWeight(Value weight) const {
   auto load = weight.getDefiningOp<ml_program::GlobalLoadConstOp>();
-  if (!load || !load->hasOneUse())
+  if (!load)
     return {};
   auto global =
       symbols.lookup<ml_program::GlobalOp>(load.getGlobal().getLeafReference());
-  if (!global || !global.getValueAttr() ||
-      reads.lookup(global.getSymNameAttr()) != 1)
+  if (!global || !global.getValueAttr() || reads.count(global) != 1)
     return {};
   auto view = dyn_cast<ViewAttr>(global.getValueAttr());
   const bool isClipped = view && !view.getSteps().empty() &&
@@ -160,14 +160,9 @@ void Fold::apply(ModuleOp module) {
 
 int64_t qopt::foldPermutations(ModuleOp module) {
   SymbolTable symbols(module);
-  llvm::DenseMap<StringAttr, int64_t> reads;
+  WeightReads reads(module);
   SmallVector<PermuteChannelsOp> permutations;
-  module.walk([&](Operation *op) {
-    if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(op))
-      ++reads[load.getGlobal().getLeafReference()];
-    else if (auto permute = dyn_cast<PermuteChannelsOp>(op))
-      permutations.push_back(permute);
-  });
+  module.walk([&](PermuteChannelsOp op) { permutations.push_back(op); });
   int64_t count = 0;
   for (PermuteChannelsOp permute : permutations) {
     Fold fold(symbols, reads);

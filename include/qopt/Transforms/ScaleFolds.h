@@ -64,7 +64,7 @@ struct ScaleFolds {
   std::vector<RefusedFold> refused;
 };
 
-/// How often each float global of a module is read, by any op.
+/// How often each global of a module is read, by any op.
 class WeightReads {
 public:
   explicit WeightReads(mlir::ModuleOp module);
