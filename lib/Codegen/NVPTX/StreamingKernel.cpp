@@ -292,7 +292,12 @@ void StreamingKernel::addSegment(Value base, Value end, Value first,
          [&](Value tile, KernelBuilder::Values &carried) {
            KernelBuilder::Values inner(carried.begin(), carried.begin() + 5);
            inner.append(product.zeros(1, 1));
-           b.loop(b.i32(0), b.i32(shape.rounds), b.i32(1), inner,
+           // No compiler may see that there is but one round: behind a loop
+           // fewer registers are in use at a time.
+           Value rounds = b.i32(shape.rounds);
+           if (shape.rounds == 1)
+             rounds = b.min(rounds, frame.inputRows);
+           b.loop(b.i32(0), rounds, b.i32(1), inner,
                   [&](Value round, KernelBuilder::Values &inner) {
                     Position ahead = {inner[0], inner[1], inner[2], inner[3]};
                     // Ahead goes into the slot before this one, and the next

@@ -74,7 +74,7 @@ Value qopt::nvptx::swizzledOperand(KernelBuilder &b, Value address) {
       b, place, arith::ConstantIntOp::create(b, i64, int64_t(fixed)));
 }
 
-void qopt::nvptx::endBlock(KernelBuilder &b) {
+void qopt::nvptx::endBasicBlock(KernelBuilder &b) {
   // Of branches on something that stays the same only the first would be left.
   b.ptx({},
         "{ .reg .pred none;\n"

@@ -43,8 +43,9 @@ void setRegisters(KernelBuilder &b, bool increase, int64_t count);
 mlir::Value swizzledOperand(KernelBuilder &b, mlir::Value address);
 
 /// Orders what was written to these registers, f32 or i32, before the wgmma
-/// that use them next, the first with `operand`. (Which keeps the fences of two
-/// branches apart: merged in front of them they would be those of none.)
+/// that use them next, the first with `operand`. (Which keeps fences apart: a
+/// loop's body and what follows it both begin with one, and LLVM would put
+/// equal ones in front of the branch.)
 void fenceWgmma(KernelBuilder &b, mlir::MutableArrayRef<mlir::Value> registers,
                 mlir::Value operand);
 /// sums [64 x n] (+)= weight [64 x 16] · operand [16 x n], asynchronously; the
@@ -54,9 +55,9 @@ void wgmma(KernelBuilder &b, ActivationType type,
            mlir::ArrayRef<mlir::Value> weight, mlir::Value operand,
            bool accumulate, mlir::MutableArrayRef<mlir::Value> sums);
 void commitWgmma(KernelBuilder &b);
-/// Ends the block of instructions inside of which ptxas orders them anew, by a
+/// Ends the basic block, inside of which ptxas orders instructions anew, by a
 /// branch that is never taken, which it cannot know.
-void endBlock(KernelBuilder &b);
+void endBasicBlock(KernelBuilder &b);
 /// Waits until no more than the newest `pending` commits of this warpgroup are
 /// on their way. `registers`, f32 sums, may be read afterwards, and until then
 /// nothing takes the place of `used`, the left operands.

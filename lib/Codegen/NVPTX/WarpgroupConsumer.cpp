@@ -4,19 +4,19 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A step multiplies a tile of 64 outputs with a stage of x; a stage has as many
-// steps as the consumer has tiles. Tensor cores are to work while the weights
-// of the next step are decoded. A compiler sees nothing of that: as long as
-// nothing holds it back, it moves decoding behind the wait for the products.
+// A step multiplies a tile of 64 outputs by 64 columns; a stage has as many
+// steps as the consumer has tiles of it. Tensor cores are to work while the
+// weights of the next step are decoded. ptxas sees nothing of that: as long as
+// nothing holds it back, it moves decoding behind the wait for the products, or
+// before the last of them.
 //
 //   scaled weights     start the products of this step; wait for those of the
 //                      step before; decode. What is decoded is needed before
 //                      the next wait, and tensor cores never run dry
 //   scales afterwards  start the products of this step; decode; wait for the
-//                      products, and add them. The end of a block of
-//                      instructions keeps decoding before the wait. (ptxas does
-//                      not let two steps be on their way here: it would
-//                      serialize them.)
+//                      products, and add them. Branches keep decoding where
+//                      it is. (ptxas does not let two steps be on their way
+//                      here: it would serialize them.)
 //
 //===----------------------------------------------------------------------===//
 #include "WarpgroupKernel.h"
@@ -206,10 +206,13 @@ Sums WarpgroupKernel::consume(Value firstCount) {
       }
       progress.used = flight.weights.fragments;
     }
+    bool opensNext = (step + 1) % ofStage == 0; // a wait is a branch
+    if (!shape.scaleWeights && !opensNext)
+      endBasicBlock(b);
     if (!isLast)
       progress.next = decode(turn, step + 1);
     if (!shape.scaleWeights) {
-      endBlock(b);
+      endBasicBlock(b);
       addProducts(flight, sums);
       end(turn, step);
     }

@@ -7,8 +7,8 @@
 //   block      64 · tilesOfN outputs by inputRows rows of x; blocks that follow
 //              each other share x
 //   producer   the last warpgroup copies weights and x by cp.async, many stages
-//              ahead, with few registers; the codes of the first stages while
-//              the kernel before this one ends
+//              ahead, with few registers; the weights of the first stages
+//              while the kernel before this one ends
 //   consumers  two warpgroups, for one or two tiles of 64 outputs each, or for
 //              the same tile and every second 64 columns (consumersOfK = 2). A
 //              weight is decoded into registers, which are the left operand of
@@ -22,7 +22,7 @@
 // Stages go round: a barrier `full` for each says that all copies of all
 // producer threads are there, one `empty` that all consumer warps are done.
 // Copies belong to the generic proxy and wgmma to the async one: the consumers
-// fence between them, where no wgmma of theirs is on its way.
+// fence between them when they open a stage.
 //
 //   shared  [full and empty barriers][stages: x, codes][records of the stages]
 //

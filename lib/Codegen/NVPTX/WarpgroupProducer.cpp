@@ -93,9 +93,13 @@ void WarpgroupKernel::copyWeights(const Stage &stage) {
 }
 
 int64_t WarpgroupKernel::stagesAhead() const {
-  // They delay the first x by as much as they take: not all of the stages.
-  constexpr int64_t most = 4;
-  return plan.launch.overlap ? std::min({most, shape.stages, stages()}) : 0;
+  // A stage is full when all that its threads copied before is there: what is
+  // ahead of the first x delays it.
+  constexpr int64_t most = 4, mostBytes = 32 << 10;
+  if (!plan.launch.overlap)
+    return 0;
+  int64_t fit = mostBytes / (layout.codeBytes + layout.recordBytes);
+  return std::min({most, std::max<int64_t>(1, fit), shape.stages, stages()});
 }
 
 void WarpgroupKernel::copyAhead() {

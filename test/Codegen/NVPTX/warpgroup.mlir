@@ -41,10 +41,12 @@
 // CONSUMER: wgmma.wait_group.sync.aligned 0
 // CONSUMER: st.global.v4
 
-// Few rows: sums are scaled, behind decoding and a branch that keeps it there.
+// Few rows: sums are scaled. Two branches, never taken, keep decoding between the
+// start of the products and the wait for them.
 // AFTER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_m16(
 // AFTER: wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16
 // AFTER: wgmma.commit_group
+// AFTER: activemask
 // AFTER-COUNT-16: lop3.b32 {{.*}}, 0x64006400
 // AFTER: activemask
 // AFTER-NOT: lop3.b32 {{.*}}, 0x64006400

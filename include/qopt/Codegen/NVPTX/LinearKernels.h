@@ -15,11 +15,11 @@
 //               to 256 rows of x for each decoded weight.
 //
 // Scales multiply f32 sums of exact products, so the only roundings are those
-// of f32 additions and the last one of y. The exception is f16 in kernels for
-// more than 64 rows, where a second set of sums would cost half of the tile:
-// there the scale multiplies the weight and is rounded to f16, as by a tool
-// that stores dequantized weights. (In bf16 that rounding would be as large as
-// y's.)
+// of f32 additions and the last one of y. The exception is f16 where a second
+// set of sums would take too many registers, and schemes with minima or with
+// groups of 16: there the scale multiplies the weight, which is rounded to the
+// type of x, as by a tool that stores dequantized weights (docs/nvptx.md, "The
+// kernels"). (In bf16 that rounding would be as large as y's.)
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_CODEGEN_NVPTX_LINEARKERNELS_H
@@ -61,7 +61,7 @@ struct TileShape {
 /// or, where there is but one, the columns, as do the blocks of a cluster.
 struct WarpgroupShape {
   int64_t tilesOfN = 1;   // 1, 2 or 4
-  int64_t inputRows = 16; // n of wgmma: a multiple of 16, at most 256
+  int64_t inputRows = 16; // n of wgmma: 16, 32, … 256, or 128 for 4 tiles
   int64_t splitsOfK = 1;  // blocks of a cluster; divides the stages
   int64_t tilesOfK = 1;   // of 64 columns: what a consumer has of a stage
   int64_t stages = 4;
@@ -92,8 +92,8 @@ std::vector<KernelPlan> planKernels(const LinearSpec &spec,
 Result<WarpgroupShape> parseWarpgroupShape(llvm::StringRef text);
 
 /// Appends the kernel to `module`. Parameters: pointers to x, the components
-/// packed, scales and (unless symmetric) zeros of the weight, and y, all on the
-/// device and 16-byte aligned; then M as i32.
+/// packed, scales and what else the scheme has (zeros, super_scales) of the
+/// weight, and y, all on the device and 16-byte aligned; then M as i32.
 mlir::gpu::GPUFuncOp buildKernel(mlir::gpu::GPUModuleOp module,
                                  mlir::Location location,
                                  const LinearSpec &spec,
