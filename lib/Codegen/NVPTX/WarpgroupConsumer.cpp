@@ -65,10 +65,10 @@ WarpgroupKernel::Weights WarpgroupKernel::decodeTile(const Stage &stage,
       spec.weight.tileBytes());
   Dequantizer::CodeWords words =
       decode.loadCodes(b.add(codes(stage.count), place), frame.lane);
-  for (int64_t step = 0; step < 4; ++step) {
-    int64_t group = step * groupsPerTile() / 4;
+  for (int64_t part = 0; part < 4; ++part) {
+    int64_t group = part * groupsPerTile() / 4;
     std::array<Value, 4> fragment =
-        decode.fragment(words, step, offsets[group]);
+        decode.fragment(words, part, offsets[group]);
     if (shape.scaleWeights)
       parameters.scale(weights.parameters[group], fragment);
     for (Value value : fragment)
@@ -110,12 +110,12 @@ WarpgroupKernel::Flight WarpgroupKernel::beginProducts(const Stage &stage,
   weights.fragments.assign(registers.begin(), registers.begin() + 16);
   if (shape.scaleWeights)
     products.assign(registers.begin() + 16, registers.end());
-  for (int64_t step = 0; step < 4; ++step) {
-    bool first = step % (4 / groups) == 0;
-    wgmma(b, spec.activation, ArrayRef(weights.fragments).slice(4 * step, 4),
+  for (int64_t part = 0; part < 4; ++part) {
+    bool first = part % (4 / groups) == 0;
+    wgmma(b, spec.activation, ArrayRef(weights.fragments).slice(4 * part, 4),
           operand,
           /*accumulate=*/shape.scaleWeights || !first,
-          MutableArrayRef(products).slice(step * groups / 4 * sums.size(),
+          MutableArrayRef(products).slice(part * groups / 4 * sums.size(),
                                           sums.size()));
     operand = arith::AddIOp::create(
         b, operand, arith::ConstantIntOp::create(b, b.getI64Type(), 2));
@@ -246,20 +246,21 @@ Sums WarpgroupKernel::consume(Value firstCount) {
   return progress.sums;
 }
 
-void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow, Value step) {
+void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow,
+                                 Value rowStep) {
   Value ofN = b.rem(warpgroup, shape.consumersOfN());
-  ofK = b.div(warpgroup, shape.consumersOfN());
+  consumerOfK = b.div(warpgroup, shape.consumersOfN());
   firstTile = b.add(b.mul(ofN, 4), b.div(thread, 32));
   KernelFrame inner = frame;
   inner.shared = b.add(frame.shared, barrierBytes);
   OutputTile output(b, spec, inner, shape.consumersOfK(), shape.inputRows,
                     shape.outputs(), shape.splitsOfK);
-  overRows(firstRow, step, [&](Value row, Value count) {
+  overRows(firstRow, rowStep, [&](Value row, Value count) {
     Sums sums = consume(count);
     namedBarrier(b, consumerBarrier, consumers * groupThreads);
     const size_t ofTile = shape.inputRows / 2;
     for (int64_t tile = 0; tile < shape.tilesOfConsumer(); ++tile)
-      output.put(ofK, b.mul(rowOfTiles(tile), MmaLayout::tileRows),
+      output.put(consumerOfK, b.mul(rowOfTiles(tile), MmaLayout::tileRows),
                  Sums(ArrayRef(sums).slice(tile * ofTile, ofTile)));
     if (shape.splitsOfK > 1)
       clusterBarrier(b);

@@ -70,7 +70,7 @@ private:
   void overRows(Value firstRow, Value step,
                 llvm::function_ref<void(Value, Value)> body);
   /// What the warpgroups that multiply do.
-  void consumeAll(Value warpgroup, Value firstRow, Value step);
+  void consumeAll(Value warpgroup, Value firstRow, Value rowStep);
 
   /// Stages of which weights are copied before the kernel before has ended.
   int64_t stagesAhead() const;
@@ -128,7 +128,7 @@ private:
   }
   /// Which 64 columns of a stage.
   Value tileOfStage(int64_t tileOfK) {
-    return b.add(ofK, shape.consumersOfK() * tileOfK);
+    return b.add(consumerOfK, shape.consumersOfK() * tileOfK);
   }
 
   int64_t stages() const { // of this block
@@ -170,7 +170,7 @@ private:
   Parameters parameters;
   Value thread;               // of the warpgroup
   Value blockOfN, firstStage; // of the block
-  Value ofK;                  // of a consumer, of consumersOfK
+  Value consumerOfK;          // of consumersOfK
   Value firstTile;            // of a consumer's warp
 };
 
