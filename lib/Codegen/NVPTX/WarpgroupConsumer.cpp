@@ -172,7 +172,7 @@ Sums WarpgroupKernel::consume(Value firstCount) {
   // A turn of the loop has two steps, so that weights change between two sets
   // of registers, unless sums and products leave no room for that.
   bool isTight =
-      !shape.scaleWeights && ofTile * (tilesOfN + groupsPerTile()) > 64;
+      !shape.scaleWeights && sumRegisters(spec, shape) > fewSumRegisters;
   const int64_t ofTurn = isTight ? ofStage : std::max<int64_t>(2, ofStage);
   auto indexOf = [&](Value turn, int64_t step) {
     return b.add(b.mul(turn, ofTurn / ofStage), step / ofStage);

@@ -138,9 +138,7 @@ private:
   Stage stageAt(Value index, Value firstCount) {
     return {b.add(firstStage, index), b.add(firstCount, index)};
   }
-  int64_t groupsPerTile() const {
-    return std::max<int64_t>(1, MmaLayout::tileColumns / spec.groupLength());
-  }
+  int64_t groupsPerTile() const { return groupsOfTile(spec); }
   Value slot(Value count) { return b.rem(count, shape.stages); }
   Value full(Value count) {
     return b.add(frame.shared, b.mul(slot(count), Mbarrier::bytes));

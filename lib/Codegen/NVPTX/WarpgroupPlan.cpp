@@ -19,14 +19,6 @@ using namespace qopt::nvptx;
 
 static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/// Registers of a thread for the sums, and for those of the groups of a tile.
-static int64_t sumRegisters(const LinearSpec &spec,
-                            const WarpgroupShape &shape) {
-  int64_t groups =
-      std::max<int64_t>(1, MmaLayout::tileColumns / spec.groupLength());
-  return shape.inputRows / 2 * (shape.tilesOfConsumer() + groups);
-}
-
 static bool hasRegisters(const LinearSpec &spec, const WarpgroupShape &shape) {
   int64_t most = shape.tilesOfConsumer() == 1 ? 144 : 96;
   return shape.scaleWeights || sumRegisters(spec, shape) <= most;
@@ -43,10 +35,9 @@ static bool splits(const LinearSpec &spec, const WarpgroupShape &shape) {
 static WarpgroupShape complete(const LinearSpec &spec, const Target &target,
                                WarpgroupShape shape) {
   // Sums of groups only where there are registers for them.
-  constexpr int64_t many = 64;
   shape.scaleWeights =
       spec.scalesWeights() ||
-      (spec.mayScaleWeights() && sumRegisters(spec, shape) > many);
+      (spec.mayScaleWeights() && sumRegisters(spec, shape) > fewSumRegisters);
   // Few rows are little work for tensor cores, and large stages little of the
   // other work.
   if (shape.inputRows <= 32) {

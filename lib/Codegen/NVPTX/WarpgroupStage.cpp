@@ -42,3 +42,12 @@ bool WarpgroupStage::hasWholeGroups() const {
            columns % part.columns == 0;
   });
 }
+
+int64_t qopt::nvptx::groupsOfTile(const LinearSpec &spec) {
+  return std::max<int64_t>(1, MmaLayout::tileColumns / spec.groupLength());
+}
+
+int64_t qopt::nvptx::sumRegisters(const LinearSpec &spec,
+                                  const WarpgroupShape &shape) {
+  return shape.inputRows / 2 * (shape.tilesOfConsumer() + groupsOfTile(spec));
+}

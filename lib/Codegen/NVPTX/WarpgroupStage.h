@@ -47,6 +47,13 @@ struct WarpgroupStage {
   int64_t bytes() const { return inputBytes + codeBytes; }
 };
 
+/// Of 64 columns, at least one.
+int64_t groupsOfTile(const LinearSpec &spec);
+/// Registers of a thread for the sums, and for those of the groups of a tile.
+int64_t sumRegisters(const LinearSpec &spec, const WarpgroupShape &shape);
+/// So many leave room for anything.
+constexpr int64_t fewSumRegisters = 64;
+
 } // namespace qopt::nvptx
 
 #endif // QOPT_LIB_CODEGEN_NVPTX_WARPGROUPSTAGE_H

@@ -81,12 +81,17 @@ def permute_inputs(tensors, module, order):
     tensors[module + ".g_idx"][2] = struct.pack(f"<{len(order)}i", *scattered)
 
 
+def shuffled(generator, count):
+    order = list(range(count))
+    generator.shuffle(order)
+    return order
+
+
 def scatter(tensors, layers):
     generator = random.Random(1)
     for layer in range(layers):
         mlp = f"model.layers.{layer}.mlp."
-        order = list(range(tensors[mlp + "gate_proj.qweight"][1][1]))
-        generator.shuffle(order)
+        order = shuffled(generator, tensors[mlp + "gate_proj.qweight"][1][1])
         for name in ("gate_proj", "up_proj"):
             permute_columns(tensors[mlp + name + ".qweight"], order, 4)
             permute_columns(tensors[mlp + name + ".scales"], order, 2)
@@ -97,8 +102,7 @@ def scatter_inputs(tensors, layers):
     generator = random.Random(2)
     for layer in range(layers):
         module = f"model.layers.{layer}.self_attn.o_proj"
-        order = list(range(tensors[module + ".qweight"][1][1]))
-        generator.shuffle(order)
+        order = shuffled(generator, tensors[module + ".qweight"][1][1])
         permute_inputs(tensors, module, order)
 
 
