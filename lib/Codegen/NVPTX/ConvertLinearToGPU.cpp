@@ -185,14 +185,16 @@ struct ConvertLinearToGPU
     if (processors > 0)
       found->processors = processors;
     target = &*found;
-    SmallVector<WarpgroupShape> shapes;
+    Tuning tuning;
+    if (stripes >= 0)
+      tuning.stripes = stripes;
     for (const std::string &text : warpgroupShapes) {
       Result<WarpgroupShape> shape = parseWarpgroupShape(text);
       if (!shape) {
         emitError(getOperation().getLoc()) << shape.error().message;
         return signalPassFailure();
       }
-      shapes.push_back(*shape);
+      tuning.warpgroupShapes.push_back(*shape);
     }
     SmallVector<std::pair<LinearOp, LinearSpec>> linears;
     getOperation().walk([&](LinearOp op) {
@@ -210,7 +212,7 @@ struct ConvertLinearToGPU
     for (auto &[op, spec] : linears) {
       auto [entry, isNew] = plans.try_emplace(spec.name());
       if (isNew) {
-        entry->second = planKernels(spec, *target, shapes);
+        entry->second = planKernels(spec, *target, tuning);
         for (const KernelPlan &plan : entry->second) {
           buildKernel(kernels, op.getLoc(), spec, plan);
           table.add(spec, plan);

@@ -40,6 +40,8 @@ void DispatchTable::add(const LinearSpec &spec, const KernelPlan &plan) {
     json.attribute("persistent", launch.persistent);
     json.attribute("cluster", launch.cluster);
     json.attribute("overlap", launch.overlap);
+    if (launch.workspace)
+      json.attribute("workspace", launch.workspace);
   });
   rows += (rows.empty() ? "" : ",") + text;
 }

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
@@ -96,6 +97,18 @@ Value HostBuilder::leave() {
   return arith::ExtFOp::create(b, matrixType(columns, b.getF32Type()), narrow);
 }
 
+Value HostBuilder::workspace(int64_t bytes) {
+  Type word = b.getI32Type();
+  Value buffer = memref::AllocOp::create(b, MemRefType::get({bytes / 4}, word),
+                                         b.getI64IntegerAttr(16));
+  Value flags = memref::SubViewOp::create(
+      b, buffer, ArrayRef<int64_t>{0},
+      ArrayRef<int64_t>{LaunchShape::workspaceFlags / 4}, ArrayRef<int64_t>{1});
+  Value zero = arith::ConstantIntOp::create(b, word, 0);
+  linalg::FillOp::create(b, zero, flags);
+  return pointer(buffer);
+}
+
 void HostBuilder::launch(SymbolRefAttr kernel, const LaunchShape &shape,
                          ValueRange arguments) {
   // Blocks stride over M, so any grid.y is right; hardware allows 1 to 65535.
@@ -112,7 +125,10 @@ void HostBuilder::launch(SymbolRefAttr kernel, const LaunchShape &shape,
         arith::MulIOp::create(b, rowCount, index(shape.sharedPerRow)));
   shared = arith::IndexCastOp::create(b, b.getI32Type(), shared);
   Value one = index(1);
+  SmallVector<Value> all(arguments);
+  if (shape.workspace)
+    all.push_back(workspace(shape.workspace));
   gpu::LaunchFuncOp::create(
       b, kernel, gpu::KernelDim3{index(blocks), tiles, one},
-      gpu::KernelDim3{index(shape.block), one, one}, shared, arguments);
+      gpu::KernelDim3{index(shape.block), one, one}, shared, all);
 }

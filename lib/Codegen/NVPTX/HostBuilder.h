@@ -49,6 +49,8 @@ public:
 
 private:
   Value toMatrix(Value x);
+  /// The address of a new workspace.
+  Value workspace(int64_t bytes);
   mlir::RankedTensorType matrixType(int64_t columns, mlir::Type element) const {
     return mlir::RankedTensorType::get({rows, columns}, element);
   }

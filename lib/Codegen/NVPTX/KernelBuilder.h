@@ -69,6 +69,9 @@ public:
   Value min(Value a, Value b) {
     return mlir::arith::MinSIOp::create(*this, a, b);
   }
+  Value max(Value a, Value b) {
+    return mlir::arith::MaxSIOp::create(*this, a, b);
+  }
   Value less(Value a, Value b) {
     return mlir::arith::CmpIOp::create(*this, mlir::arith::CmpIPredicate::slt,
                                        a, b);

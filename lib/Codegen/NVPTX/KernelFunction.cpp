@@ -16,7 +16,10 @@ KernelFrame qopt::nvptx::beginKernel(KernelBuilder &b, const LinearSpec &spec,
                                      int64_t blocksPerProcessor) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   SmallVector<Type> parameters(2 + spec.weight.components().size(), pointer);
+  const size_t pointers = parameters.size();
   parameters.push_back(b.getI32Type());
+  if (plan.launch.workspace)
+    parameters.push_back(pointer);
   auto function =
       gpu::GPUFuncOp::create(b, plan.entry, b.getFunctionType(parameters, {}));
   function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
@@ -30,7 +33,9 @@ KernelFrame qopt::nvptx::beginKernel(KernelBuilder &b, const LinearSpec &spec,
     function->setAttr(
         NVVM::NVVMDialect::getClusterDimAttrName(),
         b.getDenseI32ArrayAttr({int32_t(plan.launch.cluster), 1, 1}));
-  for (size_t i = 0; i + 1 < parameters.size(); ++i) {
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (parameters[i] != pointer)
+      continue;
     function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(),
                         b.getUnitAttr());
     function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(),
@@ -51,8 +56,10 @@ KernelFrame qopt::nvptx::beginKernel(KernelBuilder &b, const LinearSpec &spec,
     frame.weight.zeros = arguments[3];
   if (spec.hierarchy().hasLevels())
     frame.weight.superScales = arguments[3];
-  frame.output = arguments[arguments.size() - 2];
-  frame.inputRows = arguments.back();
+  frame.output = arguments[pointers - 1];
+  frame.inputRows = arguments[pointers];
+  if (plan.launch.workspace)
+    frame.workspace = arguments.back();
   frame.thread = b.thread();
   frame.lane = b.rem(frame.thread, 32);
   frame.warp = b.div(frame.thread, 32);

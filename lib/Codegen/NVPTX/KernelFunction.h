@@ -15,6 +15,7 @@ namespace qopt::nvptx {
 struct KernelFrame {
   mlir::gpu::GPUFuncOp function;
   mlir::Value input, output, inputRows;
+  mlir::Value workspace; // null if the kernel has none
   WeightPointers weight;
   mlir::Value thread, lane, warp;
   mlir::Value shared; // address of the dynamic shared memory
@@ -54,6 +55,9 @@ SharedBytes sharedBytes(const LinearSpec &spec, const StreamingShape &shape);
 SharedBytes sharedBytes(const LinearSpec &spec, const TileShape &shape);
 SharedBytes sharedBytes(const LinearSpec &spec, const WarpgroupShape &shape);
 
+/// Appends the plans of the tile kernels.
+void planTiles(const LinearSpec &spec, const Target &target,
+               std::optional<int64_t> stripes, std::vector<KernelPlan> &plans);
 /// Appends the plans of the warpgroup kernels: of `shapes` if there are any.
 void planWarpgroups(const LinearSpec &spec, const Target &target,
                     llvm::ArrayRef<WarpgroupShape> shapes,

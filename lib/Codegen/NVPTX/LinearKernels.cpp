@@ -74,83 +74,16 @@ static std::optional<KernelPlan> planStreaming(const LinearSpec &spec,
   return plan;
 }
 
-/// The split of a block's warps that lets the busiest processor read the fewest
-/// weights; of equal ones the one that reads x least often. With two stages a
-/// stage is asked for when the one before it is begun, and takes the latency of
-/// a copy and its transfer, one after the other; with three they overlap. So
-/// two count as half more weights.
-static TileShape tileShape(const LinearSpec &spec, const Target &target,
-                           int64_t inputRows, bool many) {
-  TileShape best;
-  int64_t bestCost = std::numeric_limits<int64_t>::max();
-  auto consider = [&](TileShape shape) {
-    int64_t warps = shape.warpsOfN * shape.warpsOfK;
-    if (warps > 8 || warps < 4 ||
-        shape.warpsOfK > spec.chunks() * shape.warpsPerChunk)
-      return;
-    while (shape.stages > 2 &&
-           sharedBytes(spec, shape).fixed > target.sharedBytes)
-      --shape.stages;
-    if (sharedBytes(spec, shape).fixed > target.sharedBytes)
-      return;
-    int64_t outputs = MmaLayout::tileRows * shape.tilesPerWarp * shape.warpsOfN;
-    int64_t blocks = divideUp(spec.rows(), outputs);
-    int64_t cost = divideUp(blocks, target.processors) * outputs *
-                   (shape.stages > 2 ? 2 : 3);
-    if (cost < bestCost) {
-      bestCost = cost;
-      best = shape;
-    }
-  };
-  // Warps share chunks only for the sake of shared memory: they scale sums, and
-  // meet at barriers, twice as often.
-  for (int64_t warpsPerChunk : {1, 2})
-    for (int64_t warpsOfN : {8, 4, 2})
-      for (int64_t warpsOfK : {1, 2, 4})
-        if (warpsOfK % warpsPerChunk == 0)
-          consider({.tilesPerWarp = many ? 2 : 1,
-                    .warpsOfN = warpsOfN,
-                    .warpsOfK = warpsOfK,
-                    .warpsPerChunk = warpsPerChunk,
-                    .inputRows = inputRows,
-                    .stages = 4,
-                    .scaleWeights = many || spec.scalesWeights()});
-  return best;
-}
-
-static KernelPlan planTile(const LinearSpec &spec, const Target &target,
-                           int64_t inputRows, bool anyRows) {
-  bool many = anyRows && spec.mayScaleWeights();
-  TileShape shape = tileShape(spec, target, inputRows, many);
-  KernelPlan plan;
-  plan.entry = spec.name() + "_tile_" +
-               (anyRows ? "any" : "m" + std::to_string(inputRows));
-  plan.shape = shape;
-  plan.launch.maxRows = anyRows ? 0 : inputRows;
-  plan.launch.block = 32 * shape.warpsOfN * shape.warpsOfK;
-  plan.launch.shared = sharedBytes(spec, shape).fixed;
-  plan.launch.tilesOfN = divideUp(
-      spec.rows(), MmaLayout::tileRows * shape.tilesPerWarp * shape.warpsOfN);
-  plan.launch.tileOfM = inputRows;
-  plan.launch.overlap = target.overlap;
-  return plan;
-}
-
-std::vector<KernelPlan>
-qopt::nvptx::planKernels(const LinearSpec &spec, const Target &target,
-                         ArrayRef<WarpgroupShape> shapes) {
+std::vector<KernelPlan> qopt::nvptx::planKernels(const LinearSpec &spec,
+                                                 const Target &target,
+                                                 const Tuning &tuning) {
   std::vector<KernelPlan> plans;
   if (std::optional<KernelPlan> streaming = planStreaming(spec, target))
     plans.push_back(*streaming);
-  if (target.warpgroups) {
-    planWarpgroups(spec, target, shapes, plans);
-    return plans;
-  }
-  plans.push_back(planTile(spec, target, 16, false));
-  plans.push_back(planTile(spec, target, 32, false));
-  if (spec.mayScaleWeights())
-    plans.push_back(planTile(spec, target, 64, false));
-  plans.push_back(planTile(spec, target, 64, true));
+  if (target.warpgroups)
+    planWarpgroups(spec, target, tuning.warpgroupShapes, plans);
+  else
+    planTiles(spec, target, tuning.stripes, plans);
   return plans;
 }
 

@@ -45,12 +45,35 @@ Value OutputTile::load(Value address, int64_t rank) {
   return vector::FromElementsOp::create(b, four, elements);
 }
 
-void OutputTile::store(Value firstRow, int64_t threads) {
+Value OutputTile::sum(Value row, Value column) {
+  Value source =
+      b.add(frame.shared, b.mul(b.add(b.mul(row, pitch()), column), 4));
+  Value sum;
+  for (int64_t i = 0; i < cluster * splits; ++i) {
+    int64_t place = i % splits * inputRows * pitch();
+    Value part = load(b.add(source, 4 * place), i / splits);
+    sum = i == 0 ? part : arith::AddFOp::create(b, sum, part).getResult();
+  }
+  return sum;
+}
+
+void OutputTile::leave(Value target, int64_t threads) {
+  b.loop(
+      frame.thread, b.i32(inputRows * outputs / 4), b.i32(threads),
+      [&](Value index) {
+        Value four =
+            sum(b.div(index, outputs / 4), b.mul(b.rem(index, outputs / 4), 4));
+        b.store(b.bitcast(b.words(), four), b.advance(target, index, 16), 16);
+      });
+}
+
+void OutputTile::store(Value firstRow, int64_t threads, Value tile,
+                       Earlier earlier) {
   int64_t piecesOfRow = outputs / 8; // a thread takes eight outputs of a row
   Type element = spec.activation == ActivationType::F16 ? Type(b.getF16Type())
                                                         : Type(b.getBF16Type());
   Value block = b.block(gpu::Dimension::x);
-  Value firstOutput = b.mul(b.div(block, cluster), outputs);
+  Value firstOutput = b.mul(tile ? tile : b.div(block, cluster), outputs);
   Value first = b.add(frame.thread, b.mul(b.rem(block, cluster), threads));
   b.loop(first, b.i32(inputRows * piecesOfRow), b.i32(threads * cluster),
          [&](Value index) {
@@ -61,19 +84,13 @@ void OutputTile::store(Value firstRow, int64_t threads) {
            Value inside = b.both(b.less(rowOfAll, frame.inputRows),
                                  b.less(output, spec.rows()));
            b.when(inside, [&] {
-             Value source = b.add(frame.shared,
-                                  b.mul(b.add(b.mul(row, pitch()), column), 4));
              Value narrow[2];
              for (int64_t half = 0; half < 2; ++half) {
-               Value sum;
-               for (int64_t i = 0; i < cluster * splits; ++i) {
-                 int64_t place = i % splits * inputRows * pitch() + 4 * half;
-                 Value part = load(b.add(source, 4 * place), i / splits);
-                 sum = i == 0 ? part
-                              : arith::AddFOp::create(b, sum, part).getResult();
-               }
-               narrow[half] =
-                   arith::TruncFOp::create(b, VectorType::get(4, element), sum);
+               Value four = sum(row, b.add(column, 4 * half));
+               if (earlier)
+                 four = earlier(b.add(b.mul(index, 32), 16 * half), four);
+               narrow[half] = arith::TruncFOp::create(
+                   b, VectorType::get(4, element), four);
              }
              Value eight = vector::ShuffleOp::create(
                  b, narrow[0], narrow[1],

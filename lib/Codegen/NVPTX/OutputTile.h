@@ -37,12 +37,21 @@ public:
   /// Writes a warp's sums for all rows and the tiles of 16 outputs that begin
   /// at `firstOutput` of the block.
   void put(Value split, Value firstOutput, const Sums &sums);
-  /// Writes the block's part of y, by all `threads` threads.
-  void store(Value firstRow, int64_t threads);
+  /// What else belongs to four sums of the tile [inputRows][outputs], the first
+  /// of them so many bytes from its beginning: adds it.
+  using Earlier = llvm::function_ref<Value(Value place, Value four)>;
+  /// Writes the block's part of y, by all `threads` threads. `tile` says which
+  /// outputs, if not those of the block's place in the grid.
+  void store(Value firstRow, int64_t threads, Value tile = nullptr,
+             Earlier earlier = nullptr);
+  /// Writes the sums as f32 [inputRows][outputs] to global memory.
+  void leave(Value target, int64_t threads);
 
 private:
   int64_t pitch() const { return outputs + 4; }
-  /// Four sums at an address of a block of the cluster.
+  /// Four sums, of all splits and blocks of the cluster.
+  Value sum(Value row, Value column);
+  /// Four of a split at an address of a block of the cluster.
   Value load(Value address, int64_t rank);
 
   KernelBuilder &b;

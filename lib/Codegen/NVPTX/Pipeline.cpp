@@ -34,6 +34,7 @@ void nvptx::buildLowerToNVPTXPipeline(OpPassManager &manager,
   linear.activations = options.activations;
   linear.warpgroupShapes.assign(options.warpgroupShapes.begin(),
                                 options.warpgroupShapes.end());
+  linear.stripes = options.stripes;
   linear.processors = options.processors;
   manager.addPass(createConvertLinearToGPU(linear));
 

@@ -10,12 +10,12 @@ using namespace qopt::nvptx;
 
 static constexpr int64_t kiB = 1024;
 static constexpr Target targets[] = {
-    {"sm_80", "+ptx74", 108, 163 * kiB, false, false},
-    {"sm_86", "+ptx74", 84, 99 * kiB, false, false},
-    {"sm_89", "+ptx78", 142, 99 * kiB, false, false},
-    {"sm_90", "+ptx78", 132, 227 * kiB, false, true},
-    {"sm_90a", "+ptx80", 132, 227 * kiB, true, true},
-    {"sm_100", "+ptx86", 148, 227 * kiB, false, true},
+    {"sm_80", "+ptx74", 108, 163 * kiB, 18900, false, false},
+    {"sm_86", "+ptx74", 84, 99 * kiB, 9100, false, false},
+    {"sm_89", "+ptx78", 142, 99 * kiB, 6800, false, false},
+    {"sm_90", "+ptx78", 132, 227 * kiB, 32600, false, true},
+    {"sm_90a", "+ptx80", 132, 227 * kiB, 32600, true, true},
+    {"sm_100", "+ptx86", 148, 227 * kiB, 54000, false, true},
 };
 
 Result<Target> qopt::nvptx::findTarget(std::string_view chip) {

@@ -14,6 +14,7 @@
 //           stages ahead, one barrier per stage
 //   end     f32 sums meet in shared memory, are added in the order of the warps
 //           and leave as 16-byte stores
+//   stripes or all blocks share all tiles equally (Stripes.h)
 //
 // A stage of x is [chunks][inputRows][128 columns]; the 16-byte piece p of a
 // row lies at p ^ (row mod 8), so that the eight rows of a matrix that ldmatrix
@@ -21,6 +22,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "OutputTile.h"
+#include "Stripes.h"
 
 using namespace mlir;
 using namespace qopt;
@@ -44,36 +46,30 @@ public:
         product(b, spec, weights, shape.scaleWeights) {}
   void build();
 
-  static int64_t warps(const TileShape &shape) {
-    return shape.warpsOfN * shape.warpsOfK;
-  }
-  static int64_t chunks(const TileShape &shape) { // of a stage
-    return shape.warpsOfK / shape.warpsPerChunk;
-  }
   static int64_t weightBytes(const LinearSpec &spec, const TileShape &shape) {
-    return chunks(shape) * shape.warpsOfN * shape.tilesPerWarp *
+    return shape.chunks() * shape.warpsOfN * shape.tilesPerWarp *
            WeightStream::slotBytes(spec);
   }
   static int64_t stageBytes(const LinearSpec &spec, const TileShape &shape) {
     return weightBytes(spec, shape) +
-           chunks(shape) * shape.inputRows * rowBytes;
-  }
-  static int64_t outputs(const TileShape &shape) {
-    return MmaLayout::tileRows * shape.tilesPerWarp * shape.warpsOfN;
+           shape.chunks() * shape.inputRows * rowBytes;
   }
 
 private:
-  void buildTileOfRows(Value firstRow);
-  void copyStage(Value stage, Value firstRow);
+  using Part = Stripes::Part;
+  /// The sums of a part of a tile, in shared memory.
+  OutputTile sumsOf(const Part &part, Value firstRow);
+  void buildStripe(Value firstRow);
+  void copyStage(const Part &part, Value stage, Value firstRow);
   void copyInput(Value address, Value stage, Value firstRow);
   void addStage(Value address, Sums &sums);
 
   int64_t stages() const {
-    return (spec.chunks() + chunks(shape) - 1) / chunks(shape);
+    return (spec.chunks() + shape.chunks() - 1) / shape.chunks();
   }
-  int64_t threads() const { return 32 * warps(shape); }
+  int64_t threads() const { return 32 * shape.warps(); }
   Value chunkOf(Value stage) {
-    return b.add(b.mul(stage, chunks(shape)), chunkOfStage);
+    return b.add(b.mul(stage, shape.chunks()), chunkOfStage);
   }
   Value stageAddress(Value stage) {
     return b.add(frame.shared,
@@ -111,8 +107,8 @@ private:
 
 SharedBytes qopt::nvptx::sharedBytes(const LinearSpec &spec,
                                      const TileShape &shape) {
-  int64_t sums = OutputTile::bytes(shape.warpsOfK, shape.inputRows,
-                                   TileKernel::outputs(shape));
+  int64_t sums =
+      OutputTile::bytes(shape.warpsOfK, shape.inputRows, shape.outputs());
   return {std::max(sums, shape.stages * TileKernel::stageBytes(spec, shape)),
           0};
 }
@@ -120,7 +116,7 @@ SharedBytes qopt::nvptx::sharedBytes(const LinearSpec &spec,
 /// Rows past the last one repeat it, and what comes of them is not stored;
 /// columns past the last one are zeros.
 void TileKernel::copyInput(Value address, Value stage, Value firstRow) {
-  int64_t pieces = chunks(shape) * shape.inputRows * piecesPerRow;
+  int64_t pieces = shape.chunks() * shape.inputRows * piecesPerRow;
   Value last = b.add(frame.inputRows, -1);
   for (int64_t first = 0; first < pieces; first += threads()) {
     Value index = b.add(frame.thread, first);
@@ -129,7 +125,7 @@ void TileKernel::copyInput(Value address, Value stage, Value firstRow) {
       Value line = b.div(index, piecesPerRow);
       Value row = b.rem(line, shape.inputRows);
       Value chunk =
-          b.add(b.mul(stage, chunks(shape)), b.div(line, shape.inputRows));
+          b.add(b.mul(stage, shape.chunks()), b.div(line, shape.inputRows));
       Value pieceOfRow = b.add(b.mul(chunk, piecesPerRow), piece);
       Value inside = b.less(pieceOfRow, spec.columns() / 8);
       Value source = b.advance(frame.input, b.min(b.add(firstRow, row), last),
@@ -146,14 +142,14 @@ void TileKernel::copyInput(Value address, Value stage, Value firstRow) {
   }
 }
 
-void TileKernel::copyStage(Value stage, Value firstRow) {
+void TileKernel::copyStage(const Part &part, Value stage, Value firstRow) {
   Value address = stageAddress(stage);
-  b.when(b.less(stage, stages()), [&] {
+  b.when(b.less(stage, part.end), [&] {
     Value chunk = chunkOf(stage);
     for (int64_t i = 0; i < shape.tilesPerWarp; ++i) {
       Value tile = b.add(firstTile, i);
       Value present = b.less(tile, spec.weight.tilesOfRows());
-      if (spec.chunks() % chunks(shape) != 0)
+      if (spec.chunks() % shape.chunks() != 0)
         present = b.both(present, b.less(chunk, spec.chunks()));
       auto copy = [&] {
         weights.copy(slotOf(address, i), tile, chunk, present);
@@ -194,33 +190,54 @@ void TileKernel::addStage(Value address, Sums &sums) {
       sums);
 }
 
-void TileKernel::buildTileOfRows(Value firstRow) {
+OutputTile TileKernel::sumsOf(const Part &part, Value firstRow) {
+  firstTile = b.mul(b.add(b.mul(part.tile, shape.warpsOfN), warpOfN),
+                    shape.tilesPerWarp);
+  b.barrier(); // the sums of the part before are read
   for (int64_t stage = 0; stage + 1 < shape.stages; ++stage)
-    copyStage(b.i32(stage), firstRow);
+    copyStage(part, b.add(part.begin, stage), firstRow);
   Sums sums = product.zeros(shape.tilesPerWarp, shape.inputRows / 8);
-  b.loop(b.i32(0), b.i32(stages()), b.i32(1), sums,
-         [&](Value stage, Sums &sums) {
-           b.waitForCopies(shape.stages - 2);
-           // Everybody's copies of this stage are there, and nobody reads the
-           // stage before it any more, which the next copies overwrite.
-           b.barrier();
-           copyStage(b.add(stage, shape.stages - 1), firstRow);
-           addStage(stageAddress(stage), sums);
-         });
+  b.loop(part.begin, part.end, b.i32(1), sums, [&](Value stage, Sums &sums) {
+    b.waitForCopies(shape.stages - 2);
+    // Everybody's copies of this stage are there, and nobody reads the
+    // stage before it any more, which the next copies overwrite.
+    b.barrier();
+    copyStage(part, b.add(stage, shape.stages - 1), firstRow);
+    addStage(stageAddress(stage), sums);
+  });
   b.waitForCopies(0);
   b.barrier();
   OutputTile output(b, spec, frame, shape.warpsOfK, shape.inputRows,
-                    outputs(shape));
+                    shape.outputs());
   output.put(warpOfK, b.mul(warpOfN, MmaLayout::tileRows * shape.tilesPerWarp),
              sums);
   b.barrier();
-  output.store(firstRow, threads());
+  return output;
+}
+
+void TileKernel::buildStripe(Value firstRow) {
+  int64_t tiles = (spec.rows() + shape.outputs() - 1) / shape.outputs();
+  Stripes stripes(b, shape.stripes, tiles, stages(), shape.tileBytes(),
+                  frame.workspace);
+  stripes.forEach([&](const Part &part) {
+    OutputTile output = sumsOf(part, firstRow);
+    b.when(
+        stripes.isLeft(part),
+        [&] {
+          output.leave(stripes.sums(), threads());
+          stripes.raiseFlag(frame.thread);
+        },
+        [&] {
+          stripes.waitForEarlier(part, frame.thread, threads());
+          output.store(firstRow, threads(), part.tile,
+                       [&](Value place, Value four) {
+                         return stripes.addEarlier(part, place, four);
+                       });
+        });
+  });
 }
 
 void TileKernel::build() {
-  firstTile = b.add(
-      b.mul(b.block(gpu::Dimension::x), shape.warpsOfN * shape.tilesPerWarp),
-      b.mul(warpOfN, shape.tilesPerWarp));
   // Lane l gives the address of row l % 8 of matrix l / 8: the halves of 16
   // columns of one block of rows, then of the next.
   Value row = b.rem(frame.lane, 8), matrix = b.div(frame.lane, 8);
@@ -231,11 +248,13 @@ void TileKernel::build() {
     allowOverlap(b);
     waitForPrevious(b);
   }
+  if (shape.stripes)
+    return buildStripe(b.i32(0));
+  Part whole = {b.block(gpu::Dimension::x), b.i32(0), b.i32(stages())};
   Value first = b.mul(b.block(gpu::Dimension::y), shape.inputRows);
   Value step = b.mul(b.blocks(gpu::Dimension::y), shape.inputRows);
   b.loop(first, frame.inputRows, step, [&](Value firstRow) {
-    b.barrier(); // the sums of the tile before are read
-    buildTileOfRows(firstRow);
+    sumsOf(whole, firstRow).store(firstRow, threads());
   });
 }
 

@@ -1,6 +1,7 @@
 // RUN: qopt %s --convert-linear-to-gpu --canonicalize | FileCheck %s
 // RUN: qopt %s --convert-linear-to-gpu="activations=bf16 chip=sm_90a" | FileCheck %s --check-prefix=BF16
 // RUN: qopt %s --convert-linear-to-gpu="chip=sm_90a warpgroup-shapes=2x32x4" --canonicalize | FileCheck %s --check-prefix=CLUSTER
+// RUN: qopt %s --convert-linear-to-gpu="stripes=2" --canonicalize | FileCheck %s --check-prefix=STRIPES
 
 !w64 = !qopt.packed<48x256xf16, #qopt.grouped<bits = 4, group = 64>, #qopt.mma>
 !wsym = !qopt.packed<48x256xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
@@ -14,6 +15,15 @@
 // CLUSTER: gpu.func @qopt_linear_int4_g64_n48_k256_warpgroup_2x32x4({{.*}}nvvm.cluster_dim = array<i32: 4, 1, 1>
 // CLUSTER: %[[FOUR:.*]] = arith.constant 4 : index
 // CLUSTER: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_warpgroup_2x32x4 blocks in (%[[FOUR]],
+
+// Blocks that share tiles get a workspace of 4096 bytes of flags, which are
+// zeros, and two times 16 x 32 sums.
+// STRIPES: tile_m16\22,\22max_m\22:16,{{.*}}\22n_tiles\22:2,\22m_tile\22:16,\22persistent\22:false,\22cluster\22:1,\22overlap\22:false,\22workspace\22:8192}
+// STRIPES: gpu.func @qopt_linear_int4_g64_n48_k256_tile_m16({{.*}}: i32, %{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}) kernel
+// STRIPES: %[[SPACE:.*]] = memref.alloc() {alignment = 16 : i64} : memref<2048xi32>
+// STRIPES: %[[FLAGS:.*]] = memref.subview %[[SPACE]][0] [1024] [1]
+// STRIPES: linalg.fill ins(%{{.*}} : i32) outs(%[[FLAGS]] :
+// STRIPES: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_tile_m16 {{.*}} : i32, %{{.*}} : !llvm.ptr)
 
 // The table says how each kernel is launched.
 // CHECK: llvm.mlir.global external constant @qopt_dispatch("{\22version\22:1,\22chip\22:\22sm_80\22,\22kernels\22:[{\22linear\22:\22qopt_linear_int4_g64_n48_k256\22

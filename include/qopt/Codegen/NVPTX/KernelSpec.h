@@ -68,6 +68,10 @@ struct LaunchShape {
   int64_t tileOfM = 0;  // grid.y = ceil(M / tileOfM), at most 65535
   /// Blocks stride over the tiles of N: no more than are resident at once.
   bool persistent = false;
+  /// Bytes of global memory through which blocks share sums (docs/nvptx.md,
+  /// "The workspace"). The first of them, the same for all kernels, are flags.
+  int64_t workspace = 0;
+  static constexpr int64_t workspaceFlags = 4096;
   /// May begin before the kernel before it in the stream has ended.
   bool overlap = false;
 };

@@ -30,6 +30,7 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -55,6 +56,16 @@ struct TileShape {
   int64_t inputRows = 16;    // a multiple of 16
   int64_t stages = 2;        // of weights and x in shared memory
   bool scaleWeights = false; // rather than sums
+  /// Blocks that share all tiles equally, and so may share one; 0: each block
+  /// has a tile.
+  int64_t stripes = 0;
+
+  int64_t warps() const { return warpsOfN * warpsOfK; }
+  int64_t chunks() const { return warpsOfK / warpsPerChunk; } // of a stage
+  int64_t outputs() const {
+    return MmaLayout::tileRows * tilesPerWarp * warpsOfN;
+  }
+  int64_t tileBytes() const { return inputRows * outputs() * 4; } // of sums
 };
 
 /// One warpgroup copies; two consume: they share out the tiles of 64 outputs
@@ -80,20 +91,28 @@ struct KernelPlan {
   std::variant<StreamingShape, TileShape, WarpgroupShape> shape;
 };
 
+/// What is chosen by hand, for tests and tuning.
+struct Tuning {
+  /// Kernels for any M of each of these that K allows, in place of the
+  /// warpgroup kernels that would be chosen.
+  llvm::SmallVector<WarpgroupShape> warpgroupShapes;
+  /// Blocks that share the tiles of tile kernels for up to 64 rows.
+  std::optional<int64_t> stripes;
+};
+
 /// The kernels of a linear in the order in which they are tried: the first
 /// whose maxRows allows M is launched, and the last one takes any M.
-/// If `shapes` are given, there is a kernel for any M of each that K allows in
-/// place of the warpgroup kernels that would be chosen.
 std::vector<KernelPlan> planKernels(const LinearSpec &spec,
                                     const Target &target,
-                                    llvm::ArrayRef<WarpgroupShape> shapes = {});
+                                    const Tuning &tuning = {});
 
 /// Reads tilesOfN x inputRows [x splitsOfK], "2x256" or "1x64x2".
 Result<WarpgroupShape> parseWarpgroupShape(llvm::StringRef text);
 
 /// Appends the kernel to `module`. Parameters: pointers to x, the components
 /// packed, scales and what else the scheme has (zeros, super_scales) of the
-/// weight, and y, all on the device and 16-byte aligned; then M as i32.
+/// weight, and y, all on the device and 16-byte aligned; then M as i32; then,
+/// if the plan has one, a pointer to the workspace.
 mlir::gpu::GPUFuncOp buildKernel(mlir::gpu::GPUModuleOp module,
                                  mlir::Location location,
                                  const LinearSpec &spec,

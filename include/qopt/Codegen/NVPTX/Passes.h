@@ -31,6 +31,13 @@ struct LowerToNVPTXOptions : mlir::PassPipelineOptions<LowerToNVPTXOptions> {
   ListOption<std::string> warpgroupShapes{
       *this, "warpgroup-shapes",
       llvm::cl::desc("sm_90a: shapes of kernels, for tests and tuning")};
+  Option<int64_t> stripes{
+      *this, "stripes",
+      llvm::cl::desc(
+          "blocks that share the tiles of mma.sync kernels for up to "
+          "64 rows; 0: none share, -1: chosen; for tests and "
+          "tuning"),
+      llvm::cl::init(-1)};
   Option<int64_t> processors{
       *this, "processors",
       llvm::cl::desc("multiprocessors to share work out to; 0: those of the "

@@ -15,7 +15,8 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
     `gpu.launch_func` of a kernel in `gpu.module @qopt_kernels`, chosen by M. All
     linears of one (N, K, scheme) share the kernels
     `qopt_linear_<scheme>_n<N>_k<K>_…`, whose parameters are x, packed, scales,
-    zeros or super_scales if the scheme has them, y and M. How each is launched is also in the
+    zeros or super_scales if the scheme has them, y, M, and a workspace if the
+    kernel has one. How each is launched is also in the
     global `qopt_dispatch`, for runtimes. Around the launch x is narrowed to the
     activation type and y widened to f32, the leading dimensions of x become M,
     and a bias is added in f32. A linear that no kernel covers stays, with a
@@ -39,6 +40,8 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
              clEnumValN(::qopt::nvptx::ActivationType::BF16, "bf16", "bfloat16"))}]>,
     ListOption<"warpgroupShapes", "warpgroup-shapes", "std::string",
                "sm_90a: kernels of these shapes, 64-output units x rows of x [x parts of K], instead of those that the cost model chooses; for tests and tuning">,
+    Option<"stripes", "stripes", "int64_t", "-1",
+           "Blocks that share the tiles of mma.sync kernels for up to 64 rows of x, each an equal part; 0: a block has whole tiles; -1: as the cost model chooses; for tests and tuning">,
     Option<"processors", "processors", "int64_t", "0",
            "Multiprocessors to share work out to; 0: those of the largest GPU with this chip">,
   ];

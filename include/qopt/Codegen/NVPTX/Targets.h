@@ -14,11 +14,12 @@
 namespace qopt::nvptx {
 
 struct Target {
-  std::string_view chip;     // "sm_80"
-  std::string_view features; // the oldest PTX version that has what is used
-  int64_t processors;        // of the largest product with this chip
-  int64_t sharedBytes;       // that a block can have
-  bool warpgroups;           // wgmma and setmaxnreg
+  std::string_view chip;       // "sm_80"
+  std::string_view features;   // the oldest PTX version that has what is used
+  int64_t processors;          // of the largest product with this chip
+  int64_t sharedBytes;         // that a block can have
+  int64_t bytesPerMicrosecond; // that a processor gets from memory
+  bool warpgroups;             // wgmma and setmaxnreg
   bool overlap; // griddepcontrol: a kernel may begin before another has ended
 };
 

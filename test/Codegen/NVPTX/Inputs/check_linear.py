@@ -1,13 +1,15 @@
 """Runs the linear kernels of a PTX module and compares with x * dequantized W.
 
-usage: check_linear.py FILE.ptx [--only REGEX] [--blocks N] [--row-blocks N] [--once] M...
+usage: check_linear.py FILE.ptx [--only REGEX] [--blocks N] [--row-blocks N]
+                       [--resident N] [--once] M...
 
 For every linear of the module's table of kernels and every M, each kernel that
 takes so many rows is executed, not just the one that would be chosen. So are
 permutations of columns.
 --blocks bounds the grid of persistent kernels, as a small GPU would; --row-blocks
-bounds the grid along M, over which all kernels stride; with --once a kernel runs
-with the last M alone that it takes.
+bounds the grid along M, over which all kernels stride; --resident bounds the
+blocks that run at the same time, the others following in order; with --once a
+kernel runs with the last M alone that it takes.
 """
 import argparse
 import json
@@ -45,7 +47,10 @@ def table_of(path):
     sys.exit("%s has no table of kernels" % path)
 
 
-def emulate(path, row, arrays, y_bytes, m, blocks=2, row_blocks=65535):
+FLAGS = 4096  # bytes
+
+
+def emulate(path, row, arrays, y_bytes, m, blocks=2, row_blocks=65535, resident=0):
     """Runs an entry; `arrays` are its inputs in order, y and M follow."""
     grid_x = min(row["n_tiles"], blocks) if row.get("persistent") else row["n_tiles"]
     grid_y = min(-(-m // row["m_tile"]), row_blocks)
@@ -56,14 +61,25 @@ def emulate(path, row, arrays, y_bytes, m, blocks=2, row_blocks=65535):
             with open(name, "wb") as file:
                 file.write(data)
         command = ["ptx-emu", path, "--entry", row["entry"], "--grid", grid]
+        command += ["--resident", str(resident)] if resident else []
         if "shared" in row:
             command += ["--shared", str(row["shared"] + m * row["shared_per_row"])]
         # A kernel that may begin early shares x and y with the one before.
         late = "late:" if row["overlap"] else ""
         command += [late + "in:" + names[0], *("in:" + name for name in names[1:-1])]
         command += ["%sout:%s:%d" % (late, names[-1], y_bytes), "i32:%d" % m]
+        # A workspace: flags that are zero before and after, then anything (NaN).
+        workspace = os.path.join(directory, "workspace")
+        if "workspace" in row:
+            with open(workspace, "wb") as file:
+                file.write(bytes(FLAGS) + b"\xff" * (row["workspace"] - FLAGS))
+            command.append("%sinout:%s" % (late, workspace))
         if subprocess.run(command).returncode:
             sys.exit("%s m=%d does not run" % (row["entry"], m))
+        if "workspace" in row:
+            with open(workspace, "rb") as file:
+                if any(file.read(FLAGS)):
+                    sys.exit("%s m=%d leaves flags" % (row["entry"], m))
         with open(names[-1], "rb") as file:
             return file.read()
 
@@ -186,7 +202,7 @@ def check(row, linear, m, args):
     x = [[read(write(random.gauss(0, 1))) for _ in range(k)] for _ in range(m)]
     x_bytes = b"".join(struct.pack("<H", write(value)) for line in x for value in line)
     arrays = [x_bytes, *linear.arrays]
-    y = emulate(args.file, row, arrays, 2 * m * n, m, args.blocks, args.row_blocks)
+    y = emulate(args.file, row, arrays, 2 * m * n, m, args.blocks, args.row_blocks, args.resident)
     worst = largest = 0.0
     for i in range(m):
         for j in range(n):
@@ -231,6 +247,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--blocks", type=int, default=2)
     parser.add_argument("--row-blocks", type=int, default=65535)
+    parser.add_argument("--resident", type=int, default=0)
     parser.add_argument("--once", action="store_true")
     parser.add_argument("rows", type=int, nargs="+")
     args = parser.parse_args()

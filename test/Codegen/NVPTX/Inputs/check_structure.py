@@ -8,7 +8,8 @@ usage: check_structure.py FILE.ptx
 - streaming and tile kernels copy weights by cp.async of 16 bytes that leave L2
   first; all kernels have tensor cores multiply: mma.sync with ldmatrix, or wgmma;
 - tile kernels touch global memory only by cp.async and by stores of 16 bytes,
-  and have copies of several stages under way;
+  and have copies of several stages under way; those whose blocks share tiles
+  read sums of others in 16 bytes, and wait by flags;
 - permutations load 16 bytes of order and store 16 bytes of y.
 """
 import re
@@ -57,10 +58,14 @@ def main():
         kind = "f16" if row["activations"] == "f16" else "bf16"
         check(r"mma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.%s\.%s\.f32" % (kind, kind))
         if "_tile_" in entry:
-            check(r"cp\.async\.wait_group [12];")
-            check(r"\bld\.global", False)
+            check(r"cp\.async\.wait_group [1-6];")
+            check(r"\bld\.global(?!\.cg\.v4)", False)
             check(r"st\.global\.v4\.[bu]32")
             check(r"st\.global\.(?!v4)", False)
+            stripes = "workspace" in row
+            check(r"ld\.global\.cg\.v4\.f32", stripes)
+            check(r"st\.release\.gpu\.global", stripes)
+            check(r"ld\.acquire\.gpu\.global", stripes)
     faults += ["%s is not in the module" % entry for entry in rows]
     for fault in faults:
         print("WRONG", fault)

@@ -1,0 +1,89 @@
+//===- Stripes.cpp - equal shares of all tiles for all blocks -------------===//
+//
+// Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
+//
+//===----------------------------------------------------------------------===//
+#include "Stripes.h"
+
+using namespace mlir;
+using namespace qopt::nvptx;
+
+Stripes::Stripes(KernelBuilder &b, int64_t blocks, int64_t tiles,
+                 int64_t stagesOfTile, int64_t tileBytes, Value workspace)
+    : b(b), blocks(blocks), stages(tiles * stagesOfTile),
+      stagesOfTile(stagesOfTile), tileBytes(tileBytes), workspace(workspace),
+      block(b.block(gpu::Dimension::x)) {}
+
+Value Stripes::firstOf(Value number) {
+  return b.div(b.mul(number, stages), blocks);
+}
+
+/// The last block whose stripe does not begin behind the tile: firstOf(n) <= s
+/// if n · stages < (s + 1) · blocks.
+Value Stripes::firstBlock(const Part &part) {
+  Value next = b.add(b.mul(part.tile, stagesOfTile), 1);
+  return b.div(b.add(b.mul(next, blocks), -1), stages);
+}
+
+Value Stripes::sumsOf(Value number) {
+  return b.advance(b.advance(workspace, b.i32(1), flagBytes), number,
+                   tileBytes);
+}
+
+void Stripes::forEach(function_ref<void(const Part &)> body) {
+  Value first = firstOf(block), end = firstOf(b.add(block, 1));
+  Value lastTile = b.div(b.add(end, -1), stagesOfTile);
+  Value count = b.add(b.sub(lastTile, b.div(first, stagesOfTile)), 1);
+  b.loop(b.i32(0), count, b.i32(1), [&](Value index) {
+    Value tile = b.sub(lastTile, index);
+    Value begin = b.mul(tile, stagesOfTile);
+    body({tile, b.max(b.sub(first, begin), b.i32(0)),
+          b.min(b.sub(end, begin), b.i32(stagesOfTile))});
+  });
+}
+
+void Stripes::raiseFlag(Value thread) {
+  b.barrier();
+  Value isFirst =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread, b.i32(0));
+  // The barrier orders the sums of all threads before the release.
+  b.when(isFirst, [&] {
+    b.ptx({}, "st.release.gpu.global.b32 [$0], 1;", "l", flagOf(block));
+  });
+}
+
+void Stripes::waitForEarlier(const Part &part, Value thread, int64_t threads) {
+  b.loop(b.add(firstBlock(part), thread), block, b.i32(threads),
+         [&](Value number) {
+           b.ptx({},
+                 "{ .reg .pred raised;\n"
+                 ".reg .b32 flag;\n"
+                 "wait_${:uid}:\n"
+                 "ld.acquire.gpu.global.b32 flag, [$0];\n"
+                 "setp.ne.b32 raised, flag, 0;\n"
+                 "@!raised bra wait_${:uid};\n"
+                 "st.relaxed.gpu.global.b32 [$0], 0;\n"
+                 "}",
+                 "l", flagOf(number));
+         });
+  b.barrier();
+}
+
+Value Stripes::addEarlier(const Part &part, Value place, Value four) {
+  KernelBuilder::Values sum = {four};
+  b.loop(firstBlock(part), block, b.i32(1), sum,
+         [&](Value number, KernelBuilder::Values &sum) {
+           SmallVector<Type> types(4, b.getF32Type());
+           // From L2: L1 may hold what lay there before.
+           Value loaded =
+               b.ptx(types, "ld.global.cg.v4.f32 {$0, $1, $2, $3}, [$4];",
+                     "=f,=f,=f,=f,l", b.advance(sumsOf(number), place, 1))[0];
+           SmallVector<Value> elements;
+           for (int64_t i = 0; i < 4; ++i)
+             elements.push_back(LLVM::ExtractValueOp::create(b, loaded, i));
+           Value earlier = vector::FromElementsOp::create(
+               b, VectorType::get(4, b.getF32Type()), elements);
+           sum[0] = arith::AddFOp::create(b, sum[0], earlier);
+         });
+  return sum[0];
+}
