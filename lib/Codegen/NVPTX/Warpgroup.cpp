@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "Warpgroup.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
@@ -24,6 +26,14 @@ void Mbarrier::arriveOfWarp(KernelBuilder &b, Value address, Value lane) {
         "r,r", {address, lane});
 }
 
+void Mbarrier::expectBytes(KernelBuilder &b, Value address, int64_t count,
+                           Value condition) {
+  b.ptx({},
+        "@$1 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], " +
+            std::to_string(count) + ";",
+        "r,b", {address, condition});
+}
+
 void Mbarrier::arriveAfterCopies(KernelBuilder &b, Value address) {
   b.ptx({}, "cp.async.mbarrier.arrive.noinc.shared::cta.b64 [$0];", "r",
         address);
@@ -37,6 +47,25 @@ void Mbarrier::wait(KernelBuilder &b, Value address, Value parity) {
         "@!done bra wait_${:uid};\n"
         "}",
         "r,r", {address, parity});
+}
+
+void qopt::nvptx::copyBulk(KernelBuilder &b, Value address, Value source,
+                           int64_t bytes, Value barrier, Value policy,
+                           Value condition) {
+  b.ptx({},
+        "@$4 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"
+        ".L2::cache_hint [$0], [$1], " +
+            std::to_string(bytes) + ", [$2], $3;",
+        "r,l,r,l,b", {address, source, barrier, policy, condition});
+}
+
+Value qopt::nvptx::oneLane(KernelBuilder &b) {
+  return NVVM::ElectSyncOp::create(b, b.getI1Type(), Value());
+}
+
+Value qopt::nvptx::uniformInWarp(KernelBuilder &b, Value value) {
+  return NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), value, b.i32(0),
+                              b.i32(31), NVVM::ShflKind::idx, UnitAttr());
 }
 
 void qopt::nvptx::fenceAsyncProxy(KernelBuilder &b) {

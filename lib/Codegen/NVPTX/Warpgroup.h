@@ -20,14 +20,30 @@ public:
   /// One arrival of a warp, by its lane 0: without a branch, which would keep
   /// LLVM from moving work across it.
   static void arriveOfWarp(KernelBuilder &b, Value address, Value lane);
+  /// The phase is not complete before so many bytes of bulk copies are there.
+  static void expectBytes(KernelBuilder &b, Value address, int64_t count,
+                          Value condition);
   /// An arrival of each thread when all its cp.async so far are there.
   static void arriveAfterCopies(KernelBuilder &b, Value address);
   /// Waits until the phase of this parity (0 for the first) is complete.
   static void wait(KernelBuilder &b, Value address, Value parity);
 };
 
+/// TMA copies bytes, a multiple of 16 as both addresses, from global to shared
+/// memory, and reports them to an mbarrier. ptxas keeps to one instruction, and
+/// does not go through the lanes one by one, if the condition is that of
+/// oneLane() and operands come from such as uniformInWarp().
+void copyBulk(KernelBuilder &b, mlir::Value address, mlir::Value source,
+              int64_t bytes, mlir::Value barrier, mlir::Value policy,
+              mlir::Value condition);
+/// True in one lane of the warp, always the same.
+mlir::Value oneLane(KernelBuilder &b);
+/// Lane 0's value, which all lanes have: now ptxas knows, too.
+mlir::Value uniformInWarp(KernelBuilder &b, mlir::Value value);
+
 /// Makes what this thread wrote to shared memory, or has seen there behind a
-/// barrier, visible to the wgmma that it starts next.
+/// barrier, visible to the async proxy: to wgmma that it starts next, and to
+/// bulk copies that are started behind a later barrier.
 void fenceAsyncProxy(KernelBuilder &b);
 /// bar.sync of some warps: barrier 1 … 15, and how many threads take part.
 void namedBarrier(KernelBuilder &b, int64_t id, int64_t threads);

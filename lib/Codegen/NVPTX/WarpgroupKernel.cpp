@@ -26,6 +26,7 @@ void WarpgroupKernel::initializeBarriers() {
       Mbarrier::init(b, full(b.i32(i)), groupThreads);
       Mbarrier::init(b, empty(b.i32(i)), 4 * consumers);
     }
+    fenceAsyncProxy(b); // TMA is to see them, too
   });
   b.barrier();
 }
@@ -63,6 +64,8 @@ void WarpgroupKernel::build() {
       isProducer,
       [&] {
         setRegisters(b, /*increase=*/false, producerRegisters);
+        warp = uniformInWarp(b, b.div(thread, 32));
+        startsCopies = oneLane(b);
         copyAhead();
         if (plan.launch.overlap)
           waitForPrevious(b);

@@ -6,9 +6,10 @@
 //
 //   block      64 · tilesOfN outputs by inputRows rows of x; blocks that follow
 //              each other share x
-//   producer   the last warpgroup copies weights and x by cp.async, many stages
-//              ahead, with few registers; the weights of the first stages
-//              while the kernel before this one ends
+//   producer   the last warpgroup copies many stages ahead, with few registers:
+//              codes by TMA (cp.async.bulk), x and scales by cp.async; the
+//              weights of the first stages while the kernel before this one
+//              ends
 //   consumers  two warpgroups, for one or two tiles of 64 outputs each, or for
 //              the same tile and every second 64 columns (consumersOfK = 2). A
 //              weight is decoded into registers, which are the left operand of
@@ -19,10 +20,13 @@
 //   end        as in the tile kernel; sums of a cluster's blocks are read from
 //              their shared memory, always in the order of the blocks
 //
-// Stages go round: a barrier `full` for each says that all copies of all
-// producer threads are there, one `empty` that all consumer warps are done.
-// Copies belong to the generic proxy and wgmma to the async one: the consumers
-// fence between them when they open a stage.
+// Stages go round: a barrier `full` for each says that all copies are there, of
+// TMA because it counts their bytes and of cp.async because an arrival of each
+// producer thread follows them; one `empty` that all consumer warps are done.
+// cp.async belongs to the generic proxy and wgmma to the async one: the
+// consumers fence between them when they open a stage. TMA belongs to the async
+// proxy, too: a fence stands between its copies and the sums that lie in their
+// place. Reads of codes have ended when `empty` says so.
 //
 //   shared  [full and empty barriers][stages: x, codes][records of the stages]
 //
@@ -79,14 +83,10 @@ private:
   /// body(number) for pieces of 16 bytes, which the threads take in turn.
   void overPieces(int64_t pieces, llvm::function_ref<void(Value)> body);
   void copyInput(const Stage &stage, Value firstRow);
+  void copyCodes(const Stage &stage);
+  void copyRecords(const Stage &stage, const WarpgroupStage::Records &part,
+                   Value component);
   void copyWeights(const Stage &stage);
-  /// What each row of tiles of the block has at `offset` of a component.
-  struct Share {
-    Value component;
-    int64_t bytesOfRow, bytes; // of all columns, and of the share
-  };
-  void copyShares(const Share &share, Value offset, int64_t offsetBytes,
-                  Value target, Value policy = nullptr);
 
   /// What a tile of x is multiplied by: A registers of four wgmma as i32 and,
   /// unless they are scaled, the scales of their groups.
@@ -167,6 +167,7 @@ private:
   Dequantizer decode;
   Parameters parameters;
   Value thread;               // of the warpgroup
+  Value warp, startsCopies;   // of the producer, and the lane for TMA
   Value blockOfN, firstStage; // of the block
   Value consumerOfK;          // of consumersOfK
   Value firstTile;            // of a consumer's warp

@@ -51,75 +51,105 @@ void WarpgroupKernel::copyInput(const Stage &stage, Value firstRow) {
   });
 }
 
-/// Consecutive threads take pieces of 16 bytes. Of rows of tiles that are not
-/// there come zeros.
-void WarpgroupKernel::copyShares(const Share &share, Value offset,
-                                 int64_t offsetBytes, Value target,
-                                 Value policy) {
-  const int64_t pieces = share.bytes / 16;
+/// What a row of tiles has of a stage lies together, here as in memory: TMA
+/// brings it by one bulk copy, and each warp starts those of every fourth row
+/// of tiles. Instead of rows of tiles that are not there, four at a time, come
+/// the last ones; what becomes of them is not stored.
+void WarpgroupKernel::copyCodes(const Stage &stage) {
+  constexpr int64_t warps = groupThreads / 32;
+  static_assert(MmaLayout::paddedRowsTo == warps * MmaLayout::tileRows);
+  const int64_t bytesOfRow =
+      spec.weight.tilesOfColumns() * spec.weight.tileBytes();
+  const int64_t bytes = layout.tiles * spec.weight.tileBytes();
+  const int64_t copies = layout.rowsOfTiles / warps;
+  Value firstTile = b.add(b.mul(blockOfN, layout.rowsOfTiles), warp);
+  Value source = b.advance(frame.weight.packed, firstTile, bytesOfRow);
+  source = b.advance(source, stage.stage, bytes);
+  Value target = b.add(codes(stage.count), b.mul(warp, bytes));
+  Value barrier = full(stage.count), policy = b.evictFirst();
+  Mbarrier::expectBytes(b, barrier, copies * bytes, startsCopies);
+  for (int64_t i = 0; i < copies; ++i) {
+    Value tile = b.i32(warps * i); // from the first one
+    if (spec.weight.tilesOfRows() % layout.rowsOfTiles)
+      tile = b.min(tile, b.sub(b.i32(spec.weight.tilesOfRows() - warps),
+                               b.mul(blockOfN, layout.rowsOfTiles)));
+    copyBulk(b, b.add(target, warps * i * bytes),
+             b.advance(source, tile, bytesOfRow), bytes, barrier, policy,
+             startsCopies);
+  }
+}
+
+/// Scales, zeros or super-scales: of a row of tiles 16 to 512 bytes, which is
+/// no more than a cp.async of a warp moves, or a few rows' at once. Consecutive
+/// threads take pieces of 16 bytes. Of rows of tiles that are not there come
+/// zeros.
+void WarpgroupKernel::copyRecords(const Stage &stage,
+                                  const WarpgroupStage::Records &part,
+                                  Value component) {
+  const int64_t pieces = part.bytes / 16;
+  const int64_t bytesOfRow = part.recordsOfRow * part.recordBytes;
   Value firstTile = b.mul(blockOfN, layout.rowsOfTiles);
-  Value source = b.advance(share.component, firstTile, share.bytesOfRow);
-  source = b.advance(source, offset, offsetBytes);
+  Value first = part.columns < layout.columns
+                    ? b.mul(stage.stage, layout.columns / part.columns)
+                    : b.div(stage.stage, part.columns / layout.columns);
+  Value source = b.advance(component, firstTile, bytesOfRow);
+  source = b.advance(source, first, part.recordBytes);
+  Value target = b.add(records(stage.count), part.place);
   overPieces(layout.rowsOfTiles * pieces, [&](Value index) {
     Value tile = b.div(index, pieces); // of the block
     Value place =
-        b.add(b.mul(tile, share.bytesOfRow), b.mul(b.rem(index, pieces), 16));
+        b.add(b.mul(tile, bytesOfRow), b.mul(b.rem(index, pieces), 16));
     Value present;
     if (spec.weight.tilesOfRows() % layout.rowsOfTiles)
       present = b.less(b.add(firstTile, tile), spec.weight.tilesOfRows());
     b.copyAsync(b.add(target, b.mul(index, 16)),
-                b.advance(source, b.opaque(place), 1), 16, present, policy);
+                b.advance(source, b.opaque(place), 1), 16, present);
   });
 }
 
 void WarpgroupKernel::copyWeights(const Stage &stage) {
-  int64_t codeBytes = layout.tiles * spec.weight.tileBytes();
-  copyShares({frame.weight.packed,
-              spec.weight.tilesOfColumns() * spec.weight.tileBytes(),
-              codeBytes},
-             stage.stage, codeBytes, codes(stage.count), b.evictFirst());
+  copyCodes(stage);
   const Value components[] = {frame.weight.scales, frame.weight.zeros,
                               frame.weight.superScales};
-  for (auto [part, component] : llvm::zip_equal(layout.records, components)) {
-    if (!part.bytes)
-      continue;
-    Value first = part.columns < layout.columns
-                      ? b.mul(stage.stage, layout.columns / part.columns)
-                      : b.div(stage.stage, part.columns / layout.columns);
-    copyShares({component, part.recordsOfRow * part.recordBytes, part.bytes},
-               first, part.recordBytes,
-               b.add(records(stage.count), part.place));
-  }
+  for (auto [part, component] : llvm::zip_equal(layout.records, components))
+    if (part.bytes)
+      copyRecords(stage, part, component);
 }
 
 int64_t WarpgroupKernel::stagesAhead() const {
-  // A stage is full when all that its threads copied before is there: what is
-  // ahead of the first x delays it.
-  constexpr int64_t most = 4, mostBytes = 32 << 10;
+  // Codes ahead do not delay the first x: each stage waits for its own. But x
+  // is asked for when they have been; a processor gets 39 KB from memory in the
+  // time that a byte takes.
+  constexpr int64_t mostBytes = 64 << 10;
   if (!plan.launch.overlap)
     return 0;
-  int64_t fit = mostBytes / (layout.codeBytes + layout.recordBytes);
-  return std::min({most, std::max<int64_t>(1, fit), shape.stages, stages()});
+  return std::min({mostBytes / layout.codeBytes, shape.stages, stages()});
 }
 
 void WarpgroupKernel::copyAhead() {
   if (stagesAhead())
-    b.loop(b.i32(0), b.i32(stagesAhead()), b.i32(1),
+    b.loop(b.i32(0), b.opaque(b.i32(stagesAhead())), b.i32(1),
            [&](Value index) { copyWeights(stageAt(index, b.i32(0))); });
 }
 
 void WarpgroupKernel::produce(Value firstRow, Value firstCount) {
-  b.loop(b.i32(0), b.i32(stages()), b.i32(1), [&](Value index) {
+  auto end = [&](const Stage &stage) {
+    copyInput(stage, firstRow);
+    Mbarrier::arriveAfterCopies(b, full(stage.count));
+  };
+  Value first = b.i32(0);
+  if (stagesAhead()) { // of the first tile of rows
+    first =
+        b.select(b.less(firstCount, 1), b.opaque(b.i32(stagesAhead())), first);
+    b.loop(b.i32(0), first, b.i32(1),
+           [&](Value index) { end(stageAt(index, firstCount)); });
+  }
+  b.loop(first, b.i32(stages()), b.i32(1), [&](Value index) {
     Stage stage = stageAt(index, firstCount);
     // The first round finds all slots empty: a wait for the phase before the
     // first returns at once.
     Mbarrier::wait(b, empty(stage.count), b.bitXor(parity(stage.count), 1));
-    if (stagesAhead())
-      b.when(b.less(b.i32(stagesAhead() - 1), stage.count),
-             [&] { copyWeights(stage); });
-    else
-      copyWeights(stage);
-    copyInput(stage, firstRow);
-    Mbarrier::arriveAfterCopies(b, full(stage.count));
+    copyWeights(stage);
+    end(stage);
   });
 }

@@ -4,21 +4,27 @@
 // RUN: FileCheck %s --check-prefix=CONSUMER < %t.ptx
 // RUN: FileCheck %s --check-prefix=AFTER < %t.ptx
 
-// The warpgroup that copies gives registers away, fetches weights before it waits
-// for the kernel before, and never waits for its copies: barriers follow them.
+// The warpgroup that copies gives registers away, has TMA fetch codes before it
+// waits for the kernel before, and never waits for its copies: the barrier of a
+// stage counts the bytes of codes and follows the copies of x and of scales. 256
+// outputs are four copies of each of its warps.
 // PRODUCER: .target sm_90a
 // PRODUCER: .extern .shared .align 1024 .b8 qopt_shared[];
 // PRODUCER: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_any(
 // PRODUCER: .reqntid 384
 // PRODUCER: mbarrier.init.shared::cta.b64
+// PRODUCER: fence.proxy.async
 // PRODUCER: setmaxnreg.dec.sync.aligned.u32 72
-// PRODUCER: cp.async.cg.shared.global.L2::cache_hint
+// PRODUCER: shfl.sync.idx.b32
+// PRODUCER: elect.sync
+// PRODUCER: mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [{{.*}}], 2048;
+// PRODUCER-COUNT-4: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [{{.*}}], [{{.*}}], 512,
 // PRODUCER: griddepcontrol.wait
 // PRODUCER-COUNT-8: cp.async.cg.shared.global [
 // PRODUCER: cp.async.mbarrier.arrive.noinc
 // PRODUCER-NOT: cp.async.wait
 // PRODUCER: mbarrier.try_wait.parity
-// PRODUCER: cp.async.cg.shared.global.L2::cache_hint
+// PRODUCER-COUNT-4: cp.async.bulk.shared::cluster.global
 
 // The others have the left operand of wgmma in registers. 256 outputs are two
 // tiles of each warpgroup. Weights are scaled, and those of the next tile are

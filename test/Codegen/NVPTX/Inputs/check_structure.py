@@ -5,8 +5,10 @@ usage: check_structure.py FILE.ptx
 - no local memory, no calls, no divisions of floats;
 - codes lie in shared memory in planes of 1, 2, 4 or 8 bits, and a lane loads its
   words of a plane at once (four at most);
-- streaming and tile kernels copy weights by cp.async of 16 bytes that leave L2
-  first; all kernels have tensor cores multiply: mma.sync with ldmatrix, or wgmma;
+- codes leave L2 first; streaming and tile kernels copy them by cp.async of 16
+  bytes, kernels of wgmma by bulk copies of TMA, which an mbarrier counts, and the
+  rest by cp.async, which an mbarrier follows;
+- tensor cores multiply: mma.sync with ldmatrix, or wgmma;
 - tile kernels touch global memory only by cp.async and by stores of 16 bytes,
   and have copies of several stages under way; those whose blocks share tiles
   read sums of others in 16 bytes, and wait by flags;
@@ -38,7 +40,9 @@ def main():
         row = rows.pop(entry)
         check = lambda pattern, wanted=True: require(faults, entry, body, pattern, wanted)
         check(r"\.local\b|\bcall\b|\bdiv\.\w*\.?f", False)
-        if "bits" not in row:
+        if "bits" in row:
+            check(r"createpolicy\.fractional\.L2::evict_first")
+        else:
             check(r"ld\.global\.nc\.v4")
             check(r"st\.global\.v4")
             check(r"st\.global\.(?!v4)", False)
@@ -51,8 +55,12 @@ def main():
         if "_warpgroup_" in entry:
             check(r"wgmma\.mma_async\.sync\.aligned\.m64n\d+k16\.f32\.b?f16\.b?f16")
             check(r"setmaxnreg\.dec")
+            check(r"mbarrier\.expect_tx")
+            check(r"cp\.async\.bulk\.shared::cluster\.global\.mbarrier::complete_tx::bytes\.L2::cache_hint")
+            check(r"cp\.async\.cg\.shared\.global \[[^]]*\], \[[^]]*\], 16")
+            check(r"cp\.async\.mbarrier\.arrive\.noinc")
+            check(r"cp\.async\.wait|\bld\.global", False)
             continue
-        check(r"createpolicy\.fractional\.L2::evict_first")
         check(r"cp\.async\.cg\.shared\.global\.L2::cache_hint \[[^]]*\], \[[^]]*\], 16")
         check(r"ldmatrix\.sync\.aligned\.m8n8\.x4")
         kind = "f16" if row["activations"] == "f16" else "bf16"
