@@ -15,7 +15,8 @@ namespace {
 const std::string start =
     ".shared .align 16 .b8 s[272]; mov.u32 %r0, s; shl.b32 %r1, %lane, 2;"
     "add.u32 %r1, %r1, %r0; setp.eq.u32 %p0, %lane, 0;\n"
-    "@%p0 mbarrier.init.shared.b64 [%r0], 1; bar.sync 0;\n";
+    "@%p0 mbarrier.init.shared.b64 [%r0], 1; @%p0 fence.proxy.async; "
+    "bar.sync 0;\n";
 const std::string expect =
     "@%p0 mbarrier.arrive.expect_tx.shared.b64 _, [%r0], 256;\n";
 std::string copy(const std::string &bytes = "256",
@@ -87,6 +88,16 @@ TEST(PtxBulkCopy, GenericWritesBeforeItNeedAProxyFence) {
   EXPECT_EQ(
       outcome(write + "fence.proxy.async; bar.sync 0;" + expect + copy()).error,
       "");
+}
+
+TEST(PtxBulkCopy, TheMbarrierNeedsAProxyFence) {
+  std::string again = "@%p0 mbarrier.inval.shared.b64 [%r0]; @%p0 "
+                      "mbarrier.init.shared.b64 [%r0], 1;";
+  std::string rest = "bar.sync 0;" + expect + copy() + wait;
+  EXPECT_ERROR(
+      outcome(again + rest),
+      "the mbarrier: no fence.proxy.async between the write of thread");
+  EXPECT_EQ(outcome(again + "@%p0 fence.proxy.async;" + rest).error, "");
 }
 
 TEST(PtxBulkCopy, EverythingIsAMultipleOf16) {

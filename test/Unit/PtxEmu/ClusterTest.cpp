@@ -116,6 +116,7 @@ TEST(PtxCluster, MbarriersCountArrivalsOfOtherCtas) {
 
 TEST(PtxCluster, BulkCopiesGoToSeveralCtas) {
   std::string init = "@%p0 mbarrier.init.shared.b64 [%r0], 1; @%p0 "
+                     "fence.proxy.async; @%p0 "
                      "mbarrier.arrive.expect_tx.shared.b64 _, [%r0], 128;" +
                      meet;
   std::string copy =

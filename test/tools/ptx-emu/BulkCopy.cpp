@@ -49,6 +49,11 @@ void copy(Warp &warp, const Instruction &in, Lanes mask) {
                 "the destination and the mbarrier belong to different CTAs");
     auto start = [&](Cta &cta) {
       Mbarrier &barrier = cta.mbarriers.find(warp, in, lane, object.address);
+      std::string message =
+          cta.races.useByCopy({warp.raceThread(lane), false, in.line, true},
+                              cta.firstByte + object.address - cta.sharedStart);
+      if (!message.empty())
+        warp.fail(in, lane, "the mbarrier: " + message);
       cta.beginAsync(warp, in, lane, to.address, size, 16, true);
       cta.mbarriers.completeAfterCopy(
           barrier, {to.address - cta.sharedStart,

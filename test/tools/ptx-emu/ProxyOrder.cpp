@@ -52,6 +52,12 @@ std::string RaceDetector::checkFenced(const Record &write, unsigned warp,
          "barrier";
 }
 
+std::string RaceDetector::useByCopy(Access access, uint64_t address) {
+  return forCells(address, 8, [&](Cell &cell) {
+    return checkFenced(cell.write, access.thread / 32, "the bulk copy");
+  });
+}
+
 unsigned RaceDetector::beginMatrixRead(unsigned warpgroup, int32_t line) {
   if (lastMatrixReads.empty())
     lastMatrixReads.resize((words.size() + 3) / 4);

@@ -68,6 +68,10 @@ public:
   void finishAsync(Access access, uint64_t address, unsigned size,
                    uint32_t time);
 
+  /// The mbarrier that a bulk copy reports to: its initialization is a write of
+  /// the generic proxy.
+  std::string useByCopy(Access access, uint64_t address);
+
   // wgmma reads whole pieces of 16 bytes.
   /// A read that ends when one warp of the warpgroup has waited for it.
   unsigned beginMatrixRead(unsigned warpgroup, int32_t line);
