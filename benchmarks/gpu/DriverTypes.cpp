@@ -53,7 +53,12 @@ static_assert(cuda::errorInvalidPtx == CUDA_ERROR_INVALID_PTX);
 static_assert(cuda::errorUnsupportedPtx == CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
 static_assert(cuda::errorNotFound == CUDA_ERROR_NOT_FOUND);
 static_assert(cuda::captureThreadLocal == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
+static_assert(cuda::captureRelaxed == CU_STREAM_CAPTURE_MODE_RELAXED);
+static_assert(sizeof(CUstreamCaptureMode) == sizeof(int));
 static_assert(sizeof(CUstreamCaptureStatus) == sizeof(int));
+static_assert(cuda::captureActive == CU_STREAM_CAPTURE_STATUS_ACTIVE);
+static_assert(sizeof(cuuint64_t) == sizeof(unsigned long long));
+static_assert(cuda::userObjectNoSync == CU_USER_OBJECT_NO_DESTRUCTOR_SYNC);
 static_assert(cuda::captureNone == CU_STREAM_CAPTURE_STATUS_NONE);
 static_assert(cuda::programmaticSerialization ==
               CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);

@@ -30,6 +30,12 @@
  * download follow the default stream, and wait for no other; synchronize a
  * stream before its results are downloaded or its inputs are overwritten.
  *
+ * Some kernels have a workspace on the device. Launches make and keep one for
+ * each stream and for each graph that is recorded, by qopt_cuda_record or by
+ * the caller's own capture, so streams and graphs may run at the same time.
+ * Only executables that the caller has made from the same captured graph may
+ * not: they share its workspace.
+ *
  *===-----------------------------------------------------------------------===*/
 #ifndef QOPT_CUDA_H
 #define QOPT_CUDA_H
@@ -49,13 +55,15 @@ typedef struct QoptCudaModule QoptCudaModule;
 typedef struct QoptCudaGraph QoptCudaGraph;
 /* An address on the device. Kernels want multiples of 16. */
 typedef uint64_t QoptCudaPointer;
-/* A CUstream or cudaStream_t; null is the default stream. */
+/* A CUstream or cudaStream_t; null is the (legacy) default stream, and
+ * cudaStreamPerThread that of the thread. */
 typedef void *QoptCudaStream;
 
 /* Opens GPU number `ordinal`. */
 int qopt_cuda_open(int ordinal, QoptCudaDevice **device, char *error,
                    size_t errorSize);
-/* Unloads the modules and lets the device go. Null is fine. */
+/* Unloads the modules, frees the workspaces and lets the device go. Null is
+ * fine. */
 void qopt_cuda_close(QoptCudaDevice *device);
 
 /* Loads PTX text (with or without a final NUL) or a cubin. The same bytes are
@@ -104,7 +112,7 @@ int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream stream,
                      char *error, size_t errorSize);
 
 /* Records a chain of launches, each after the one before it. The addresses are
- * part of the graph. */
+ * part of the graph, and so is a workspace if a kernel has one. */
 int qopt_cuda_record(QoptCudaDevice *device, const QoptCudaCall *calls,
                      size_t count, QoptCudaGraph **graph, char *error,
                      size_t errorSize);

@@ -60,6 +60,7 @@ bool QoptCudaDevice::load(std::string_view image, QoptCudaModule *&module,
   auto loaded = std::make_unique<QoptCudaModule>(*this);
   if (!scope || !loaded->load(text, error))
     return false;
+  workspaces.expect(loaded->table.largestWorkspace());
   module = loaded.get();
   modules.emplace(std::move(text), std::move(loaded));
   return true;
@@ -71,6 +72,7 @@ QoptCudaDevice::~QoptCudaDevice() {
   {
     std::string ignored;
     ContextScope scope(*this, ignored);
+    workspaces.clear();
     modules.clear();
   }
   driver.primaryContextRelease(ordinal);

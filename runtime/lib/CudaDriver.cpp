@@ -56,6 +56,7 @@ bool CudaDriver::open(std::string &error) {
             error) ||
       !find(library, "cuCtxPushCurrent_v2", contextPush, error) ||
       !find(library, "cuCtxPopCurrent_v2", contextPop, error) ||
+      !find(library, "cuCtxSynchronize", contextSynchronize, error) ||
       !find(library, "cuModuleLoadDataEx", moduleLoadData, error) ||
       !find(library, "cuModuleUnload", moduleUnload, error) ||
       !find(library, "cuModuleGetFunction", moduleGetFunction, error) ||
@@ -66,19 +67,30 @@ bool CudaDriver::open(std::string &error) {
             error) ||
       !find(library, "cuMemAlloc_v2", memoryAllocate, error) ||
       !find(library, "cuMemFree_v2", memoryFree, error) ||
+      !find(library, "cuMemsetD8Async", memorySetAsync, error) ||
       !find(library, "cuMemcpyHtoD_v2", copyToDevice, error) ||
       !find(library, "cuMemcpyDtoH_v2", copyToHost, error) ||
       !find(library, "cuStreamCreate", streamCreate, error) ||
       !find(library, "cuStreamDestroy_v2", streamDestroy, error) ||
       !find(library, "cuStreamSynchronize", streamSynchronize, error) ||
       !find(library, "cuStreamIsCapturing", streamIsCapturing, error) ||
+      !find(library, "cuStreamGetCaptureInfo_v2", streamGetCaptureInfo,
+            error) ||
+      !find(library, "cuThreadExchangeStreamCaptureMode", exchangeCaptureMode,
+            error) ||
       !find(library, "cuStreamBeginCapture_v2", streamBeginCapture, error) ||
       !find(library, "cuStreamEndCapture", streamEndCapture, error) ||
       !find(library, "cuGraphInstantiateWithFlags", graphInstantiate, error) ||
       !find(library, "cuGraphLaunch", graphLaunch, error) ||
       !find(library, "cuGraphExecDestroy", graphExecDestroy, error) ||
       !find(library, "cuGraphDestroy", graphDestroy, error) ||
+      !find(library, "cuGraphRetainUserObject", graphRetainUserObject, error) ||
+      !find(library, "cuUserObjectCreate", userObjectCreate, error) ||
+      !find(library, "cuUserObjectRelease", userObjectRelease, error) ||
       !find(library, "cuLaunchKernel", launchKernel, error))
+    return false;
+  if (version >= cuda::streamIds &&
+      !find(library, "cuStreamGetId", streamGetId, error))
     return false;
   std::string optional;
   find(library, "cuLaunchKernelEx", launchKernelEx, optional);

@@ -39,6 +39,7 @@ struct CudaDriver {
   int (*primaryContextRelease)(int);
   int (*contextPush)(Handle);
   int (*contextPop)(Handle *);
+  int (*contextSynchronize)();
   int (*moduleLoadData)(Handle *, const void *, unsigned, int *, void **);
   int (*moduleUnload)(Handle);
   int (*moduleGetFunction)(Handle *, Handle, const char *);
@@ -48,22 +49,32 @@ struct CudaDriver {
   int (*occupancy)(int *, Handle, int, size_t);
   int (*memoryAllocate)(uint64_t *, size_t);
   int (*memoryFree)(uint64_t);
+  int (*memorySetAsync)(uint64_t, unsigned char, size_t, Handle);
   int (*copyToDevice)(uint64_t, const void *, size_t);
   int (*copyToHost)(void *, uint64_t, size_t);
   int (*streamCreate)(Handle *, unsigned);
   int (*streamDestroy)(Handle);
   int (*streamSynchronize)(Handle);
   int (*streamIsCapturing)(Handle, int *);
+  int (*streamGetCaptureInfo)(Handle, int *, unsigned long long *, Handle *,
+                              const Handle **, size_t *);
   int (*streamBeginCapture)(Handle, int);
   int (*streamEndCapture)(Handle, Handle *);
+  int (*exchangeCaptureMode)(int *);
   int (*graphInstantiate)(Handle *, Handle, unsigned long long);
   int (*graphLaunch)(Handle, Handle);
   int (*graphExecDestroy)(Handle);
   int (*graphDestroy)(Handle);
+  int (*graphRetainUserObject)(Handle, Handle, unsigned, unsigned);
+  int (*userObjectCreate)(Handle *, void *, void (*)(void *), unsigned,
+                          unsigned);
+  int (*userObjectRelease)(Handle, unsigned);
   int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned,
                       unsigned, unsigned, Handle, void **, void **);
   /// CUDA 11.8 and newer; otherwise null.
   int (*launchKernelEx)(const LaunchConfig *, Handle, void **, void **);
+  /// CUDA 12.0 and newer; otherwise null.
+  int (*streamGetId)(Handle, unsigned long long *) = nullptr;
   int (*getErrorString)(int, const char **);
 
   /// Of the driver: 1000 * major + 10 * minor.
@@ -89,9 +100,13 @@ constexpr int staticShared = 1, localBytes = 3, registers = 4,
 constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
 constexpr int errorNoBinary = 209, errorInvalidPtx = 218,
               errorUnsupportedPtx = 222, errorNotFound = 500;
-constexpr int captureThreadLocal = 1, captureNone = 0; // mode; status
-constexpr int programmaticSerialization = 6;           // of launch attributes
+constexpr int captureThreadLocal = 1, captureRelaxed = 2; // mode
+constexpr int captureNone = 0, captureActive = 1;         // status
+constexpr unsigned userObjectNoSync = 1;
+constexpr int programmaticSerialization = 6; // of launch attributes
 constexpr unsigned streamNonBlocking = 1;
+/// The first driver that tells streams apart.
+constexpr int streamIds = 12000;
 /// The first driver whose graphs keep the edges of programmatic launches.
 constexpr int programmaticGraphs = 12030;
 } // namespace cuda

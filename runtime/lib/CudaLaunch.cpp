@@ -99,6 +99,13 @@ bool QoptCudaModule::launchHere(const QoptCudaCall &call, QoptCudaStream stream,
     error = std::string(call.name) + ": " + problem;
     return false;
   }
+  CudaWorkspaces::Lease workspace;
+  if (row.workspace > 0 &&
+      !device.workspaces.lease(stream, size_t(row.workspace), workspace,
+                               error)) {
+    error = row.entry + ": " + error;
+    return false;
+  }
   if (call.order && !permute(call, row.k, stream, error))
     return false;
   std::vector<void *> parameters = {&copy.x, &copy.weight.packed,
@@ -109,6 +116,8 @@ bool QoptCudaModule::launchHere(const QoptCudaCall &call, QoptCudaStream stream,
     parameters.push_back(&copy.weight.superScales);
   parameters.push_back(&copy.y);
   parameters.push_back(&copy.rows);
+  if (row.workspace > 0)
+    parameters.push_back(&workspace.address);
   return start(index, geometry, call, parameters.data(), stream, error);
 }
 

@@ -126,14 +126,26 @@ int QoptCudaModule::blocksPerMultiprocessor(size_t row,
   return count;
 }
 
+/// Whether streams cannot be told apart, as for a workspace they must be.
+bool QoptCudaModule::lacksStreamIds(const KernelRow &row) const {
+  return row.workspace > 0 && !device.driver.streamGetId;
+}
+
 std::string QoptCudaModule::reasonAgainst(const std::vector<size_t> &candidates,
                                           int64_t rows) const {
   constexpr int64_t ofSm86 = 99 << 10;
   for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
     const KernelRow &row = table.rows[*it];
     int64_t bytes = row.dynamicShared(rows) + kernels[*it].staticShared;
-    if (rows < 1 || (row.maxRows != 0 && rows > row.maxRows) ||
-        bytes <= device.sharedPerBlock)
+    if (rows < 1 || (row.maxRows != 0 && rows > row.maxRows))
+      continue;
+    if (lacksStreamIds(row))
+      return ": " + row.entry +
+             " has a workspace for each stream, for which the driver has to "
+             "support CUDA " +
+             cudaVersion(cuda::streamIds) + ", and it supports " +
+             cudaVersion(device.driver.version);
+    if (bytes <= device.sharedPerBlock)
       continue;
     std::string reason = ": " + row.entry + " takes " + std::to_string(bytes) +
                          " bytes of shared memory, and a block has " +
@@ -155,6 +167,8 @@ bool QoptCudaModule::choose(const char *name, int64_t rows, size_t &row,
   for (size_t candidate : candidates) {
     const Kernel &kernel = kernels[candidate];
     const KernelRow &description = table.rows[candidate];
+    if (lacksStreamIds(description))
+      continue;
     auto blocks = [&](int64_t shared) -> int64_t {
       size_t index = description.sharedPerRow == 0 ? 0 : size_t(rows - 1);
       return index < kernel.blocks.size()

@@ -6,13 +6,9 @@
 #ifndef QOPT_RUNTIME_CUDAMODULE_H
 #define QOPT_RUNTIME_CUDAMODULE_H
 
-#include "CudaDriver.h"
+#include "CudaWorkspaces.h"
 #include "Dispatch.h"
 #include "qopt_cuda.h"
-
-#include <map>
-#include <memory>
-#include <mutex>
 
 struct QoptCudaDevice {
   qopt::runtime::CudaDriver driver;
@@ -21,6 +17,7 @@ struct QoptCudaDevice {
   std::string name;
   int64_t multiprocessors = 0, sharedPerBlock = 0, l2Bytes = 0;
   int64_t computeCapability = 0; // 10 * major + minor
+  mutable qopt::runtime::CudaWorkspaces workspaces{driver};
 
   bool open(int ordinal, std::string &error);
   /// The module of these bytes, loaded if it is not yet.
@@ -94,6 +91,7 @@ private:
              std::string &error) const;
   bool mayOverlap(const qopt::runtime::KernelRow &row, const QoptCudaCall &call,
                   QoptCudaStream stream) const;
+  bool lacksStreamIds(const qopt::runtime::KernelRow &row) const;
   /// Why none of the rows `candidates` runs.
   std::string reasonAgainst(const std::vector<size_t> &candidates,
                             int64_t rows) const;

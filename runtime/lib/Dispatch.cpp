@@ -30,7 +30,10 @@ public:
     if (json)
       value = json->flag;
   }
-  void number(const char *key, int64_t &value, int64_t least, int64_t most) {
+  void number(const char *key, int64_t &value, int64_t least, int64_t most,
+              bool optional = false) {
+    if (optional && !object.find(key))
+      return;
     const Json *json = get(key, Json::Kind::Int, "an integer");
     if (!json)
       return;
@@ -88,6 +91,7 @@ static bool readRow(const Json &json, size_t index, KernelRow &row,
   reader.flag("persistent", row.persistent);
   reader.number("cluster", row.cluster, 1, 16);
   reader.flag("overlap", row.overlap, /*optional=*/true);
+  reader.number("workspace", row.workspace, 0, any, /*optional=*/true);
   if (reader.ok() && row.tilesOfN * row.cluster >= any) {
     error = "kernels[" + std::to_string(index) + "]: the grid is too large";
     return false;
@@ -170,6 +174,13 @@ DispatchTable::candidates(const std::string &name) const {
   static const std::vector<size_t> none;
   auto found = byName.find(name);
   return found == byName.end() ? none : found->second;
+}
+
+size_t DispatchTable::largestWorkspace() const {
+  int64_t largest = 0;
+  for (const KernelRow &row : rows)
+    largest = std::max(largest, row.workspace);
+  return size_t(largest);
 }
 
 bool qopt::runtime::geometryOf(

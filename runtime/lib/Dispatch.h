@@ -40,7 +40,8 @@ struct KernelRow {
   int64_t tileOfM = 0;                  // rows of x per block
   bool persistent = false;              // blocks stride over the tiles along N
   int64_t cluster = 1;                  // blocks of a cluster
-  bool overlap = false; // may begin before the kernel before it has ended
+  bool overlap = false;  // may begin before the kernel before it has ended
+  int64_t workspace = 0; // bytes that it takes behind M; 0: none
 
   int64_t dynamicShared(int64_t rows) const {
     return shared + sharedPerRow * rows;
@@ -62,6 +63,9 @@ struct DispatchTable {
   /// The rows to try, in order, for a linear or an entry; empty if the name is
   /// neither.
   const std::vector<size_t> &candidates(const std::string &name) const;
+
+  /// Bytes of the largest workspace of a row; 0 if none has one.
+  size_t largestWorkspace() const;
 
 private:
   /// Of linears, and of entries that are not called like a linear.

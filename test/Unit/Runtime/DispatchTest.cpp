@@ -45,9 +45,26 @@ TEST(Dispatch, ReadsEveryNumberOfARow) {
   EXPECT_EQ(row.tileOfM, 8);
   EXPECT_TRUE(row.persistent);
   EXPECT_EQ(row.cluster, 1);
+  EXPECT_EQ(row.workspace, 0);
+  EXPECT_EQ(table.largestWorkspace(), 0u);
   EXPECT_EQ(table.candidates("l"), std::vector<size_t>{0});
   EXPECT_EQ(table.candidates("l_m8"), std::vector<size_t>{0});
   EXPECT_TRUE(table.candidates("m").empty());
+}
+
+TEST(Dispatch, ReadsTheLargestWorkspace) {
+  std::string text = good, error;
+  size_t last = text.rfind("}]}");
+  std::string row = text.substr(text.find("    {\"linear\""), last);
+  row = row.substr(0, row.rfind("}]}"));
+  std::string second = row;
+  second.replace(second.find("l_m8"), 4, "l_m16");
+  text.replace(last, 1,
+               ", \"workspace\": 20480}, " + second + ", \"workspace\": 8192}");
+  DispatchTable table;
+  ASSERT_TRUE(DispatchTable::parse(text, table, error)) << error;
+  EXPECT_EQ(table.rows[1].workspace, 8192);
+  EXPECT_EQ(table.largestWorkspace(), 20480u);
 }
 
 TEST(Dispatch, RefusesWhatIsNotATable) {
@@ -61,6 +78,10 @@ TEST(Dispatch, RefusesWhatIsNotATable) {
             "kernels[0]: block is 2048, not in 1 … 1024");
   EXPECT_EQ(errorWith("\"zeros\": false,", ""),
             "kernels[0]: zeros is missing; it is true or false");
+  EXPECT_EQ(errorWith("\"cluster\": 1", "\"cluster\": 1, \"workspace\": -1"),
+            "kernels[0]: workspace is -1, not in 0 … 2147483648");
+  EXPECT_EQ(errorWith("\"cluster\": 1", "\"cluster\": 1, \"workspace\": {}"),
+            "kernels[0]: workspace is not an integer");
   EXPECT_EQ(errorWith("\"n_tiles\": 512", "\"n_tiles\": 2147483648"),
             "kernels[0]: the grid is too large");
   EXPECT_NE(errorWith("]}", ""), "");

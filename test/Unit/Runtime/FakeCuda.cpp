@@ -3,58 +3,33 @@
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
-#include "FakeCuda.h"
+#include "FakeStreams.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 
-using Handle = void *;
+using namespace fake;
 
-static FakeCuda state;
+FakeCuda fake::state;
 /// Functions are handles to their names, modules to their images.
 static std::deque<std::string> names;
 static std::string table;
 
-static int write(const std::string &call) {
+int fake::write(const std::string &call) {
   state.calls.push_back(call);
   return 0;
 }
 
-/// A handle that a leak checker knows.
-static Handle make() { return std::malloc(1); }
-
 /// The context of the only device.
 static Handle primaryContext() { return &state; }
 
-static void needContext(const char *function) {
+void fake::needContext(const char *function) {
   if (state.contexts.empty() || state.contexts.back() != primaryContext())
-    state.misuses.push_back(std::string(function) + " in another context");
+    misuse(std::string(function) + " in another context");
 }
 
-/// Copies to the device that have been staged, in the default stream.
-struct StagedCopy {
-  uint64_t to;
-  std::string bytes;
-};
-static std::vector<StagedCopy> staged;
-
-static void finishDefaultStream() {
-  for (const StagedCopy &copy : staged)
-    std::memcpy(reinterpret_cast<void *>(copy.to), copy.bytes.data(),
-                copy.bytes.size());
-  staged.clear();
-}
-
-/// Work begins in a stream: in the default one after the copies.
-static void begin(const std::string &what, Handle stream) {
-  if (stream && !staged.empty())
-    state.misuses.push_back(what + " before an upload is complete");
-  finishDefaultStream();
-}
-
-static bool capturing = false;
+void fake::misuse(const std::string &what) { state.misuses.push_back(what); }
 
 extern "C" {
 FakeCuda *fakeCuda() { return &state; }
@@ -87,7 +62,6 @@ int cuCtxPopCurrent_v2(Handle *context) {
   *context = state.contexts.back();
   return state.contexts.pop_back(), 0;
 }
-
 int cuModuleLoadDataEx(Handle *module, const void *image, unsigned count,
                        int *options, void **values) {
   needContext("cuModuleLoadDataEx");
@@ -130,66 +104,6 @@ int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count, Handle, int,
   return 0;
 }
 
-int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
-  needContext("cuMemAlloc");
-  *address = reinterpret_cast<uint64_t>(std::malloc(bytes));
-  return write("allocate " + std::to_string(bytes));
-}
-int cuMemFree_v2(uint64_t address) {
-  needContext("cuMemFree");
-  finishDefaultStream();
-  std::free(reinterpret_cast<void *>(address));
-  return write("free");
-}
-int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
-  needContext("cuMemcpyHtoD");
-  staged.push_back({to, {static_cast<const char *>(from), bytes}});
-  return 0;
-}
-int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
-  needContext("cuMemcpyDtoH");
-  finishDefaultStream();
-  return std::memcpy(to, reinterpret_cast<void *>(from), bytes), 0;
-}
-
-int cuStreamCreate(Handle *stream, unsigned) {
-  needContext("cuStreamCreate");
-  return *stream = make(), write("create stream");
-}
-int cuStreamDestroy_v2(Handle stream) {
-  needContext("cuStreamDestroy");
-  return std::free(stream), write("destroy stream");
-}
-int cuStreamSynchronize(Handle stream) {
-  needContext("cuStreamSynchronize");
-  if (!stream)
-    finishDefaultStream();
-  return write(stream ? "synchronize" : "synchronize default");
-}
-int cuStreamIsCapturing(Handle, int *status) { return *status = capturing, 0; }
-int cuStreamBeginCapture_v2(Handle, int) {
-  return capturing = true, write("begin capture");
-}
-int cuStreamEndCapture(Handle, Handle *graph) {
-  capturing = false;
-  return *graph = make(), write("end capture");
-}
-int cuGraphInstantiateWithFlags(Handle *executable, Handle,
-                                unsigned long long) {
-  return *executable = make(), write("instantiate");
-}
-int cuGraphLaunch(Handle, Handle stream) {
-  needContext("cuGraphLaunch");
-  begin("replay", stream);
-  return write("replay");
-}
-int cuGraphExecDestroy(Handle executable) {
-  return std::free(executable), write("destroy executable");
-}
-int cuGraphDestroy(Handle graph) {
-  return std::free(graph), write("destroy graph");
-}
-
 /// CUlaunchConfig with one CUlaunchAttribute.
 struct Config {
   unsigned grid[3], block[3], shared;
@@ -215,26 +129,31 @@ int cuLaunchKernel(Handle function, unsigned x, unsigned y, unsigned z,
                    unsigned blockX, unsigned, unsigned, unsigned shared,
                    Handle stream, void **parameters, void **) {
   needContext("cuLaunchKernel");
-  if (!capturing)
+  if (!isRecorded(stream))
     begin("launch", stream);
-  std::string call = "launch " + *static_cast<std::string *>(function) +
-                     " grid " + std::to_string(x) + "x" + std::to_string(y) +
-                     "x" + std::to_string(z) + " block " +
+  const std::string &entry = *static_cast<std::string *>(function);
+  std::string call = "launch " + entry + " grid " + std::to_string(x) + "x" +
+                     std::to_string(y) + "x" + std::to_string(z) + " block " +
                      std::to_string(blockX) + " shared " +
                      std::to_string(shared) + " parameters";
   // Pointers, and then M, which tests keep below every pointer.
-  for (int i = 0;; ++i) {
-    int32_t small;
-    std::memcpy(&small, parameters[i], 4);
+  int32_t small = 1000;
+  int count = 0;
+  for (; small >= 1000; ++count) {
+    std::memcpy(&small, parameters[count], 4);
     call += " " + std::to_string(small);
-    if (small < 1000)
-      break;
+  }
+  if (entry.starts_with("striped")) {
+    uint64_t workspace;
+    std::memcpy(&workspace, parameters[count], 8);
+    call += " workspace " + std::to_string(useWorkspace(workspace, stream));
   }
   write(call);
   return state.launchResult;
 }
 int cuGetErrorString(int code, const char **text) {
-  *text = code == 222   ? "the provided PTX was compiled with an unsupported "
+  *text = code == 2     ? "out of memory"
+          : code == 222 ? "the provided PTX was compiled with an unsupported "
                           "toolchain."
           : code == 209 ? "no kernel image is available for execution on the "
                           "device"

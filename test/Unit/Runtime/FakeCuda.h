@@ -11,7 +11,13 @@
 // It holds the runtime to what a real driver forgives most of the time: the
 // bytes of a copy to the device arrive only when something waits for the
 // default stream, so that a launch on another stream before that is a misuse;
-// and so is every call that needs a context while another one is current.
+// and so is every call that needs a context while another one is current, or
+// that is unsafe while a stream is recorded.
+//
+// An entry whose name begins with "striped" has a workspace behind M: launches
+// in two streams may not use the same one, unless the host has waited for the
+// first, nor may a graph that is not gone; and its first 4096 bytes have to be
+// zero. Handles of streams are given again, ids are not.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QOPT_TEST_FAKECUDA_H
@@ -23,7 +29,8 @@
 
 struct FakeCuda {
   /// What happened, in order: "load", "launch ENTRY grid 1x2 block 32 shared 0
-  /// stream 0 parameters …", "begin capture", …
+  /// parameters … workspace 1", "begin capture", … Memory that was allocated is
+  /// named by its number, from 1.
   std::vector<std::string> calls;
   /// What must not happen.
   std::vector<std::string> misuses;
@@ -40,7 +47,10 @@ struct FakeCuda {
   int blocksPerMultiprocessor = 2;
   size_t sharedPerMultiprocessor = 0; // if set, it bounds the blocks instead
   int occupancyQuestions = 0;
+  int allocations = 0;
   int launchResult = 0;
+  int allocateResult = 0;
+  int retainResult = 0;
 };
 
 /// The state of the loaded FakeCuda.so.
