@@ -8,21 +8,20 @@
 using namespace mlir;
 using namespace qopt::nvptx;
 
-Stripes::Stripes(KernelBuilder &b, int64_t blocks, int64_t tiles,
+Stripes::Stripes(KernelBuilder &b, int64_t blocks, Value tiles,
                  int64_t stagesOfTile, int64_t tileBytes, Value workspace)
-    : b(b), blocks(blocks), stages(tiles * stagesOfTile),
-      stagesOfTile(stagesOfTile), tileBytes(tileBytes), workspace(workspace),
-      block(b.block(gpu::Dimension::x)) {}
+    : b(b), blocks(blocks), stagesOfTile(stagesOfTile), tileBytes(tileBytes),
+      workspace(workspace), block(b.block(gpu::Dimension::x)) {
+  ownTiles = b.add(b.max(b.div(tiles, blocks), b.i32(1)), -1);
+  stages = b.mul(b.sub(tiles, b.mul(ownTiles, blocks)), stagesOfTile);
+  first = firstOf(block);
+  end = firstOf(b.add(block, 1));
+  lastTile = b.div(b.add(end, -1), stagesOfTile);
+  partsOfStripe = b.add(b.sub(lastTile, b.div(first, stagesOfTile)), 1);
+}
 
 Value Stripes::firstOf(Value number) {
   return b.div(b.mul(number, stages), blocks);
-}
-
-/// The last block whose stripe does not begin behind the tile: firstOf(n) <= s
-/// if n · stages < (s + 1) · blocks.
-Value Stripes::firstBlock(const Part &part) {
-  Value next = b.add(b.mul(part.tile, stagesOfTile), 1);
-  return b.div(b.add(b.mul(next, blocks), -1), stages);
 }
 
 Value Stripes::sumsOf(Value number) {
@@ -30,30 +29,33 @@ Value Stripes::sumsOf(Value number) {
                    tileBytes);
 }
 
-void Stripes::forEach(function_ref<void(const Part &)> body) {
-  Value first = firstOf(block), end = firstOf(b.add(block, 1));
-  Value lastTile = b.div(b.add(end, -1), stagesOfTile);
-  Value count = b.add(b.sub(lastTile, b.div(first, stagesOfTile)), 1);
-  b.loop(b.i32(0), count, b.i32(1), [&](Value index) {
-    Value tile = b.sub(lastTile, index);
-    Value begin = b.mul(tile, stagesOfTile);
-    body({tile, b.max(b.sub(first, begin), b.i32(0)),
-          b.min(b.sub(end, begin), b.i32(stagesOfTile))});
-  });
+Stripes::Part Stripes::part(Value index) {
+  Value ofStripe = b.less(index, partsOfStripe);
+  Value tile = b.sub(lastTile, index); // of the stripes
+  Value begin = b.mul(tile, stagesOfTile);
+  // The last block whose stripe does not begin behind the tile: firstOf(n) <= s
+  // if n · stages < (s + 1) · blocks.
+  Value firstBlock = arith::DivUIOp::create(
+      b, b.add(b.mul(b.add(begin, 1), blocks), -1), stages);
+  Value own = b.add(block, b.mul(b.sub(index, partsOfStripe), blocks));
+  return {b.select(ofStripe, b.add(tile, b.mul(ownTiles, blocks)), own),
+          b.select(ofStripe, b.max(b.sub(first, begin), b.i32(0)), b.i32(0)),
+          b.select(ofStripe, b.min(b.sub(end, begin), b.i32(stagesOfTile)),
+                   b.i32(stagesOfTile)),
+          b.select(ofStripe, firstBlock, block)};
 }
 
 void Stripes::raiseFlag(Value thread) {
-  b.barrier();
   Value isFirst =
       arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread, b.i32(0));
-  // The barrier orders the sums of all threads before the release.
+  // The barrier has ordered the sums of all threads before the release.
   b.when(isFirst, [&] {
     b.ptx({}, "st.release.gpu.global.b32 [$0], 1;", "l", flagOf(block));
   });
 }
 
 void Stripes::waitForEarlier(const Part &part, Value thread, int64_t threads) {
-  b.loop(b.add(firstBlock(part), thread), block, b.i32(threads),
+  b.loop(b.add(part.firstBlock, thread), block, b.i32(threads),
          [&](Value number) {
            b.ptx({},
                  "{ .reg .pred raised;\n"
@@ -66,12 +68,11 @@ void Stripes::waitForEarlier(const Part &part, Value thread, int64_t threads) {
                  "}",
                  "l", flagOf(number));
          });
-  b.barrier();
 }
 
 Value Stripes::addEarlier(const Part &part, Value place, Value four) {
   KernelBuilder::Values sum = {four};
-  b.loop(firstBlock(part), block, b.i32(1), sum,
+  b.loop(part.firstBlock, block, b.i32(1), sum,
          [&](Value number, KernelBuilder::Values &sum) {
            SmallVector<Type> types(4, b.getF32Type());
            // From L2: L1 may hold what lay there before.

@@ -4,17 +4,22 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The stages of all tiles, one tile after the other, are cut into as many
-// stripes of equal length as there are blocks, so that no processor waits for
-// another one's last tile. A tile that several blocks have parts of is stored
-// by the block that has its end. The others leave their sums in a workspace in
-// global memory, and raise a flag each.
+// Tiles of y seldom divide evenly among the blocks of a grid, one on each
+// processor. So each block has as many whole tiles as all can have, but one;
+// the stages of the tiles that remain, one tile after the other, are cut into
+// as many stripes of equal length as there are blocks. (The "two-tile stream-K"
+// of Osama et al., 2023: a stripe is no shorter than a tile where there is a
+// tile for each block, so that few blocks meet in one.)
 //
-// A block goes through its tiles from the last to the first: what it leaves to
-// a later block it does before anything else, and what it needs from earlier
-// blocks they have done first. It waits for blocks of smaller number only,
-// which have begun before it: however few are resident, none waits for ever.
-// Sums are added in the order of the blocks, so that timing changes nothing.
+// A tile that several blocks have parts of is stored by the block that has its
+// end. The others leave their sums in a workspace in global memory, and raise a
+// flag each. A block goes through its stripe from the last tile to the first:
+// what it leaves to a later block it does before anything else, and what it
+// needs from earlier blocks they have done first. It waits for blocks of
+// smaller number only, which have begun before it: however few are resident,
+// none waits for ever. Sums are added in the order of the blocks, so that
+// timing changes nothing. Whole tiles come last, the same for all blocks at the
+// same time.
 //
 //   workspace [flags of the blocks][sums of block 0][sums of block 1]…
 //
@@ -38,26 +43,34 @@ public:
   static int64_t workspaceBytes(int64_t blocks, int64_t tileBytes) {
     return flagBytes + blocks * tileBytes;
   }
+  /// Whole tiles of a block.
+  static int64_t wholeTiles(int64_t blocks, int64_t tiles) {
+    return std::max<int64_t>(1, tiles / blocks) - 1;
+  }
 
   /// `blocks`, no more than there are stages, share `tiles` of
   /// `stagesOfTile` each; `tileBytes` of sums, a multiple of 16.
-  Stripes(KernelBuilder &b, int64_t blocks, int64_t tiles, int64_t stagesOfTile,
+  Stripes(KernelBuilder &b, int64_t blocks, Value tiles, int64_t stagesOfTile,
           int64_t tileBytes, Value workspace);
 
-  /// Stages begin … end of a tile.
+  /// Stages begin … end of a tile. Blocks from `firstBlock` to this one have
+  /// what is before.
   struct Part {
-    Value tile, begin, end;
+    Value tile, begin, end, firstBlock;
   };
-  /// This block's parts, the last first.
-  void forEach(mlir::function_ref<void(const Part &)> body);
+  /// How many parts this block has.
+  Value parts() { return b.add(partsOfStripe, ownTiles); }
+  Part part(Value index);
 
   /// Whether another block has the end of the tile.
   Value isLeft(const Part &part) { return b.less(part.end, stagesOfTile); }
   /// Where this block leaves its sums.
   Value sums() { return sumsOf(block); }
-  /// Raises this block's flag when all its threads have left their sums.
+  /// Raises this block's flag; all its threads have left their sums, and have
+  /// met at a barrier.
   void raiseFlag(Value thread);
-  /// Waits for all earlier blocks with a part of the tile.
+  /// Waits for all earlier blocks with a part of the tile, on behalf of the
+  /// threads with which these ones meet at a barrier next.
   void waitForEarlier(const Part &part, Value thread, int64_t threads);
   /// Adds, to four sums, theirs at `place` bytes from the tile's first.
   Value addEarlier(const Part &part, Value place, Value four);
@@ -65,14 +78,16 @@ public:
 private:
   /// The first stage of a block's stripe.
   Value firstOf(Value number);
-  /// The first block that has a part of the tile.
-  Value firstBlock(const Part &part);
   Value sumsOf(Value number);
   Value flagOf(Value number) { return b.advance(workspace, number, 4); }
 
   KernelBuilder &b;
-  int64_t blocks, stages, stagesOfTile, tileBytes;
+  int64_t blocks, stagesOfTile, tileBytes;
   Value workspace, block;
+  Value ownTiles; // whole ones of each block
+  Value stages;   // of all stripes
+  // Of this block's stripe.
+  Value first, end, lastTile, partsOfStripe;
 };
 
 } // namespace qopt::nvptx

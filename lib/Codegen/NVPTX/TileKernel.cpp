@@ -217,18 +217,21 @@ OutputTile TileKernel::sumsOf(const Part &part, Value firstRow) {
 
 void TileKernel::buildStripe(Value firstRow) {
   int64_t tiles = (spec.rows() + shape.outputs() - 1) / shape.outputs();
-  Stripes stripes(b, shape.stripes, tiles, stages(), shape.tileBytes(),
+  Stripes stripes(b, shape.stripes, b.i32(tiles), stages(), shape.tileBytes(),
                   frame.workspace);
-  stripes.forEach([&](const Part &part) {
+  b.loop(b.i32(0), stripes.parts(), b.i32(1), [&](Value index) {
+    Part part = stripes.part(index);
     OutputTile output = sumsOf(part, firstRow);
     b.when(
         stripes.isLeft(part),
         [&] {
           output.leave(stripes.sums(), threads());
+          b.barrier();
           stripes.raiseFlag(frame.thread);
         },
         [&] {
           stripes.waitForEarlier(part, frame.thread, threads());
+          b.barrier();
           output.store(firstRow, threads(), part.tile,
                        [&](Value place, Value four) {
                          return stripes.addEarlier(part, place, four);
@@ -250,7 +253,8 @@ void TileKernel::build() {
   }
   if (shape.stripes)
     return buildStripe(b.i32(0));
-  Part whole = {b.block(gpu::Dimension::x), b.i32(0), b.i32(stages())};
+  Value block = b.block(gpu::Dimension::x);
+  Part whole = {block, b.i32(0), b.i32(stages()), block};
   Value first = b.mul(b.block(gpu::Dimension::y), shape.inputRows);
   Value step = b.mul(b.blocks(gpu::Dimension::y), shape.inputRows);
   b.loop(first, frame.inputRows, step, [&](Value firstRow) {

@@ -59,12 +59,15 @@ static int64_t costOfTiles(const LinearSpec &spec, const Target &target,
 static int64_t costOfStripe(const LinearSpec &spec, const Target &target,
                             const TileShape &shape) {
   constexpr int64_t sharing = 1400, ofEarlier = 600; // nanoseconds
-  int64_t ofTile = stagesOfTile(spec, shape);
-  int64_t stages = divideUp(tilesOf(spec, shape) * ofTile, shape.stripes);
+  int64_t tiles = tilesOf(spec, shape), ofTile = stagesOfTile(spec, shape);
+  int64_t own = Stripes::wholeTiles(shape.stripes, tiles);
+  int64_t ofStripe =
+      divideUp((tiles - own * shape.stripes) * ofTile, shape.stripes);
   int64_t stage = std::max(costOfStage(spec, shape),
                            bytesOfLatency(target) / (shape.stages - 1));
-  int64_t nanoseconds = sharing + ofEarlier * divideUp(ofTile, stages);
-  return stages * stage + nanoseconds * target.bytesPerMicrosecond / 1000;
+  int64_t nanoseconds = sharing + ofEarlier * divideUp(ofTile, ofStripe);
+  return (own * ofTile + ofStripe) * stage +
+         nanoseconds * target.bytesPerMicrosecond / 1000;
 }
 
 /// The split of a block's warps, and of the tiles to blocks, that costs the
