@@ -85,6 +85,13 @@ void qopt::nvptx::clusterBarrier(KernelBuilder &b) {
         "", {});
 }
 
+void qopt::nvptx::meetInCluster(KernelBuilder &b) {
+  b.ptx({},
+        "barrier.cluster.arrive.relaxed.aligned;\n"
+        "barrier.cluster.wait.acquire.aligned;",
+        "", {});
+}
+
 void qopt::nvptx::setRegisters(KernelBuilder &b, bool increase, int64_t count) {
   b.ptx({},
         std::string("setmaxnreg.") + (increase ? "inc" : "dec") +

@@ -50,6 +50,8 @@ void namedBarrier(KernelBuilder &b, int64_t id, int64_t threads);
 /// All threads of the cluster meet, and see what each has written to shared
 /// memory.
 void clusterBarrier(KernelBuilder &b);
+/// The same without memory: it waits for no store, and orders nothing.
+void meetInCluster(KernelBuilder &b);
 /// Takes registers from, or gives them to, the pool of the block.
 void setRegisters(KernelBuilder &b, bool increase, int64_t count);
 

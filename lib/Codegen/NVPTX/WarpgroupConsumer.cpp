@@ -262,7 +262,6 @@ void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow,
     for (int64_t tile = 0; tile < shape.tilesOfConsumer(); ++tile)
       output.put(consumerOfK, b.mul(rowOfTiles(tile), MmaLayout::tileRows),
                  Sums(ArrayRef(sums).slice(tile * ofTile, ofTile)));
-    fenceAsyncProxy(b); // the next tile's codes will overwrite them
     if (shape.splitsOfK > 1)
       clusterBarrier(b);
     else

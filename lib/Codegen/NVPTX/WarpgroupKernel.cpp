@@ -37,14 +37,21 @@ void WarpgroupKernel::overRows(Value firstRow, Value step,
   b.loop(firstRow, frame.inputRows, step, count,
          [&](Value row, KernelBuilder::Values &count) {
            body(row, count[0]);
-           // The next tile's copies may overwrite the sums of this one, and a
-           // block ends when nobody needs its shared memory any more.
-           if (shape.splitsOfK > 1)
-             clusterBarrier(b);
-           else
-             namedBarrier(b, blockBarrier, threads);
+           // The next tile's copies, TMA's among them, overwrite the sums of
+           // this one, which all must have read.
+           b.when(b.less(b.add(row, step), frame.inputRows), [&] {
+             fenceAsyncProxy(b);
+             if (shape.splitsOfK > 1)
+               clusterBarrier(b);
+             else
+               namedBarrier(b, blockBarrier, threads);
+           });
            count[0] = b.add(count[0], stages());
          });
+  // A block ends when no other reads its shared memory any more: what has been
+  // read is in y's stores, and they need not have arrived anywhere.
+  if (shape.splitsOfK > 1)
+    meetInCluster(b);
 }
 
 void WarpgroupKernel::build() {

@@ -7,7 +7,8 @@ usage: check_structure.py FILE.ptx
   words of a plane at once (four at most);
 - codes leave L2 first; streaming and tile kernels copy them by cp.async of 16
   bytes, kernels of wgmma by bulk copies of TMA, which an mbarrier counts, and the
-  rest by cp.async, which an mbarrier follows;
+  rest by cp.async, which an mbarrier follows; no block of a cluster waits for its
+  stores of y before it ends;
 - tensor cores multiply: mma.sync with ldmatrix, or wgmma;
 - tile kernels touch global memory only by cp.async and by stores of 16 bytes,
   and have copies of several stages under way; those whose blocks share tiles
@@ -60,6 +61,7 @@ def main():
             check(r"cp\.async\.cg\.shared\.global \[[^]]*\], \[[^]]*\], 16")
             check(r"cp\.async\.mbarrier\.arrive\.noinc")
             check(r"cp\.async\.wait|\bld\.global", False)
+            check(r"barrier\.cluster\.arrive\.relaxed\.aligned;\s+barrier\.cluster\.wait[^{}]*\bret;", row["cluster"] > 1)
             continue
         check(r"cp\.async\.cg\.shared\.global\.L2::cache_hint \[[^]]*\], \[[^]]*\], 16")
         check(r"ldmatrix\.sync\.aligned\.m8n8\.x4")
