@@ -55,13 +55,11 @@ SharedBytes sharedBytes(const LinearSpec &spec, const StreamingShape &shape);
 SharedBytes sharedBytes(const LinearSpec &spec, const TileShape &shape);
 SharedBytes sharedBytes(const LinearSpec &spec, const WarpgroupShape &shape);
 
-/// Appends the plans of the tile kernels.
+/// Appends the plans of the tile, or of the warpgroup kernels.
 void planTiles(const LinearSpec &spec, const Target &target,
-               std::optional<int64_t> stripes, std::vector<KernelPlan> &plans);
-/// Appends the plans of the warpgroup kernels: of `shapes` if there are any.
+               const Tuning &tuning, std::vector<KernelPlan> &plans);
 void planWarpgroups(const LinearSpec &spec, const Target &target,
-                    llvm::ArrayRef<WarpgroupShape> shapes,
-                    std::vector<KernelPlan> &plans);
+                    const Tuning &tuning, std::vector<KernelPlan> &plans);
 
 } // namespace qopt::nvptx
 

@@ -81,9 +81,9 @@ std::vector<KernelPlan> qopt::nvptx::planKernels(const LinearSpec &spec,
   if (std::optional<KernelPlan> streaming = planStreaming(spec, target))
     plans.push_back(*streaming);
   if (target.warpgroups)
-    planWarpgroups(spec, target, tuning.warpgroupShapes, plans);
+    planWarpgroups(spec, target, tuning, plans);
   else
-    planTiles(spec, target, tuning.stripes, plans);
+    planTiles(spec, target, tuning, plans);
   return plans;
 }
 

@@ -127,9 +127,6 @@ static KernelPlan planTile(const LinearSpec &spec, const Target &target,
                            int64_t inputRows, bool anyRows,
                            std::optional<int64_t> stripes) {
   bool many = anyRows && spec.mayScaleWeights();
-  // Any number of rows are many tiles, and need no sharing.
-  if (anyRows)
-    stripes = 0;
   TileShape shape = tileShape(spec, target, inputRows, many, stripes);
   KernelPlan plan;
   plan.entry = spec.name() + "_tile_" +
@@ -150,11 +147,12 @@ static KernelPlan planTile(const LinearSpec &spec, const Target &target,
 }
 
 void qopt::nvptx::planTiles(const LinearSpec &spec, const Target &target,
-                            std::optional<int64_t> stripes,
+                            const Tuning &tuning,
                             std::vector<KernelPlan> &plans) {
   for (int64_t rows : {16, 32})
-    plans.push_back(planTile(spec, target, rows, false, stripes));
+    plans.push_back(planTile(spec, target, rows, false, tuning.stripes));
   if (spec.mayScaleWeights())
-    plans.push_back(planTile(spec, target, 64, false, stripes));
-  plans.push_back(planTile(spec, target, 64, true, stripes));
+    plans.push_back(planTile(spec, target, 64, false, tuning.stripes));
+  // Many rows are many tiles, and need no sharing.
+  plans.push_back(planTile(spec, target, 64, true, /*stripes=*/0));
 }

@@ -165,20 +165,16 @@ WarpgroupKernel::Progress WarpgroupKernel::unflatten(ValueRange values,
   return progress;
 }
 
-Sums WarpgroupKernel::consume(Value firstCount) {
+Sums WarpgroupKernel::consume() {
   const int64_t tilesOfN = shape.tilesOfConsumer();
-  const int64_t ofStage = tilesOfN * shape.tilesOfK, steps = ofStage * stages();
+  const int64_t ofStage = tilesOfN * shape.tilesOfK;
   const size_t ofTile = shape.inputRows / 2;
-  // A turn of the loop has two steps, so that weights change between two sets
-  // of registers, unless sums and products leave no room for that.
-  bool isTight =
-      !shape.scaleWeights && sumRegisters(spec, shape) > fewSumRegisters;
-  const int64_t ofTurn = isTight ? ofStage : std::max<int64_t>(2, ofStage);
+  const int64_t ofTurn = stepsOfTurn(spec, shape);
   auto indexOf = [&](Value turn, int64_t step) {
     return b.add(b.mul(turn, ofTurn / ofStage), step / ofStage);
   };
   auto stageOf = [&](Value turn, int64_t step) {
-    return stageAt(indexOf(turn, step), firstCount);
+    return stageAt(indexOf(turn, step));
   };
   auto tileOf = [&](int64_t step) -> Tile {
     return {step % tilesOfN, step % ofStage / tilesOfN};
@@ -218,26 +214,31 @@ Sums WarpgroupKernel::consume(Value firstCount) {
     }
   };
 
-  Value zero = b.i32(0);
+  // The first step with scaled weights, turns of the loop, and what is left: a
+  // part of a stripe is made of whole turns.
+  const int64_t before = shape.scaleWeights ? 1 : 0;
+  const int64_t steps = stripes ? ofTurn : ofStage * stages();
+  const int64_t turns = std::max<int64_t>(0, (steps - 1 - before) / ofTurn);
+  const int64_t left = steps - ofTurn * turns;
+  Value zero = b.i32(0), last = b.i32(turns);
+  if (stripes)
+    last = b.add(b.sub(part.stripe.end, part.stripe.begin), -1);
+
   Progress progress;
   progress.sums.assign(tilesOfN * ofTile, b.f32(0));
   progress.next = decode(zero, 0);
-  int64_t step = 0;
-  if (shape.scaleWeights)
-    run(zero, step++, progress, steps == 1);
-  const int64_t turns = std::max<int64_t>(0, (steps - 1 - step) / ofTurn);
+  if (before)
+    run(zero, 0, progress, left == 1);
   KernelBuilder::Values carried = flatten(progress);
-  b.loop(zero, b.i32(turns), b.i32(1), carried,
+  b.loop(zero, last, b.i32(1), carried,
          [&](Value turn, KernelBuilder::Values &carried) {
            Progress inside = unflatten(carried, progress);
            for (int64_t i = 0; i < ofTurn; ++i)
-             run(turn, step + i, inside, false);
+             run(turn, before + i, inside, false);
            carried = flatten(inside);
          });
   progress = unflatten(carried, progress);
-  Value last = b.i32(turns);
-  const int64_t left = steps - ofTurn * turns;
-  for (; step < left; ++step)
+  for (int64_t step = before; step < left; ++step)
     run(last, step, progress, step + 1 == left);
   if (shape.scaleWeights) {
     waitForWgmma(b, 0, progress.sums, progress.used);
@@ -246,8 +247,28 @@ Sums WarpgroupKernel::consume(Value firstCount) {
   return progress.sums;
 }
 
-void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow,
-                                 Value rowStep) {
+void WarpgroupKernel::finish(OutputTile &output) {
+  constexpr int64_t threads = consumers * groupThreads;
+  if (!stripes)
+    return output.store(part.firstRow, threads);
+  b.when(
+      stripes->isLeft(part.stripe),
+      [&] {
+        output.leave(stripes->sums(), threads);
+        namedBarrier(b, consumerBarrier, threads);
+        stripes->raiseFlag(frame.thread);
+      },
+      [&] {
+        stripes->waitForEarlier(part.stripe, frame.thread, threads);
+        namedBarrier(b, consumerBarrier, threads);
+        output.store(part.firstRow, threads, part.tileOfN,
+                     [&](Value place, Value four) {
+                       return stripes->addEarlier(part.stripe, place, four);
+                     });
+      });
+}
+
+void WarpgroupKernel::consumeAll(Value warpgroup) {
   Value ofN = b.rem(warpgroup, shape.consumersOfN());
   consumerOfK = b.div(warpgroup, shape.consumersOfN());
   firstTile = b.add(b.mul(ofN, 4), b.div(thread, 32));
@@ -255,8 +276,8 @@ void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow,
   inner.shared = b.add(frame.shared, barrierBytes);
   OutputTile output(b, spec, inner, shape.consumersOfK(), shape.inputRows,
                     shape.outputs(), shape.splitsOfK);
-  overRows(firstRow, rowStep, [&](Value row, Value count) {
-    Sums sums = consume(count);
+  overParts([&] {
+    Sums sums = consume();
     namedBarrier(b, consumerBarrier, consumers * groupThreads);
     const size_t ofTile = shape.inputRows / 2;
     for (int64_t tile = 0; tile < shape.tilesOfConsumer(); ++tile)
@@ -266,6 +287,6 @@ void WarpgroupKernel::consumeAll(Value warpgroup, Value firstRow,
       clusterBarrier(b);
     else
       namedBarrier(b, consumerBarrier, consumers * groupThreads);
-    output.store(row, consumers * groupThreads);
+    finish(output);
   });
 }

@@ -31,22 +31,57 @@ void WarpgroupKernel::initializeBarriers() {
   b.barrier();
 }
 
-void WarpgroupKernel::overRows(Value firstRow, Value step,
-                               function_ref<void(Value, Value)> body) {
+WarpgroupKernel::Part WarpgroupKernel::partOf(Value firstRow, Value count) {
+  Value block = b.block(gpu::Dimension::x);
+  return {b.div(block, shape.splitsOfK),
+          firstRow,
+          b.mul(b.rem(block, shape.splitsOfK), stages()),
+          b.i32(stages()),
+          count,
+          {}};
+}
+
+WarpgroupKernel::Part WarpgroupKernel::partOf(const Stripes::Part &stripe,
+                                              Value count) {
+  const int64_t tilesOfN = shape.tilesOf(spec);
+  const int64_t unit = stagesOfTurn(spec, shape);
+  return {b.rem(stripe.tile, tilesOfN),
+          b.mul(b.div(stripe.tile, tilesOfN), shape.inputRows),
+          b.mul(stripe.begin, unit),
+          b.mul(b.sub(stripe.end, stripe.begin), unit),
+          count,
+          stripe};
+}
+
+/// The next part's copies, TMA's among them, overwrite the sums of this one,
+/// which all must have read.
+void WarpgroupKernel::meet() {
+  fenceAsyncProxy(b);
+  if (shape.splitsOfK > 1)
+    clusterBarrier(b);
+  else
+    namedBarrier(b, blockBarrier, threads);
+}
+
+void WarpgroupKernel::overParts(function_ref<void()> body) {
   KernelBuilder::Values count = {b.i32(0)};
-  b.loop(firstRow, frame.inputRows, step, count,
-         [&](Value row, KernelBuilder::Values &count) {
-           body(row, count[0]);
-           // The next tile's copies, TMA's among them, overwrite the sums of
-           // this one, which all must have read.
-           b.when(b.less(b.add(row, step), frame.inputRows), [&] {
-             fenceAsyncProxy(b);
-             if (shape.splitsOfK > 1)
-               clusterBarrier(b);
-             else
-               namedBarrier(b, blockBarrier, threads);
-           });
-           count[0] = b.add(count[0], stages());
+  auto build = [&](Part next, Value hasNext, KernelBuilder::Values &count) {
+    part = next;
+    body();
+    b.when(hasNext, [&] { meet(); });
+    count[0] = b.add(count[0], part.stages);
+  };
+  if (stripes)
+    return b.loop(b.i32(0), stripes->parts(), b.i32(1), count,
+                  [&](Value index, KernelBuilder::Values &count) {
+                    build(partOf(stripes->part(index), count[0]),
+                          b.less(b.add(index, 1), stripes->parts()), count);
+                  });
+  Value step = b.mul(b.blocks(gpu::Dimension::y), shape.inputRows);
+  b.loop(b.mul(b.block(gpu::Dimension::y), shape.inputRows), frame.inputRows,
+         step, count, [&](Value row, KernelBuilder::Values &count) {
+           build(partOf(row, count[0]),
+                 b.less(b.add(row, step), frame.inputRows), count);
          });
   // A block ends when no other reads its shared memory any more: what has been
   // read is in y's stores, and they need not have arrived anywhere.
@@ -58,13 +93,15 @@ void WarpgroupKernel::build() {
   initializeBarriers();
   if (plan.launch.overlap)
     allowOverlap(b);
-  blockOfN = b.div(b.block(gpu::Dimension::x), shape.splitsOfK);
-  firstStage =
-      b.mul(b.rem(b.block(gpu::Dimension::x), shape.splitsOfK), stages());
   thread = b.rem(frame.thread, groupThreads);
   Value warpgroup = b.div(frame.thread, groupThreads);
-  Value firstRow = b.mul(b.block(gpu::Dimension::y), shape.inputRows);
-  Value step = b.mul(b.blocks(gpu::Dimension::y), shape.inputRows);
+  if (shape.stripes) {
+    Value tilesOfM =
+        b.div(b.add(frame.inputRows, shape.inputRows - 1), shape.inputRows);
+    stripes.emplace(b, shape.stripes, b.mul(tilesOfM, shape.tilesOf(spec)),
+                    stages() / stagesOfTurn(spec, shape), shape.tileBytes(),
+                    frame.workspace);
+  }
   Value isProducer = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
                                            warpgroup, b.i32(consumers));
   b.when(
@@ -76,8 +113,8 @@ void WarpgroupKernel::build() {
         copyAhead();
         if (plan.launch.overlap)
           waitForPrevious(b);
-        overRows(firstRow, step, [&](Value row, Value count) {
-          produce(row, count);
+        overParts([&] {
+          produce();
           if (shape.splitsOfK > 1)
             clusterBarrier(b);
         });
@@ -86,7 +123,7 @@ void WarpgroupKernel::build() {
         setRegisters(b, /*increase=*/true, consumerRegisters);
         if (plan.launch.overlap)
           waitForPrevious(b);
-        consumeAll(warpgroup, firstRow, step);
+        consumeAll(warpgroup);
       });
 }
 

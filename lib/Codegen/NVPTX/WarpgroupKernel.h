@@ -19,6 +19,7 @@
 //              an equal share of the columns
 //   end        as in the tile kernel; sums of a cluster's blocks are read from
 //              their shared memory, always in the order of the blocks
+//   stripes    instead of clusters blocks may share all tiles (Stripes.h)
 //
 // Stages go round: a barrier `full` for each says that all copies are there, of
 // TMA because it counts their bytes and of cp.async because an arrival of each
@@ -35,6 +36,7 @@
 #define QOPT_LIB_CODEGEN_NVPTX_WARPGROUPKERNEL_H
 
 #include "OutputTile.h"
+#include "Stripes.h"
 #include "Warpgroup.h"
 #include "WarpgroupStage.h"
 
@@ -70,19 +72,33 @@ private:
   /// Ids of named barriers; 0 is that of b.barrier().
   static constexpr int64_t consumerBarrier = 1, blockBarrier = 2;
   void initializeBarriers();
-  /// Tiles of rows one after the other; body(first row, first count).
-  void overRows(Value firstRow, Value step,
-                llvm::function_ref<void(Value, Value)> body);
+  /// What this block does of a tile of y: of all columns, or of some.
+  struct Part {
+    Value tileOfN, firstRow;
+    Value firstStage, stages; // of the columns
+    Value count;              // of stages before it, since the beginning
+    Stripes::Part stripe;     // where blocks share tiles equally
+  };
+  Part partOf(Value firstRow, Value count);
+  Part partOf(const Stripes::Part &stripe, Value count);
+  /// This block's parts one after the other, each as `part` for body().
+  void overParts(llvm::function_ref<void()> body);
+  /// Between two parts.
+  void meet();
   /// What the warpgroups that multiply do.
-  void consumeAll(Value warpgroup, Value firstRow, Value rowStep);
+  void consumeAll(Value warpgroup);
+  /// Stores the sums of a part, or leaves them to another block.
+  void finish(OutputTile &output);
 
-  /// Stages of which weights are copied before the kernel before has ended.
-  int64_t stagesAhead() const;
+  /// Stages of which weights are copied before the kernel before has ended, at
+  /// most, and of the first part.
+  int64_t mostAhead() const;
+  Value stagesAhead(const Part &first);
   void copyAhead();
-  void produce(Value firstRow, Value firstCount);
+  void produce();
   /// body(number) for pieces of 16 bytes, which the threads take in turn.
   void overPieces(int64_t pieces, llvm::function_ref<void(Value)> body);
-  void copyInput(const Stage &stage, Value firstRow);
+  void copyInput(const Stage &stage);
   void copyCodes(const Stage &stage);
   void copyRecords(const Stage &stage, const WarpgroupStage::Records &part,
                    Value component);
@@ -121,7 +137,7 @@ private:
   };
   static KernelBuilder::Values flatten(const Progress &progress);
   static Progress unflatten(mlir::ValueRange values, const Progress &like);
-  Sums consume(Value firstCount);
+  Sums consume();
   /// Of this consumer's warp: which 16 outputs of the block.
   Value rowOfTiles(int64_t ofN) {
     return b.add(firstTile, 4 * shape.consumersOfN() * ofN);
@@ -131,12 +147,12 @@ private:
     return b.add(consumerOfK, shape.consumersOfK() * tileOfK);
   }
 
-  int64_t stages() const { // of this block
+  int64_t stages() const { // of this block, of a tile
     return spec.weight.paddedColumns() / layout.columns / shape.splitsOfK;
   }
-  /// Number `index` of this block's stages.
-  Stage stageAt(Value index, Value firstCount) {
-    return {b.add(firstStage, index), b.add(firstCount, index)};
+  /// Number `index` of the part's stages.
+  Stage stageAt(Value index) {
+    return {b.add(part.firstStage, index), b.add(part.count, index)};
   }
   int64_t groupsPerTile() const { return groupsOfTile(spec); }
   Value slot(Value count) { return b.rem(count, shape.stages); }
@@ -166,11 +182,12 @@ private:
   const KernelFrame &frame;
   Dequantizer decode;
   Parameters parameters;
-  Value thread;               // of the warpgroup
-  Value warp, startsCopies;   // of the producer, and the lane for TMA
-  Value blockOfN, firstStage; // of the block
-  Value consumerOfK;          // of consumersOfK
-  Value firstTile;            // of a consumer's warp
+  Value thread;                   // of the warpgroup
+  Value warp, startsCopies;       // of the producer, and the lane for TMA
+  std::optional<Stripes> stripes; // of the block
+  Part part;                      // of which code is being built
+  Value consumerOfK;              // of consumersOfK
+  Value firstTile;                // of a consumer's warp
 };
 
 } // namespace qopt::nvptx

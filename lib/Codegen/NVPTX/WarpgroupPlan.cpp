@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "OutputTile.h"
+#include "Stripes.h"
 #include "WarpgroupStage.h"
 
 #include <limits>
@@ -29,6 +30,23 @@ static bool splits(const LinearSpec &spec, const WarpgroupShape &shape) {
   int64_t columns =
       MmaLayout::tileColumns * shape.consumersOfK() * shape.tilesOfK;
   return spec.weight.paddedColumns() % (columns * shape.splitsOfK) == 0;
+}
+
+static int64_t stagesOfTile(const LinearSpec &spec,
+                            const WarpgroupShape &shape) {
+  return spec.weight.paddedColumns() / WarpgroupStage(spec, shape).columns;
+}
+
+/// The blocks that share all tiles, at most as many as wanted; 0 if the stages
+/// of a tile are no whole turns, which stripes are made of.
+static int64_t stripesOf(const LinearSpec &spec, const WarpgroupShape &shape,
+                         int64_t wanted) {
+  int64_t stages = stagesOfTile(spec, shape);
+  int64_t ofTurn = stagesOfTurn(spec, shape);
+  if (shape.splitsOfK > 1 || stages % ofTurn)
+    return 0;
+  return std::min(
+      {wanted, shape.tilesOf(spec) * stages / ofTurn, Stripes::mostBlocks});
 }
 
 /// Fills in what follows from the other members: as many stages as fit.
@@ -63,37 +81,52 @@ static int64_t usableProcessors(const Target &target, int64_t cluster) {
   return target.processors / ofGpc * (ofGpc / cluster * cluster);
 }
 
-/// Cycles for M rows. A stage takes what its products need, but no less than
-/// its bytes, and than a scheduler takes to issue the instructions of a
-/// producer and two consumer warps; the blocks of a cluster add their sums at
-/// the end.
-static int64_t cycles(const LinearSpec &spec, const Target &target,
-                      const WarpgroupShape &shape, int64_t rows) {
+/// A stage takes what its products need, but no less than its bytes, and than a
+/// scheduler takes to issue the instructions of a producer and two consumer
+/// warps.
+static int64_t cyclesOfStage(const LinearSpec &spec,
+                             const WarpgroupShape &shape) {
   constexpr int64_t ofStage = 30, ofCopies = 30, ofTile = 170;
   constexpr int64_t bytesPerCycle = 32;
-  constexpr int64_t barriers = 1000, remoteBytesPerCycle = 16;
   WarpgroupStage stage(spec, shape);
   // Of each tile of two warpgroups four wgmma, inputRows / 2 cycles each.
   int64_t tiles = shape.tilesOfConsumer() * shape.tilesOfK;
-  int64_t cyclesOfStage =
-      std::max({ofStage + ofCopies * shape.tilesOfK + ofTile * tiles,
-                tiles * 4 * shape.inputRows,
-                divideUp(stage.bytes() + stage.recordBytes, bytesPerCycle)});
-  int64_t ofBlock = spec.weight.paddedColumns() / stage.columns /
-                    shape.splitsOfK * cyclesOfStage;
+  return std::max({ofStage + ofCopies * shape.tilesOfK + ofTile * tiles,
+                   tiles * 4 * shape.inputRows,
+                   divideUp(stage.bytes() + stage.recordBytes, bytesPerCycle)});
+}
+
+/// Cycles for M rows. Where blocks share tiles, sums go from one to another at
+/// the end.
+static int64_t cycles(const LinearSpec &spec, const Target &target,
+                      const WarpgroupShape &shape, int64_t rows) {
+  constexpr int64_t barriers = 1000, restart = 2500, sumBytesPerCycle = 16;
+  int64_t stages = stagesOfTile(spec, shape);
+  int64_t ofStage = cyclesOfStage(spec, shape);
+  int64_t tiles = shape.tilesOf(spec) * divideUp(rows, shape.inputRows);
+  if (shape.stripes) {
+    int64_t own = Stripes::wholeTiles(shape.stripes, tiles);
+    int64_t ofStripe =
+        divideUp((tiles - own * shape.stripes) * stages, shape.stripes);
+    // One tile goes out, and those of earlier blocks come in.
+    int64_t sums = (1 + divideUp(stages, ofStripe)) * shape.tileBytes();
+    return (own * stages + ofStripe) * ofStage + restart +
+           sums / sumBytesPerCycle;
+  }
+  int64_t ofBlock = stages / shape.splitsOfK * ofStage;
   if (shape.splitsOfK > 1) {
     int64_t sums = OutputTile::bytes(shape.consumersOfK(), shape.inputRows,
                                      shape.outputs());
     ofBlock += barriers + sums * (shape.splitsOfK - 1) / shape.splitsOfK /
-                              remoteBytesPerCycle;
+                              sumBytesPerCycle;
   }
-  int64_t blocks = divideUp(spec.rows(), shape.outputs()) *
-                   divideUp(rows, shape.inputRows) * shape.splitsOfK;
-  return divideUp(blocks, usableProcessors(target, shape.splitsOfK)) * ofBlock;
+  return divideUp(tiles * shape.splitsOfK,
+                  usableProcessors(target, shape.splitsOfK)) *
+         ofBlock;
 }
 
 static WarpgroupShape cheapest(const LinearSpec &spec, const Target &target,
-                               int64_t rows) {
+                               int64_t rows, std::optional<int64_t> stripes) {
   constexpr int64_t many = 4096; // beyond, the last wave does not matter
   constexpr std::pair<int64_t, int64_t> candidates[] = {
       // tilesOfN, inputRows
@@ -101,12 +134,7 @@ static WarpgroupShape cheapest(const LinearSpec &spec, const Target &target,
       {4, 64}, {1, 96}, {2, 96}, {1, 128}, {2, 128}, {2, 256}, {4, 128}};
   WarpgroupShape best;
   int64_t bestCycles = std::numeric_limits<int64_t>::max();
-  for (int64_t splitsOfK : {1, 2, 3, 4}) {
-    // A cluster has to promise a tenth, and a larger one more: sums between
-    // processors have cost more than expected.
-    int64_t bound = bestCycles;
-    if (splitsOfK > 1)
-      bound = bestCycles / 20 * (20 - splitsOfK);
+  auto tryAll = [&](int64_t splitsOfK, int64_t blocks, int64_t bound) {
     for (auto [tilesOfN, inputRows] : candidates) {
       WarpgroupShape shape;
       shape.tilesOfN = tilesOfN;
@@ -117,6 +145,9 @@ static WarpgroupShape cheapest(const LinearSpec &spec, const Target &target,
       shape = complete(spec, target, shape);
       if (!hasRegisters(spec, shape))
         continue;
+      shape.stripes = stripesOf(spec, shape, blocks);
+      if (blocks && !shape.stripes)
+        continue;
       int64_t cost = cycles(spec, target, shape, rows ? rows : many);
       // Of equal ones the last: larger tiles read x and weights less often. But
       // no tile that is half empty.
@@ -126,7 +157,14 @@ static WarpgroupShape cheapest(const LinearSpec &spec, const Target &target,
       best = shape;
       bestCycles = cost;
     }
-  }
+  };
+  tryAll(1, 0, bestCycles);
+  // A cluster of two has to promise a tenth, and a larger one more: sums
+  // between processors have cost more than expected. So have stripes.
+  for (int64_t splitsOfK : {2, 3, 4})
+    tryAll(splitsOfK, 0, bestCycles / 20 * (20 - splitsOfK));
+  if (int64_t blocks = stripes.value_or(target.processors))
+    tryAll(1, blocks, bestCycles / 20 * 18);
   return best;
 }
 
@@ -139,9 +177,15 @@ static KernelPlan plan(const LinearSpec &spec, const WarpgroupShape &shape,
   plan.launch.maxRows = maxRows;
   plan.launch.block = 3 * 128;
   plan.launch.shared = sharedBytes(spec, shape).fixed;
-  plan.launch.tilesOfN = divideUp(spec.rows(), shape.outputs());
+  plan.launch.tilesOfN = shape.tilesOf(spec);
   plan.launch.cluster = shape.splitsOfK;
   plan.launch.tileOfM = shape.inputRows;
+  if (shape.stripes) {
+    plan.launch.tilesOfN = shape.stripes;
+    plan.launch.tileOfM = std::numeric_limits<int32_t>::max(); // all rows
+    plan.launch.workspace =
+        Stripes::workspaceBytes(shape.stripes, shape.tileBytes());
+  }
   plan.launch.overlap = target.overlap;
   return plan;
 }
@@ -149,22 +193,24 @@ static KernelPlan plan(const LinearSpec &spec, const WarpgroupShape &shape,
 static std::string nameOf(const WarpgroupShape &shape) {
   return std::to_string(shape.tilesOfN) + "x" +
          std::to_string(shape.inputRows) + "x" +
-         std::to_string(shape.splitsOfK);
+         std::to_string(shape.splitsOfK) + (shape.stripes ? "s" : "");
 }
 
 void qopt::nvptx::planWarpgroups(const LinearSpec &spec, const Target &target,
-                                 ArrayRef<WarpgroupShape> shapes,
+                                 const Tuning &tuning,
                                  std::vector<KernelPlan> &plans) {
-  for (const WarpgroupShape &shape : shapes)
-    if (splits(spec, shape))
-      plans.push_back(
-          plan(spec, complete(spec, target, shape), target, 0, nameOf(shape)));
-  if (!shapes.empty())
+  for (WarpgroupShape shape : tuning.warpgroupShapes)
+    if (splits(spec, shape)) {
+      shape = complete(spec, target, shape);
+      shape.stripes = stripesOf(spec, shape, tuning.stripes.value_or(0));
+      plans.push_back(plan(spec, shape, target, 0, nameOf(shape)));
+    }
+  if (!tuning.warpgroupShapes.empty())
     return;
   // Neighbouring ranges of M with the same shape share a kernel.
   std::string last;
   for (int64_t rows : {16, 32, 64, 128, 256, 512, 1024, 2048, 0}) {
-    WarpgroupShape best = cheapest(spec, target, rows);
+    WarpgroupShape best = cheapest(spec, target, rows, tuning.stripes);
     if (nameOf(best) == last)
       plans.pop_back();
     last = nameOf(best);

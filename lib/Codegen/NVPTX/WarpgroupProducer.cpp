@@ -26,11 +26,11 @@ void WarpgroupKernel::overPieces(int64_t pieces,
 
 /// Rows past the last one repeat it, and what comes of them is not stored;
 /// columns past the last one are zeros.
-void WarpgroupKernel::copyInput(const Stage &stage, Value firstRow) {
-  Value source = b.advance(frame.input, firstRow, spec.columns() * 2);
+void WarpgroupKernel::copyInput(const Stage &stage) {
+  Value source = b.advance(frame.input, part.firstRow, spec.columns() * 2);
   source = b.advance(source, stage.stage, layout.columns * 2);
   Value target = address(stage.count);
-  Value last = b.add(b.sub(frame.inputRows, firstRow), -1);
+  Value last = b.add(b.sub(frame.inputRows, part.firstRow), -1);
   overPieces(layout.inputBytes / 16, [&](Value index) {
     Value piece = b.rem(index, piecesOfRow), line = b.div(index, piecesOfRow);
     Value row = b.rem(line, shape.inputRows);
@@ -62,7 +62,7 @@ void WarpgroupKernel::copyCodes(const Stage &stage) {
       spec.weight.tilesOfColumns() * spec.weight.tileBytes();
   const int64_t bytes = layout.tiles * spec.weight.tileBytes();
   const int64_t copies = layout.rowsOfTiles / warps;
-  Value firstTile = b.add(b.mul(blockOfN, layout.rowsOfTiles), warp);
+  Value firstTile = b.add(b.mul(part.tileOfN, layout.rowsOfTiles), warp);
   Value source = b.advance(frame.weight.packed, firstTile, bytesOfRow);
   source = b.advance(source, stage.stage, bytes);
   Value target = b.add(codes(stage.count), b.mul(warp, bytes));
@@ -72,7 +72,7 @@ void WarpgroupKernel::copyCodes(const Stage &stage) {
     Value tile = b.i32(warps * i); // from the first one
     if (spec.weight.tilesOfRows() % layout.rowsOfTiles)
       tile = b.min(tile, b.sub(b.i32(spec.weight.tilesOfRows() - warps),
-                               b.mul(blockOfN, layout.rowsOfTiles)));
+                               b.mul(part.tileOfN, layout.rowsOfTiles)));
     copyBulk(b, b.add(target, warps * i * bytes),
              b.advance(source, tile, bytesOfRow), bytes, barrier, policy,
              startsCopies);
@@ -84,17 +84,17 @@ void WarpgroupKernel::copyCodes(const Stage &stage) {
 /// threads take pieces of 16 bytes. Of rows of tiles that are not there come
 /// zeros.
 void WarpgroupKernel::copyRecords(const Stage &stage,
-                                  const WarpgroupStage::Records &part,
+                                  const WarpgroupStage::Records &of,
                                   Value component) {
-  const int64_t pieces = part.bytes / 16;
-  const int64_t bytesOfRow = part.recordsOfRow * part.recordBytes;
-  Value firstTile = b.mul(blockOfN, layout.rowsOfTiles);
-  Value first = part.columns < layout.columns
-                    ? b.mul(stage.stage, layout.columns / part.columns)
-                    : b.div(stage.stage, part.columns / layout.columns);
+  const int64_t pieces = of.bytes / 16;
+  const int64_t bytesOfRow = of.recordsOfRow * of.recordBytes;
+  Value firstTile = b.mul(part.tileOfN, layout.rowsOfTiles);
+  Value first = of.columns < layout.columns
+                    ? b.mul(stage.stage, layout.columns / of.columns)
+                    : b.div(stage.stage, of.columns / layout.columns);
   Value source = b.advance(component, firstTile, bytesOfRow);
-  source = b.advance(source, first, part.recordBytes);
-  Value target = b.add(records(stage.count), part.place);
+  source = b.advance(source, first, of.recordBytes);
+  Value target = b.add(records(stage.count), of.place);
   overPieces(layout.rowsOfTiles * pieces, [&](Value index) {
     Value tile = b.div(index, pieces); // of the block
     Value place =
@@ -111,12 +111,12 @@ void WarpgroupKernel::copyWeights(const Stage &stage) {
   copyCodes(stage);
   const Value components[] = {frame.weight.scales, frame.weight.zeros,
                               frame.weight.superScales};
-  for (auto [part, component] : llvm::zip_equal(layout.records, components))
-    if (part.bytes)
-      copyRecords(stage, part, component);
+  for (auto [of, component] : llvm::zip_equal(layout.records, components))
+    if (of.bytes)
+      copyRecords(stage, of, component);
 }
 
-int64_t WarpgroupKernel::stagesAhead() const {
+int64_t WarpgroupKernel::mostAhead() const {
   // Codes ahead do not delay the first x: each stage waits for its own. But x
   // is asked for when they have been; a processor gets 39 KB from memory in the
   // time that a byte takes.
@@ -126,26 +126,33 @@ int64_t WarpgroupKernel::stagesAhead() const {
   return std::min({mostBytes / layout.codeBytes, shape.stages, stages()});
 }
 
-void WarpgroupKernel::copyAhead() {
-  if (stagesAhead())
-    b.loop(b.i32(0), b.opaque(b.i32(stagesAhead())), b.i32(1),
-           [&](Value index) { copyWeights(stageAt(index, b.i32(0))); });
+Value WarpgroupKernel::stagesAhead(const Part &first) {
+  Value most = b.opaque(b.i32(mostAhead()));
+  return stripes ? b.min(most, first.stages) : most;
 }
 
-void WarpgroupKernel::produce(Value firstRow, Value firstCount) {
+void WarpgroupKernel::copyAhead() {
+  if (!mostAhead())
+    return;
+  Value zero = b.i32(0);
+  part = stripes ? partOf(stripes->part(zero), zero) : partOf(zero, zero);
+  b.loop(zero, stagesAhead(part), b.i32(1),
+         [&](Value index) { copyWeights(stageAt(index)); });
+}
+
+void WarpgroupKernel::produce() {
   auto end = [&](const Stage &stage) {
-    copyInput(stage, firstRow);
+    copyInput(stage);
     Mbarrier::arriveAfterCopies(b, full(stage.count));
   };
   Value first = b.i32(0);
-  if (stagesAhead()) { // of the first tile of rows
-    first =
-        b.select(b.less(firstCount, 1), b.opaque(b.i32(stagesAhead())), first);
+  if (mostAhead()) { // of the first part
+    first = b.select(b.less(part.count, 1), stagesAhead(part), first);
     b.loop(b.i32(0), first, b.i32(1),
-           [&](Value index) { end(stageAt(index, firstCount)); });
+           [&](Value index) { end(stageAt(index)); });
   }
-  b.loop(first, b.i32(stages()), b.i32(1), [&](Value index) {
-    Stage stage = stageAt(index, firstCount);
+  b.loop(first, part.stages, b.i32(1), [&](Value index) {
+    Stage stage = stageAt(index);
     // The first round finds all slots empty: a wait for the phase before the
     // first returns at once.
     Mbarrier::wait(b, empty(stage.count), b.bitXor(parity(stage.count), 1));

@@ -51,3 +51,18 @@ int64_t qopt::nvptx::sumRegisters(const LinearSpec &spec,
                                   const WarpgroupShape &shape) {
   return shape.inputRows / 2 * (shape.tilesOfConsumer() + groupsOfTile(spec));
 }
+
+int64_t qopt::nvptx::stepsOfTurn(const LinearSpec &spec,
+                                 const WarpgroupShape &shape) {
+  // At least two, so that weights change between two sets of registers, unless
+  // sums and products leave no room for that.
+  bool isTight =
+      !shape.scaleWeights && sumRegisters(spec, shape) > fewSumRegisters;
+  const int64_t ofStage = shape.tilesOfConsumer() * shape.tilesOfK;
+  return isTight ? ofStage : std::max<int64_t>(2, ofStage);
+}
+
+int64_t qopt::nvptx::stagesOfTurn(const LinearSpec &spec,
+                                  const WarpgroupShape &shape) {
+  return stepsOfTurn(spec, shape) / (shape.tilesOfConsumer() * shape.tilesOfK);
+}

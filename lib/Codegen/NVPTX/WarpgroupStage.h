@@ -53,6 +53,10 @@ int64_t groupsOfTile(const LinearSpec &spec);
 int64_t sumRegisters(const LinearSpec &spec, const WarpgroupShape &shape);
 /// So many leave room for anything.
 constexpr int64_t fewSumRegisters = 64;
+/// Steps of a consumer, 64 outputs by 64 columns each, in a turn of its loop,
+/// and the stages that they are.
+int64_t stepsOfTurn(const LinearSpec &spec, const WarpgroupShape &shape);
+int64_t stagesOfTurn(const LinearSpec &spec, const WarpgroupShape &shape);
 
 } // namespace qopt::nvptx
 

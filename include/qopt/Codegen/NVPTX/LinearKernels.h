@@ -77,12 +77,19 @@ struct WarpgroupShape {
   int64_t tilesOfK = 1;   // of 64 columns: what a consumer has of a stage
   int64_t stages = 4;
   bool scaleWeights = false; // rather than sums
+  /// As of TileShape; with a cluster of one.
+  int64_t stripes = 0;
 
   static constexpr int64_t tileOutputs = 64; // m of wgmma
   int64_t outputs() const { return tileOutputs * tilesOfN; }
   int64_t consumersOfN() const { return tilesOfN == 1 ? 1 : 2; }
   int64_t consumersOfK() const { return 2 / consumersOfN(); }
   int64_t tilesOfConsumer() const { return tilesOfN / consumersOfN(); }
+  /// Along N.
+  int64_t tilesOf(const LinearSpec &spec) const {
+    return (spec.rows() + outputs() - 1) / outputs();
+  }
+  int64_t tileBytes() const { return inputRows * outputs() * 4; } // of sums
 };
 
 struct KernelPlan {
@@ -96,7 +103,8 @@ struct Tuning {
   /// Kernels for any M of each of these that K allows, in place of the
   /// warpgroup kernels that would be chosen.
   llvm::SmallVector<WarpgroupShape> warpgroupShapes;
-  /// Blocks that share the tiles of tile kernels for up to 64 rows.
+  /// Blocks that share the tiles of tile kernels for up to 64 rows, and of
+  /// warpgroup kernels; 0: none do.
   std::optional<int64_t> stripes;
 };
 
