@@ -19,9 +19,11 @@ using namespace qopt::nvptx;
 
 static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/// What comes from memory in the time that a copy takes (0.8 µs).
-static int64_t bytesOfLatency(const Target &target) {
-  return target.bytesPerMicrosecond * 4 / 5;
+// Costs are in tenths of a byte.
+
+/// What comes from memory meanwhile.
+static int64_t costOfTime(const Target &target, int64_t nanoseconds) {
+  return nanoseconds * target.bytesPerMicrosecond / 100;
 }
 
 /// What a stage costs a block. Weights come from memory, and once more, beside
@@ -34,8 +36,8 @@ static int64_t costOfStage(const LinearSpec &spec, const TileShape &shape) {
                     WeightStream::slotBytes(spec);
   int64_t input =
       shape.chunks() * shape.inputRows * MmaLayout::chunkColumns * 2;
-  int64_t bytes = std::max(weights, (weights + input) * 3 / 10);
-  return shape.stages > 2 ? bytes : bytes * 3 / 2;
+  int64_t tenths = std::max(10 * weights, 3 * (weights + input));
+  return shape.stages > 2 ? tenths : tenths * 3 / 2;
 }
 
 static int64_t tilesOf(const LinearSpec &spec, const TileShape &shape) {
@@ -58,16 +60,15 @@ static int64_t costOfTiles(const LinearSpec &spec, const Target &target,
 /// L2, those of each earlier block after the others.
 static int64_t costOfStripe(const LinearSpec &spec, const Target &target,
                             const TileShape &shape) {
-  constexpr int64_t sharing = 1400, ofEarlier = 600; // nanoseconds
+  constexpr int64_t latency = 800, sharing = 1400, ofEarlier = 600; // ns
   int64_t tiles = tilesOf(spec, shape), ofTile = stagesOfTile(spec, shape);
   int64_t own = Stripes::wholeTiles(shape.stripes, tiles);
   int64_t ofStripe =
       divideUp((tiles - own * shape.stripes) * ofTile, shape.stripes);
   int64_t stage = std::max(costOfStage(spec, shape),
-                           bytesOfLatency(target) / (shape.stages - 1));
-  int64_t nanoseconds = sharing + ofEarlier * divideUp(ofTile, ofStripe);
+                           costOfTime(target, latency) / (shape.stages - 1));
   return (own * ofTile + ofStripe) * stage +
-         nanoseconds * target.bytesPerMicrosecond / 1000;
+         costOfTime(target, sharing + ofEarlier * divideUp(ofTile, ofStripe));
 }
 
 /// The split of a block's warps, and of the tiles to blocks, that costs the
@@ -99,7 +100,7 @@ static TileShape tileShape(const LinearSpec &spec, const Target &target,
     if (!stripes || blocks <= 1)
       consider(shape, costOfTiles(spec, target, shape));
     // One block on a processor has to keep all of it busy.
-    if (blocks <= 1 || shape.warps() != mostWarps)
+    if (blocks <= 1 || shape.warps() != mostWarps || shape.stages < 3)
       return;
     shape.stripes =
         std::min({blocks, tilesOf(spec, shape) * stagesOfTile(spec, shape),

@@ -21,6 +21,11 @@ std::string problem(const LinearSpec &spec, const Target &target) {
       return plan.entry + " is never launched";
     rowsBefore = launch.maxRows;
     int64_t bytes = launch.shared + launch.sharedPerRow * launch.maxRows;
+    // Flags, and sums of whole outputs for each block.
+    int64_t sums = launch.workspace - LaunchShape::workspaceFlags;
+    if (launch.workspace && (sums <= 0 || sums % (16 * launch.tilesOfN)))
+      return plan.entry + " has a workspace of " +
+             std::to_string(launch.workspace) + " bytes";
     if (bytes > target.sharedBytes)
       return plan.entry + " takes " + std::to_string(bytes) + " bytes of " +
              std::to_string(target.sharedBytes);
@@ -67,9 +72,11 @@ std::string shallowTile(const LinearSpec &spec, const Target &target) {
   return "";
 }
 
-/// The shape of the tile kernel for up to 64 rows of x.
+/// The shape of the tile kernel for up to 64 rows of x, with whole tiles.
 TileShape tileFor64(const LinearSpec &spec, const char *chip) {
-  for (const KernelPlan &plan : planKernels(spec, *findTarget(chip)))
+  Tuning tuning;
+  tuning.stripes = 0;
+  for (const KernelPlan &plan : planKernels(spec, *findTarget(chip), tuning))
     if (plan.launch.maxRows == 64)
       return std::get<TileShape>(plan.shape);
   return {};
@@ -86,10 +93,30 @@ TEST(KernelPlans, WarpsShareChunksOnlyWhereSharedMemoryIsSmall) {
     for (const char *chip : {"sm_80", "sm_86", "sm_89", "sm_90", "sm_100"}) {
       LinearSpec spec{{scheme.hierarchy, 4096, 4096, scheme.fields}, "scheme"};
       TileShape shape = tileFor64(spec, chip);
-      // 128 blocks of 32 outputs for the 142 processors of sm_89, as before,
-      // and two warps for the columns of each.
+      // 128 blocks of 32 outputs for the 142 processors of sm_89, and two warps
+      // for the columns of each.
       bool small = std::string_view(chip) == "sm_89";
       EXPECT_EQ(shape.warpsPerChunk, small ? 2 : 1) << chip << scheme.name;
       EXPECT_EQ(shape.stages, 4) << chip << scheme.name;
     }
+}
+
+TEST(KernelPlans, BlocksShareTilesThatDoNotDivideEvenly) {
+  LinearSpec spec{
+      {mmaSchemes().front().hierarchy, 8192, 8192, mmaSchemes().front().fields},
+      "scheme"};
+  auto stripesFor16 = [&](const char *chip, std::optional<int64_t> wanted) {
+    Tuning tuning;
+    tuning.stripes = wanted;
+    KernelPlan plan = planKernels(spec, *findTarget(chip), tuning)[1];
+    EXPECT_EQ(plan.launch.maxRows, 16);
+    EXPECT_EQ(plan.launch.workspace > 0,
+              std::get<TileShape>(plan.shape).stripes > 0);
+    return std::get<TileShape>(plan.shape).stripes;
+  };
+  EXPECT_EQ(stripesFor16("sm_80", std::nullopt), 108);
+  EXPECT_EQ(stripesFor16("sm_80", 0), 0);
+  EXPECT_EQ(stripesFor16("sm_80", 1), 0);
+  EXPECT_EQ(stripesFor16("sm_80", 7), 7);
+  EXPECT_EQ(stripesFor16("sm_80", 1 << 20), 1024); // as many as have flags
 }
