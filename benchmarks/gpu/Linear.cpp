@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Linear.h"
+#include "Streams.h"
 
 #include <cmath>
 
@@ -81,6 +82,10 @@ Verdict Linear::verify(QoptCudaModule &module, const std::string &entry,
   verdict.notWritten = found.notNumbers;
   verdict.overrun = counted[0];
   verdict.unstable = counted[1];
+  const auto &rows = module.table.rows;
+  if (rows[module.table.candidates(entry)[0]].workspace > 0)
+    verdict.differInStreams = countDifferentInTwoStreams(
+        module, entry, format, weights[0], type, m, stream);
   return verdict;
 }
 

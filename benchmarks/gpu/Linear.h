@@ -21,6 +21,8 @@ struct Verdict {
   unsigned long long notWritten = 0; // still as they were, or not finite
   unsigned long long overrun = 0;    // bytes changed before or after y
   unsigned long long unstable = 0;   // elements that differ in a second launch
+  // Of kernels with a workspace: elements that differ in two streams at once.
+  unsigned long long differInStreams = 0;
 };
 
 /// A weight of random numbers in the layout of a kernel, with its copies and

@@ -259,7 +259,8 @@ Answer Worker::answer(const std::string &request) {
         .member("largest", verdict.largest)
         .member("not_written", verdict.notWritten)
         .member("overrun", verdict.overrun)
-        .member("unstable", verdict.unstable);
+        .member("unstable", verdict.unstable)
+        .member("differ_in_streams", verdict.differInStreams);
   }
   if (what == "time" && words >> name >> m) {
     Linear &linear = linearOf(name);

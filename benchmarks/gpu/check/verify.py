@@ -173,6 +173,8 @@ def verify_entry(session, module, row, sizes):
                 reasons.append(f"largest difference {answer['largest']:.2e}")
             if answer["unstable"]:
                 reasons.append(f"{answer['unstable']} outputs differ in a second launch")
+            if answer.get("differ_in_streams"):
+                reasons.append(f"{answer['differ_in_streams']} outputs differ when two streams run it at once")
         session.record({"kind": "verify", "module": module["id"], "entry": entry, "m": m,
                         **answer, "reasons": reasons})
         if reasons:
@@ -183,4 +185,4 @@ def verify_entry(session, module, row, sizes):
         fail(session, session.wrong, module, entry, wrong)
     elif sizes:
         say(f"ok   {module['id']} {entry}: {worst:.1e} at most over M = "
-            f"{', '.join(map(str, sizes))}")
+            f"{', '.join(map(str, sizes))}" + (", and in two streams at once" if row.get("workspace") else ""))

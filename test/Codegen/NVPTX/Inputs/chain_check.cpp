@@ -1,10 +1,12 @@
-// Chain.cpp of the GPU check on a GPU that is played here: its memory is the
-// host's, and a kernel is a product with a random matrix. Its y is stored when
-// the next kernel begins, or when the host waits: before that one reads x if it
-// waits, as it should, and after if its name says "races". Of a cluster each
-// block has its part of the columns, and in "one_block_waits" the others read
-// x too early.
+// Chain.cpp and Streams.cpp of the GPU check on a GPU that is played here: its
+// memory is the host's, and a kernel is a product with a random matrix. Its y
+// is stored when the next kernel of the stream begins, or when the host waits
+// for it: before that one reads x if it waits, as it should, and after if its
+// name says "races". Of a cluster each block has its part of the columns, and
+// in "one_block_waits" the others read x too early. What "one_place" will store
+// lies in one place for all streams until then.
 #include "Chain.h"
+#include "Streams.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -12,6 +14,7 @@
 #include <cuda_fp16.h>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 
@@ -19,22 +22,28 @@
 
 static std::map<int64_t, std::vector<float>> matrices; // by columns
 static std::vector<QoptCudaCall> launched;
-static QoptCudaCall pending = {};
-static std::vector<__half> pendingOutput;
+struct Output {
+  QoptCudaPointer y;
+  std::shared_ptr<std::vector<__half>> values;
+};
+static std::map<QoptCudaStream, Output> pending;
 static bool inGraph = false;
 
 template <typename T> static T *at(QoptCudaPointer address) {
   return reinterpret_cast<T *>(address);
 }
 
-static void storePending() {
-  if (pending.y)
-    std::memcpy(at<void>(pending.y), pendingOutput.data(),
-                2 * pendingOutput.size());
-  pending.y = 0;
+static void storePending(QoptCudaStream stream) {
+  auto found = pending.find(stream);
+  if (found == pending.end())
+    return;
+  const auto &[y, values] = found->second;
+  std::memcpy(at<void>(y), values->data(), 2 * values->size());
+  pending.erase(found);
 }
 
-int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream, char *, size_t) {
+int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream stream, char *,
+                     size_t) {
   std::string name = call->name;
   bool races = name == "races" || (inGraph && name == "races_in_graphs");
   const auto &table = call->module->table;
@@ -45,7 +54,7 @@ int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream, char *, size_t) {
   // The last block first, so that others have read when this one has waited.
   for (int64_t block = row.cluster - 1; block >= 0; --block) {
     if (!races && (name != "one_block_waits" || block == 0))
-      storePending();
+      storePending(stream);
     int64_t columns = row.k / row.cluster;
     for (int64_t m = 0; m < call->rows; ++m)
       for (int64_t i = 0; i < row.n; ++i)
@@ -54,12 +63,14 @@ int qopt_cuda_launch(const QoptCudaCall *call, QoptCudaStream, char *, size_t) {
               __half2float(at<__half>(call->x)[m * row.k + k]) *
               matrix[i * row.k + k];
   }
-  std::vector<__half> y;
+  static auto onePlace = std::make_shared<std::vector<__half>>();
+  auto y =
+      name == "one_place" ? onePlace : std::make_shared<std::vector<__half>>();
+  storePending(stream);
+  y->clear();
   for (float sum : sums)
-    y.push_back(__float2half(size * sum));
-  storePending();
-  pending = *call;
-  pendingOutput = y;
+    y->push_back(__float2half(size * sum));
+  pending[stream] = {call->y, y};
   launched.push_back(*call);
   return 0;
 }
@@ -70,10 +81,10 @@ int qopt_cuda_record(QoptCudaDevice *, const QoptCudaCall *calls, size_t count,
   recorded.assign(calls, calls + count);
   return 0;
 }
-int qopt_cuda_replay(QoptCudaGraph *, QoptCudaStream, char *, size_t) {
+int qopt_cuda_replay(QoptCudaGraph *, QoptCudaStream stream, char *, size_t) {
   inGraph = true;
   for (const QoptCudaCall &call : recorded)
-    qopt_cuda_launch(&call, nullptr, nullptr, 0);
+    qopt_cuda_launch(&call, stream, nullptr, 0);
   inGraph = false;
   return 0;
 }
@@ -92,17 +103,31 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes,
   return std::memcpy(to, from, bytes), cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes,
-                            cudaMemcpyKind, cudaStream_t) {
-  storePending(); // copies wait for all kernels
+                            cudaMemcpyKind, cudaStream_t stream) {
+  storePending(stream); // copies wait for all kernels
   return std::memcpy(to, from, bytes), cudaSuccess;
 }
-cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t) {
-  storePending();
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes,
+                            cudaStream_t stream) {
+  storePending(stream);
   return std::memset(to, value, bytes), cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  return storePending(), cudaSuccess;
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return storePending(stream), cudaSuccess;
 }
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+  static uintptr_t last = 0;
+  return *stream = reinterpret_cast<cudaStream_t>(++last), cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *, unsigned) {
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char *cudaGetErrorString(cudaError_t) { return "?"; }
 }
@@ -135,6 +160,7 @@ void countDifferent(const void *a, const void *b, int64_t words,
     *count += static_cast<const uint16_t *>(a)[i] !=
               static_cast<const uint16_t *>(b)[i];
 }
+void readAll(const void *, int64_t, cudaStream_t) {}
 
 //===- The checks ---------------------------------------------------------===//
 
@@ -176,8 +202,8 @@ int main() {
   fill(module, row("a") + "," + row("b") + "," + row("c") + "," + row("races") +
                    "," + row("races_in_graphs") + "," +
                    row("cluster", 64, 64, 2) + "," +
-                   row("one_block_waits", 64, 64, 2) + "," +
-                   row("down", 64, 128) + "," + row("down2", 64, 128, 4));
+                   row("one_block_waits", 64, 64, 2) + "," + row("one_place") +
+                   "," + row("down", 64, 128) + "," + row("down2", 64, 128, 4));
   fill(other, row("up", 128, 64) + "," + row("up2", 128, 64) + "," +
                   row("one_block_waits", 128, 64, 2));
   auto run = [&](const char *what, const std::vector<std::string> &entries,
@@ -217,6 +243,15 @@ int main() {
     run("by turns", {"down", "down2"}, {"up", "up2"});
     run("by turns, one block waits", {"down", "down2"},
         {"up", "one_block_waits"});
+  }
+  for (std::string name : {"a", "one_place"}) {
+    WeightFormat format = formatOf(module.table.rows[0]);
+    Buffer weight(weightBytes(format));
+    fillWeight(format, componentsOf(format, weight), 1, 1, nullptr);
+    bool differ = countDifferentInTwoStreams(module, name, format, weight,
+                                             Activation::F16, 3, nullptr) != 0;
+    std::cout << name << " in two streams" << (differ ? " differs" : "")
+              << "\n";
   }
   run("shapes", {"a", "down"});
   run("not square", {"down"});

@@ -22,7 +22,8 @@ if MODE == "square":
 if MODE == "pair":
     ENTRIES = [("alone_m16", 16), ("cluster_m0", 0)]
 if MODE == "self-test":
-    ENTRIES = [("right", 0), ("wrong_scale", 0), ("crashes", 0), ("waits", 0), ("does_not_wait", 0)]
+    ENTRIES = [("right", 0), ("wrong_scale", 0), ("crashes", 0), ("sums_in_workspace", 0),
+               ("sums_in_one_place", 0), ("leaves_flag", 0), ("waits", 0), ("does_not_wait", 0)]
 
 
 def tensors(path):
@@ -47,6 +48,10 @@ def archive(weights, values, rows, *calls):
 def shape(entry):
     """The self-test has a chain of each of two kernels."""
     return {"linear": f"chain_{entry}", "n": 128, "k": 128} if entry in ("waits", "does_not_wait") else {}
+
+
+def workspace(entry):
+    return {"workspace": 292096} if entry in ("sums_in_workspace", "sums_in_one_place", "leaves_flag") else {}
 
 
 def shape_of(path):
@@ -90,7 +95,7 @@ def answer(request):
         if MODE == "pair":
             ROW["n"], ROW["k"] = shape_of(words[0])
             ROW["linear"] = f"n{ROW['n']}_k{ROW['k']}"
-        return {"table": {"kernels": [{**ROW, **shape(entry), "entry": entry, "max_m": most}
+        return {"table": {"kernels": [{**ROW, **shape(entry), **workspace(entry), "entry": entry, "max_m": most}
                                       for entry, most in ENTRIES]},
                 "kernels": [{**kernel, "entry": entry, **launch(entry, most)} for entry, most in ENTRIES]}
     if what == "archive":
@@ -104,7 +109,8 @@ def answer(request):
     if what == "verify":
         wrong = words[0].startswith("wrong")
         return {"relative": 0.1 if wrong else 2e-4, "largest": 1e-3, "not_written": 0,
-                "overrun": 12 if wrong else 0, "unstable": 0}
+                "overrun": 12 if wrong else 0, "unstable": int(words[0] == "leaves_flag"),
+                "differ_in_streams": 5 if words[0] == "sums_in_one_place" else 0}
     m = int(words[-1])
     entry = next(entry for entry, most in ENTRIES if most == 0 or m <= most and
                  m <= launch(entry, most).get("launchable_m", m))
