@@ -15,9 +15,10 @@ import json
 import pathlib
 import random
 import re
-import subprocess
 import sys
 import tempfile
+
+import tool
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("model", help="a float model")
@@ -35,11 +36,6 @@ LOAD = re.compile(r"(%[\w.]+) = ml_program.global_load_const (@[\w.]+) : (.*)$")
 LINEAR = re.compile(r"qopt.linear (%[\w.]+), (%[\w.]+)")
 GLOBAL = re.compile(r"private (@[\w.]+)\((#qopt\.extern<.*?>)\) : (.*)$")
 SHAPE = re.compile(r"(\d+)x(\d+)x\w+")
-
-
-def run(*words):
-    command = [*map(str, words)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def orders_of(lines):
@@ -91,9 +87,9 @@ def make(folder):
 
     def quantize(source, target):
         scheme = f"--rtn-quantize={options.scheme}"
-        run(programs[-1], folder / source, scheme, "-o", folder / target, "--no-remarks")
+        tool.run(programs[-1], folder / source, scheme, "-o", folder / target, "--no-remarks")
 
-    run(programs[-1], "import", options.model, "-o", folder / "float.mlir", "--overwrite")
+    tool.run(programs[-1], "import", options.model, "-o", folder / "float.mlir", "--overwrite")
     quantize("float.mlir", "stored.mlir")
     orders = orders_of((folder / "float.mlir").read_text().splitlines())
     rewrite("float.mlir", "scattered.mlir", orders)
@@ -104,15 +100,15 @@ def make(folder):
 def compare(folder):
     for model in "stored", "act":
         path = folder / f"{model}.mlir"
-        result = json.loads(run(programs[-1], "eval", path, "--engine", "compiled", "--exact",
-            "--against", path, "--text", options.text, "--windows", "4", "--json"))  # fmt: skip
+        result = json.loads(tool.run(programs[-1], "eval", path, "--engine", "compiled", "--exact",
+            "--against", path, "--text", options.text, "--windows", "4", "--json").stdout)  # fmt: skip
         print(f"{model}: perplexity {result['perplexity']:.3f}, ", end="")
         print(f"KL of compiled against interpreted {result['kl_mean']:.1e}\n")
 
 
 def measure(program, model):
     """Tokens per second of each speed."""
-    result = json.loads(run(program, "bench", model, *options.bench.split(), "--json"))
+    result = json.loads(tool.run(program, "bench", model, *options.bench.split(), "--json").stdout)
     return {speed["name"]: speed["tokens_per_second"] for speed in result["speeds"]}
 
 

@@ -19,8 +19,10 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "test", "Import", "Inputs"))
+sys.path.insert(0, os.path.join(ROOT, "benchmarks"))
 sys.dont_write_bytecode = True
 import tiny_model
+import tool
 
 QOPT = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "build/bin/qopt")
 # What llama.cpp leaves out in these architectures: it sees all positions.
@@ -130,6 +132,7 @@ def attempt(compare, directory):
 
 
 def main():
+    tool.require(QOPT)
     print("| family | transformers | llama.cpp |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as root:
         for i, name in enumerate(tiny_model.FAMILIES):

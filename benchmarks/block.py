@@ -16,8 +16,9 @@ import random
 import re
 import resource
 import shutil
-import subprocess
 import tempfile
+
+import tool
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("tokenizer", help="a checkpoint directory with a tokenizer")
@@ -92,7 +93,7 @@ def measure(folder, output):
     words = [options.qopt, "quantize", str(folder), "-o", str(output / "q.mlir")]
     words += ["--type", "int4", "--calibration", str(output / "text.txt"), "--ctx", "2048"]
     words += ["--samples", str(options.samples), *options.flags.split()]
-    said = subprocess.run(words, check=True, capture_output=True, text=True).stderr
+    said = tool.run(*words).stderr
     phases = re.search(
         r"([\d.]+) s measuring inputs, ([\d.]+) s factoring H, ([\d.]+) s in the columns", said
     )

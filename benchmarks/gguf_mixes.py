@@ -9,11 +9,11 @@ every tensor are compared. Prints a table.
 
 import ctypes
 import os
-import subprocess
 import sys
 import tempfile
 
 import llama_cpp
+import tool
 from gguf import GGUFReader
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -30,7 +30,7 @@ def main():
     print("| mix | tensors | of the same type | of the same bytes |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         float_, theirs, ours = (os.path.join(folder, n) for n in ("f.gguf", "t.gguf", "o.gguf"))
-        subprocess.run([QOPT, "export", MODEL, "-o", float_], check=True, capture_output=True)
+        tool.run(QOPT, "export", MODEL, "-o", float_)
         for mix, number in FILE_TYPES.items():
             params = llama_cpp.llama_model_quantize_default_params()
             params.ftype = number
@@ -41,7 +41,7 @@ def main():
                 sys.exit(f"llama.cpp cannot make {mix}")
             command = [QOPT, "quantize", MODEL, "-o", ours, "--overwrite", "--format", "gguf"]
             command += ["--method", "rtn", "--type", mix]
-            subprocess.run(command, check=True, capture_output=True)
+            tool.run(*command)
             left = {tensor.name: tensor for tensor in GGUFReader(theirs).tensors}
             right = {tensor.name: tensor for tensor in GGUFReader(ours).tensors}
             if left.keys() != right.keys():

@@ -11,13 +11,13 @@ text. llama.cpp rounds activations to 8 bits where weights are quantized.
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 import architectures
+import tool
 
 TYPES = (
     "f32 f16 bf16 q8_0 q6_k q5_k q5_1 q5_0 q4_k q4_1 q4_0 iq4_nl iq4_xs mxfp4 q3_k q2_k tq2_0 tq1_0"
@@ -39,9 +39,9 @@ def main():
             gguf = f"{root}/model.gguf"
             command = [qopt, "quantize", MODEL, "-o", gguf, "--overwrite", "--format", "gguf"]
             command += ["--method", "rtn", "--type", type_, *flags]
-            subprocess.run(command, check=True, capture_output=True)
+            tool.run(*command)
             command = [qopt, "eval", gguf, "--tokens", tokens, "--dump-logits", logits]
-            subprocess.run(command, check=True, capture_output=True)
+            tool.run(*command)
             server = architectures.open_in_llama_cpp(gguf)
             with open(logits) as file:
                 expected = json.load(file)

@@ -9,10 +9,11 @@ sample, so that noise cannot be held against it.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
+
+import tool
 
 TYPES = ["f16", "q8_0", "q6_k", "q5_k_m", "q5_0", "q4_k_m", "q4_0", "iq4_xs", "q3_k_m", "q2_k"]
 
@@ -89,10 +90,7 @@ def measure_own(qopt, path, args):
     command = [qopt, "bench", path, "--prompt", args.prompt, "--json"]
     command += ["--threads", str(args.threads), "--samples", str(args.samples)]
     command += ["--seconds", str(args.seconds)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        sys.exit(result.stderr)
-    return json.loads(result.stdout)
+    return json.loads(tool.run(*command).stdout)
 
 
 def write_model(qopt, args, kind, path):
@@ -100,9 +98,7 @@ def write_model(qopt, args, kind, path):
     command = [qopt, "bench", "--synthetic", args.shape, "--type", kind]
     command += ["--save", path, "--prompt", "1", "-n", "1", "--samples", "1"]
     command += ["--seconds", "0.1"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        sys.exit(result.stderr)
+    tool.run(*command)
 
 
 def main():

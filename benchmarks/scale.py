@@ -21,6 +21,8 @@ import sys
 import threading
 import time
 
+import tool
+
 SHAPES = {
     # hidden, intermediate, layers, heads, kv heads, vocabulary, tied
     "tiny": (256, 768, 4, 8, 4, 4096, False),
@@ -178,6 +180,8 @@ def main():
     parser.add_argument("--cold", action="store_true", help="read the checkpoint from the disk, not from the cache")
     parser.add_argument("--only-make", action="store_true", help="make the checkpoint, and nothing else")
     options = parser.parse_args()
+    if not options.only_make:
+        tool.require(options.qopt)
     directory = pathlib.Path(options.directory)
     checkpoint, output = directory / "checkpoint", directory / "out.gguf"
     shape = SHAPES[options.shape]

@@ -1,6 +1,8 @@
-"""What benchmarks of quality ask the tool."""
+"""What benchmarks ask the tool."""
 import json
+import shutil
 import subprocess
+import sys
 
 
 def declare_arguments(parser):
@@ -11,6 +13,21 @@ def declare_arguments(parser):
     parser.add_argument("--ctx", default="256")
 
 
+def require(program):
+    """Ends with a sentence if the program is not there."""
+    if not shutil.which(program):
+        sys.exit(f"{program} is not there: build it with scripts/build, or name another one")
+
+
+def run(program, *words):
+    """What the program printed; ends with what it said if it fails."""
+    require(program)
+    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr.strip() or f"{program} failed with {done.returncode}")
+    return done
+
+
 class Tool:
     """The program of `options`, as declare_arguments has them."""
 
@@ -18,8 +35,7 @@ class Tool:
         self.options = options
 
     def run(self, *words):
-        command = [self.options.qopt, *map(str, words)]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return run(self.options.qopt, *words).stdout
 
     def evaluate(self, model, *words):
         text = ["--text", self.options.text, "--ctx", self.options.ctx]
