@@ -10,6 +10,10 @@
 #include "Dispatch.h"
 #include "qopt_cuda.h"
 
+#include <map>
+#include <memory>
+#include <mutex>
+
 struct QoptCudaDevice {
   qopt::runtime::CudaDriver driver;
   int ordinal = 0;

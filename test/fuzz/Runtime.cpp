@@ -16,6 +16,9 @@ static void readTable(std::string_view text) {
     return;
   }
   for (const KernelRow &row : table.rows) {
+    fuzz::require(row.workspace >= 0 &&
+                      size_t(row.workspace) <= table.largestWorkspace(),
+                  "workspaces have a size");
     fuzz::require(!table.candidates(row.linear).empty() &&
                       !table.candidates(row.entry).empty(),
                   "every row is found by both of its names");

@@ -53,14 +53,12 @@ TEST(Dispatch, ReadsEveryNumberOfARow) {
 }
 
 TEST(Dispatch, ReadsTheLargestWorkspace) {
-  std::string text = good, error;
-  size_t last = text.rfind("}]}");
-  std::string row = text.substr(text.find("    {\"linear\""), last);
-  row = row.substr(0, row.rfind("}]}"));
-  std::string second = row;
+  size_t begin = good.find('[') + 1, end = good.rfind("}]}");
+  std::string first = good.substr(begin, end - begin), second = first, error;
   second.replace(second.find("l_m8"), 4, "l_m16");
-  text.replace(last, 1,
-               ", \"workspace\": 20480}, " + second + ", \"workspace\": 8192}");
+  std::string text = good.substr(0, begin) + first +
+                     ", \"workspace\": 20480}, " + second +
+                     ", \"workspace\": 8192}]}";
   DispatchTable table;
   ASSERT_TRUE(DispatchTable::parse(text, table, error)) << error;
   EXPECT_EQ(table.rows[1].workspace, 8192);
