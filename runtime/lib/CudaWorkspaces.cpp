@@ -27,7 +27,7 @@ private:
 } // namespace
 
 void CudaWorkspaces::expect(size_t bytes) {
-  std::unique_lock lock(mutex);
+  std::lock_guard lock(mutex);
   usualBytes = std::max(usualBytes, bytes);
 }
 
@@ -38,11 +38,12 @@ bool CudaWorkspaces::lease(CudaDriver::Handle stream, size_t bytes,
   if (!identify(stream, holder, graph, error))
     return false;
   while (true) {
-    lease.lock = std::shared_lock(mutex);
-    auto found = held.find(holder);
-    if (found != held.end() && found->second.back().bytes >= bytes) {
-      lease.address = found->second.back().address;
-      return true;
+    lease.lock = std::shared_lock(launching);
+    if (std::lock_guard lock(mutex); held.count(holder)) {
+      const Workspace &current = held[holder].back();
+      lease.address = current.address;
+      if (current.bytes >= bytes)
+        return true;
     }
     lease.lock.unlock();
     if (!add(holder, graph, bytes, error))
@@ -69,12 +70,11 @@ bool CudaWorkspaces::identify(CudaDriver::Handle stream, Holder &holder,
 
 bool CudaWorkspaces::add(const Holder &holder, CudaDriver::Handle graph,
                          size_t bytes, std::string &error) {
-  std::unique_lock lock(mutex);
   RelaxedCapture relaxed(driver);
-  takeBackOfGraphs();
-  if (!holder.capture && held.count(holder) == 0 &&
-      countStreams() >= mostStreams)
+  if (!holder.capture && hasManyStreamsBeside(holder))
     takeBackOfStreams();
+  std::lock_guard lock(mutex);
+  takeBackOfGraphs();
   auto found = held.find(holder);
   bool isNew = found == held.end();
   if (!isNew && found->second.back().bytes >= bytes)
@@ -136,7 +136,7 @@ bool CudaWorkspaces::tieToGraph(const Holder &holder, CudaDriver::Handle graph,
   };
   auto end = [](void *data) {
     std::unique_ptr<Owner> owner(static_cast<Owner *>(data));
-    std::lock_guard<std::mutex> lock(owner->ended->mutex);
+    std::lock_guard lock(owner->ended->mutex);
     owner->ended->holders.push_back(owner->holder);
   };
   const char *action = "giving the graph a workspace";
@@ -153,10 +153,12 @@ bool CudaWorkspaces::tieToGraph(const Holder &holder, CudaDriver::Handle graph,
   return good;
 }
 
-size_t CudaWorkspaces::countStreams() const {
-  return std::count_if(held.begin(), held.end(), [](const auto &entry) {
-    return entry.first.capture == 0;
-  });
+bool CudaWorkspaces::hasManyStreamsBeside(const Holder &holder) {
+  std::lock_guard lock(mutex);
+  size_t streams =
+      std::count_if(held.begin(), held.end(),
+                    [](const auto &entry) { return entry.first.capture == 0; });
+  return streams >= mostStreams && held.count(holder) == 0;
 }
 
 void CudaWorkspaces::takeBack(const Holder &holder) {
@@ -169,13 +171,15 @@ void CudaWorkspaces::takeBack(const Holder &holder) {
 
 /// Whatever a graph has run has ended before its user objects are destroyed.
 void CudaWorkspaces::takeBackOfGraphs() {
-  std::lock_guard<std::mutex> lock(ended->mutex);
+  std::lock_guard lock(ended->mutex);
   for (const Holder &holder : ended->holders)
     takeBack(holder);
   ended->holders.clear();
 }
 
 void CudaWorkspaces::takeBackOfStreams() {
+  std::unique_lock noLaunches(launching);
+  std::lock_guard lock(mutex);
   if (driver.contextSynchronize() != 0)
     return; // then there is one more
   while (!held.empty() && held.begin()->first.capture == 0)
@@ -183,7 +187,7 @@ void CudaWorkspaces::takeBackOfStreams() {
 }
 
 void CudaWorkspaces::clear() {
-  std::unique_lock lock(mutex);
+  std::lock_guard lock(mutex);
   for (const auto &[holder, workspaces] : held)
     idle.insert(idle.end(), workspaces.begin(), workspaces.end());
   held.clear();

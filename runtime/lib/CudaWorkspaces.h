@@ -52,7 +52,7 @@ public:
   void expect(size_t bytes);
 
   /// A workspace for one launch. Hold it until the launch is in the stream:
-  /// meanwhile nothing is taken back.
+  /// meanwhile it is not taken back.
   struct Lease {
     uint64_t address = 0;
     std::shared_lock<std::shared_mutex> lock;
@@ -90,13 +90,14 @@ private:
   bool make(size_t bytes, Workspace &workspace, std::string &error) const;
   bool tieToGraph(const Holder &holder, CudaDriver::Handle graph,
                   std::string &error) const;
-  size_t countStreams() const;
+  bool hasManyStreamsBeside(const Holder &holder);
   void takeBack(const Holder &holder);
   void takeBackOfGraphs();
   void takeBackOfStreams();
 
   const CudaDriver &driver;
-  std::shared_mutex mutex; // of what follows, except `ended`
+  std::shared_mutex launching; // shared by leases, and locked before `mutex`
+  std::mutex mutex;            // of what follows, except `ended`
   size_t usualBytes = flagBytes;
   /// The last is the current one. Those before it were too small; what was
   /// launched with them may still run.

@@ -278,6 +278,6 @@ TEST(CudaWorkspacesOfThreads, AreNeverInTwoLaunchesAtOnce) {
     thread.join();
   EXPECT_EQ(conflicts, 0);
   EXPECT_GT(waits, 0);
-  EXPECT_LE(allocations, 64u);
+  EXPECT_LE(allocations, 64u + threadCount); // of those that count at once
   workspaces.clear();
 }
