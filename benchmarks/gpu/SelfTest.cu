@@ -21,18 +21,19 @@ static constexpr int n = 72, k = 136, square = 128;
 #define ROW_OF(linear, shape, block, entry, more)                              \
   "{\"linear\":\"" linear "\",\"scheme\":\"int4_g128_sym\",\"bits\":4,"        \
   "\"group\":128,\"zero\":8,\"zeros\":false," shape                            \
-  ",\"activations\":\"f16\",\"entry\":\"" entry                                \
-  "\",\"max_m\":0,\"block\":" block                                            \
+  ",\"activations\":\"f16\",\"entry\":\"" entry "\",\"block\":" block          \
   ",\"shared\":0,\"shared_per_row\":0,\"n_tiles\":1,\"m_tile\":1,"             \
   "\"persistent\":false,\"cluster\":1," more "}"
 #define ROW(entry)                                                             \
-  ROW_OF("self", "\"n\":72,\"k\":136", "96", entry, "\"overlap\":false")
-// Flags, and n sums for each of up to 1000 rows.
+  ROW_OF("self", "\"n\":72,\"k\":136", "96", entry,                            \
+         "\"max_m\":0,\"overlap\":false")
+// Flags of a block for each of up to 1000 rows, and n sums for each.
 #define WORKSPACE_ROW(entry)                                                   \
-  ROW_OF("self", "\"n\":72,\"k\":136", "96", entry, "\"workspace\":292096")
+  ROW_OF("self", "\"n\":72,\"k\":136", "96", entry,                            \
+         "\"max_m\":1000,\"workspace\":292096")
 #define CHAIN_ROW(entry)                                                       \
   ROW_OF("chain_" entry, "\"n\":128,\"k\":128", "128", entry,                  \
-         "\"overlap\":true")
+         "\"max_m\":0,\"overlap\":true")
 
 // Not const, which would keep it from the driver.
 extern "C" __device__ char qopt_dispatch[] =

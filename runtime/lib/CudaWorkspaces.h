@@ -25,6 +25,7 @@
 #define QOPT_RUNTIME_CUDAWORKSPACES_H
 
 #include "CudaDriver.h"
+#include "Dispatch.h"
 
 #include <compare>
 #include <map>
@@ -39,8 +40,7 @@ namespace qopt::runtime {
 /// several threads may call at once.
 class CudaWorkspaces {
 public:
-  /// The flags of all kernels, at the start.
-  static constexpr size_t flagBytes = 4096;
+  static constexpr size_t flagBytes = KernelRow::workspaceFlagBytes;
   /// Streams that have one before those of all streams are taken back.
   static constexpr size_t mostStreams = 64;
 

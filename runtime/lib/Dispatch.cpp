@@ -66,6 +66,19 @@ private:
 };
 } // namespace
 
+constexpr int64_t largestGridY = 65535; // kernels stride over more
+
+static int64_t gridYOf(const KernelRow &row, int64_t rows) {
+  return std::min((rows + row.tileOfM - 1) / row.tileOfM, largestGridY);
+}
+
+/// Of the largest grid of a row.
+static int64_t mostBlocks(const KernelRow &row) {
+  constexpr int64_t anyRows = INT32_MAX;
+  return row.tilesOfN * row.cluster *
+         gridYOf(row, row.maxRows != 0 ? row.maxRows : anyRows);
+}
+
 static bool readRow(const Json &json, size_t index, KernelRow &row,
                     std::string &error) {
   RowReader reader(json, "kernels[" + std::to_string(index) + "]: ", error);
@@ -94,6 +107,14 @@ static bool readRow(const Json &json, size_t index, KernelRow &row,
   reader.number("workspace", row.workspace, 0, any, /*optional=*/true);
   if (reader.ok() && row.tilesOfN * row.cluster >= any) {
     error = "kernels[" + std::to_string(index) + "]: the grid is too large";
+    return false;
+  }
+  constexpr int64_t mostFlags = KernelRow::workspaceFlagBytes / 4;
+  if (reader.ok() && row.workspace > 0 && mostBlocks(row) > mostFlags) {
+    error = "kernels[" + std::to_string(index) +
+            "]: " + std::to_string(mostBlocks(row)) +
+            " blocks, and a workspace has flags of " +
+            std::to_string(mostFlags);
     return false;
   }
   return reader.ok();
@@ -187,7 +208,6 @@ bool qopt::runtime::geometryOf(
     const KernelRow &row, int64_t rows, const DeviceLimits &limits,
     const std::function<int64_t(int64_t)> &blocksPerMultiprocessor,
     Geometry &geometry) {
-  constexpr int64_t largestGridY = 65535; // kernels stride over more
   if (rows < 1 || (row.maxRows != 0 && rows > row.maxRows) ||
       (row.sharedPerRow != 0 && rows > limits.sharedPerBlock) ||
       row.dynamicShared(rows) > limits.sharedPerBlock)
@@ -202,8 +222,7 @@ bool qopt::runtime::geometryOf(
     clusters = std::min(clusters, resident);
   }
   geometry.gridX = uint32_t(clusters * row.cluster);
-  geometry.gridY =
-      uint32_t(std::min((rows + row.tileOfM - 1) / row.tileOfM, largestGridY));
+  geometry.gridY = uint32_t(gridYOf(row, rows));
   geometry.block = uint32_t(row.block);
   geometry.shared = uint32_t(row.dynamicShared(rows));
   return true;

@@ -43,6 +43,8 @@ struct KernelRow {
   bool overlap = false;  // may begin before the kernel before it has ended
   int64_t workspace = 0; // bytes that it takes behind M; 0: none
 
+  /// At the start of a workspace, four for each block.
+  static constexpr int64_t workspaceFlagBytes = 4096;
   int64_t dynamicShared(int64_t rows) const {
     return shared + sharedPerRow * rows;
   }

@@ -34,6 +34,9 @@ static void readTable(std::string_view text) {
                         geometry.block >= 1 && geometry.block <= 1024 &&
                         geometry.shared <= limits.sharedPerBlock,
                     "a launch is within the limits of CUDA");
+      fuzz::require(row.workspace == 0 ||
+                        geometry.gridX * geometry.gridY <= 1024,
+                    "each block has a flag in a workspace");
       fuzz::require(geometry.gridX % row.cluster == 0, "clusters are whole");
     }
   }

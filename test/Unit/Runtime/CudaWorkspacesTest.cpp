@@ -10,6 +10,7 @@
 
 static std::string striped(const std::string &entry, int maxM, int workspace) {
   std::string row = kernel(entry, maxM);
+  row.replace(row.find("\"m_tile\": 16"), 12, "\"m_tile\": 2147483647");
   return row.insert(row.rfind('}'),
                     ", \"workspace\": " + std::to_string(workspace));
 }

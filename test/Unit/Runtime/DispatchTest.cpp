@@ -85,6 +85,29 @@ TEST(Dispatch, RefusesWhatIsNotATable) {
   EXPECT_NE(errorWith("]}", ""), "");
 }
 
+TEST(Dispatch, RefusesMoreBlocksThanAWorkspaceHasFlags) {
+  auto errorOf = [](const std::string &tilesOfN, const std::string &tileOfM,
+                    const std::string &most) {
+    std::string text = good, error;
+    auto put = [&](const std::string &member, const std::string &value) {
+      size_t at = text.find(member) + member.size();
+      text.replace(at, text.find(',', at) - at, value);
+    };
+    put("\"n_tiles\": ", tilesOfN);
+    put("\"m_tile\": ", tileOfM);
+    put("\"max_m\": ", most);
+    text.insert(text.rfind("}]}"), ", \"workspace\": 8192");
+    DispatchTable table;
+    return DispatchTable::parse(text, table, error) ? "" : error;
+  };
+  EXPECT_EQ(errorOf("512", "8", "16"), "");
+  EXPECT_EQ(errorOf("1024", "2147483647", "0"), "");
+  EXPECT_EQ(errorOf("512", "8", "17"),
+            "kernels[0]: 1536 blocks, and a workspace has flags of 1024");
+  EXPECT_EQ(errorOf("1", "1", "0"),
+            "kernels[0]: 65535 blocks, and a workspace has flags of 1024");
+}
+
 TEST(Dispatch, CapsTheGridAlongM) {
   KernelRow row;
   row.block = 32;
