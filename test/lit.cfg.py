@@ -20,6 +20,8 @@ config.environment["PATH"] = os.pathsep.join(
         os.environ["PATH"],
     ]
 )
+# Code is compiled anew in every test but that of the cache.
+config.environment["QOPT_CACHE_DIR"] = ""
 config.substitutions.append(("%source", config.qopt_source_dir))
 config.substitutions.append(("%build", config.qopt_binary_dir))
 config.substitutions.append(

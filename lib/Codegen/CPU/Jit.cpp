@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "qopt/Codegen/CPU/Jit.h"
 #include "qopt/Codegen/CPU/ObjectFile.h"
+#include "qopt/Codegen/CPU/Passes.h"
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LLVMContext.h"
@@ -20,14 +21,28 @@ Jit::Jit(Jit &&) = default;
 Jit &Jit::operator=(Jit &&) = default;
 Jit::~Jit() = default;
 
+/// From the cache if it is there. A cache that cannot be written costs time,
+/// and nothing else.
+static Result<std::string> objectOf(ModuleOp module, const ObjectCache *cache) {
+  if (!cache)
+    return emitObject(module);
+  std::string key = ObjectCache::keyOf(findKernelModule(module));
+  if (std::optional<std::string> known = cache->find(key))
+    return *known;
+  QOPT_ASSIGN(std::string object, emitObject(module));
+  (void)cache->keep(key, object);
+  return object;
+}
+
 /// The JIT loads the same object that would go into a file, so that both ways
 /// run the same instructions.
-Result<Jit> Jit::compile(ModuleOp module, Symbols symbols) {
+Result<Jit> Jit::compile(ModuleOp module, Symbols symbols,
+                         const ObjectCache *cache) {
   QOPT_ASSIGN(CpuTarget target, kernelTarget(module));
   if (std::string missing = target.missingOnHost(); !missing.empty())
     return usageError("the kernels are made for '", target.cpu(),
                       "' and need '", missing, "', which this machine lacks");
-  QOPT_ASSIGN(std::string object, emitObject(module));
+  QOPT_ASSIGN(std::string object, objectOf(module, cache));
   auto engine = llvm::orc::LLJITBuilder().create();
   if (!engine)
     return internalError("cannot start the JIT: ",

@@ -10,6 +10,8 @@
 #include "qopt/IO/Json.h"
 
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <cstdlib>
 #include <filesystem>
 
 using namespace qopt;
@@ -56,6 +58,16 @@ bool qopt::isCompiledFile(const std::string &path) {
 
 std::string qopt::compiledWeightsPath(const std::string &path) {
   return fs::path(path).replace_extension(".weights.safetensors").string();
+}
+
+std::string qopt::codeCacheDirectory() {
+  if (const char *chosen = std::getenv("QOPT_CACHE_DIR"))
+    return chosen;
+  llvm::SmallString<128> path;
+  if (!llvm::sys::path::cache_directory(path))
+    return "";
+  llvm::sys::path::append(path, "qopt");
+  return path.str().str();
 }
 
 std::string qopt::runtimeArchivePath() {
@@ -109,6 +121,7 @@ Result<OpenedModel> qopt::openForUse(const std::string &path,
     options.repack = !engine.noRepack;
     options.cache = engine.cache.runtimeType(engine.exact);
     options.threads = machine.threads;
+    options.codeCache = codeCacheDirectory();
     auto compiled = JitModel::create(*result.model.module,
                                      *result.model.services, options, progress);
     if (compiled) {

@@ -61,6 +61,10 @@ bool isCompiledFile(const std::string &path);
 /// The file of weights that `qopt compile` writes beside it.
 std::string compiledWeightsPath(const std::string &path);
 
+/// Where code is kept that was compiled for a model: $QOPT_CACHE_DIR, or qopt
+/// in the user's directory of caches; empty if that is empty or there is none.
+std::string codeCacheDirectory();
+
 /// libqopt_rt.a of this installation.
 std::string runtimeArchivePath();
 

@@ -48,7 +48,10 @@ JitModel::create(mlir::ModuleOp module, QuantizationContext &services,
   compilerOptions.repack = options.repack;
   QOPT_ASSIGN(cpu::CompiledModel compiled,
               cpu::compileModel(module, services, target, compilerOptions));
-  QOPT_ASSIGN(model->jit, cpu::Jit::compile(*compiled.code, runtimeSymbols()));
+  const cpu::ObjectCache cache(options.codeCache);
+  QOPT_ASSIGN(model->jit,
+              cpu::Jit::compile(*compiled.code, runtimeSymbols(),
+                                options.codeCache.empty() ? nullptr : &cache));
   using Forward = void(const QoptRtCall *, int64_t);
   QOPT_ASSIGN(model->usual, model->jit->lookup<Forward>(cpu::modelForwardName));
   if (options.profile) {

@@ -21,6 +21,7 @@ public:
     bool exact = false, profile = false, repack = true;
     int32_t cache = 0;                // QOPT_RT_CACHE_*
     int64_t threads = 0, context = 0; // as in runtime::CpuModel
+    std::string codeCache;            // directory; empty: none
   };
   /// BadInput if an op is not covered. Module and services must outlive it.
   static Result<std::unique_ptr<JitModel>> create(mlir::ModuleOp module,

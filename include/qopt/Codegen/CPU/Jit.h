@@ -6,7 +6,7 @@
 #ifndef QOPT_CODEGEN_CPU_JIT_H
 #define QOPT_CODEGEN_CPU_JIT_H
 
-#include "qopt/Support/Error.h"
+#include "qopt/Codegen/CPU/ObjectCache.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include <memory>
@@ -22,9 +22,11 @@ class Jit {
 public:
   /// Compiles the kernels of a module that `lower-to-llvm-cpu` made. Kernels
   /// for a CPU feature that this machine lacks are an error.
-  /// `symbols` are functions of this process that the code calls.
+  /// `symbols` are functions of this process that the code calls. With a
+  /// `cache` the code is taken from there, or kept there for the next time.
   using Symbols = llvm::ArrayRef<std::pair<llvm::StringRef, void *>>;
-  static Result<Jit> compile(mlir::ModuleOp module, Symbols symbols = {});
+  static Result<Jit> compile(mlir::ModuleOp module, Symbols symbols = {},
+                             const ObjectCache *cache = nullptr);
   Jit(Jit &&);
   Jit &operator=(Jit &&);
   ~Jit();
