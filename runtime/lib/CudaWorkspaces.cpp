@@ -71,7 +71,7 @@ bool CudaWorkspaces::identify(CudaDriver::Handle stream, Holder &holder,
 bool CudaWorkspaces::add(const Holder &holder, CudaDriver::Handle graph,
                          size_t bytes, std::string &error) {
   RelaxedCapture relaxed(driver);
-  if (!holder.capture && hasManyStreamsBeside(holder))
+  if (!holder.capture && isOneTooMany(holder))
     takeBackOfStreams();
   std::lock_guard lock(mutex);
   takeBackOfGraphs();
@@ -79,21 +79,20 @@ bool CudaWorkspaces::add(const Holder &holder, CudaDriver::Handle graph,
   bool isNew = found == held.end();
   if (!isNew && found->second.back().bytes >= bytes)
     return true; // another thread was faster
+  // Of a graph all launches are known soon, and there may be many graphs.
+  bytes = std::max({bytes, flagBytes, holder.capture ? 0 : usualBytes});
   // Twice as large as the one before: so those before take no more than it.
-  bytes =
-      std::max({bytes, usualBytes, isNew ? 0 : 2 * found->second.back().bytes});
+  if (!isNew)
+    bytes = std::max(bytes, 2 * found->second.back().bytes);
   Workspace workspace;
-  auto fitting =
-      std::find_if(idle.begin(), idle.end(),
-                   [&](const Workspace &w) { return w.bytes >= bytes; });
-  if (fitting != idle.end()) {
-    workspace = *fitting;
+  if (auto fitting = idle.lower_bound(bytes); fitting != idle.end()) {
+    workspace = {fitting->second, fitting->first};
     idle.erase(fitting);
   } else if (!make(bytes, workspace, error)) {
     return false;
   }
   if (isNew && holder.capture && !tieToGraph(holder, graph, error)) {
-    idle.push_back(workspace);
+    idle.emplace(workspace.bytes, workspace.address);
     return false;
   }
   held[holder].push_back(workspace);
@@ -153,19 +152,24 @@ bool CudaWorkspaces::tieToGraph(const Holder &holder, CudaDriver::Handle graph,
   return good;
 }
 
-bool CudaWorkspaces::hasManyStreamsBeside(const Holder &holder) {
+std::set<uint64_t> CudaWorkspaces::streams() const {
+  std::set<uint64_t> ids;
+  for (auto it = held.begin(); it != held.end() && it->first.capture == 0; ++it)
+    ids.insert(it->first.stream);
+  return ids;
+}
+
+bool CudaWorkspaces::isOneTooMany(const Holder &holder) {
   std::lock_guard lock(mutex);
-  size_t streams =
-      std::count_if(held.begin(), held.end(),
-                    [](const auto &entry) { return entry.first.capture == 0; });
-  return streams >= mostStreams && held.count(holder) == 0;
+  return held.count(holder) == 0 && streams().size() >= mostStreams;
 }
 
 void CudaWorkspaces::takeBack(const Holder &holder) {
   auto found = held.find(holder);
   if (found == held.end())
     return;
-  idle.insert(idle.end(), found->second.begin(), found->second.end());
+  for (const Workspace &workspace : found->second)
+    idle.emplace(workspace.bytes, workspace.address);
   held.erase(found);
 }
 
@@ -182,16 +186,25 @@ void CudaWorkspaces::takeBackOfStreams() {
   std::lock_guard lock(mutex);
   if (driver.contextSynchronize() != 0)
     return; // then there is one more
+  // Streams that have had theirs taken back before are in use: where these are
+  // many, more may have one.
+  std::set<uint64_t> ids = streams();
+  size_t again = std::count_if(
+      ids.begin(), ids.end(), [&](uint64_t id) { return takenBack.count(id); });
+  mostStreams = std::max(fewStreams, 2 * again);
+  constexpr size_t mostIds = 4096;
+  if (takenBack.size() > mostIds)
+    takenBack.clear();
+  takenBack.merge(ids);
   while (!held.empty() && held.begin()->first.capture == 0)
     takeBack(held.begin()->first);
 }
 
 void CudaWorkspaces::clear() {
   std::lock_guard lock(mutex);
-  for (const auto &[holder, workspaces] : held)
-    idle.insert(idle.end(), workspaces.begin(), workspaces.end());
-  held.clear();
-  for (const Workspace &workspace : idle)
-    driver.memoryFree(workspace.address);
+  while (!held.empty())
+    takeBack(held.begin()->first);
+  for (auto [bytes, address] : idle)
+    driver.memoryFree(address);
   idle.clear();
 }

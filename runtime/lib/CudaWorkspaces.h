@@ -31,6 +31,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <vector>
 
@@ -41,14 +42,15 @@ namespace qopt::runtime {
 class CudaWorkspaces {
 public:
   static constexpr size_t flagBytes = KernelRow::workspaceFlagBytes;
-  /// Streams that have one before those of all streams are taken back.
-  static constexpr size_t mostStreams = 64;
+  /// Streams that have one before those of all streams are taken back; more
+  /// where more streams are in use.
+  static constexpr size_t fewStreams = 16;
 
   explicit CudaWorkspaces(const CudaDriver &driver) : driver(driver) {}
   CudaWorkspaces(const CudaWorkspaces &) = delete;
 
-  /// Kernels with workspaces of so many bytes have been loaded: new ones are
-  /// at least as large.
+  /// Kernels with workspaces of so many bytes have been loaded: new ones of
+  /// streams are at least as large, so that they need not grow later.
   void expect(size_t bytes);
 
   /// A workspace for one launch. Hold it until the launch is in the stream:
@@ -90,19 +92,23 @@ private:
   bool make(size_t bytes, Workspace &workspace, std::string &error) const;
   bool tieToGraph(const Holder &holder, CudaDriver::Handle graph,
                   std::string &error) const;
-  bool hasManyStreamsBeside(const Holder &holder);
+  /// The ids of streams that have a workspace.
+  std::set<uint64_t> streams() const;
+  bool isOneTooMany(const Holder &holder);
   void takeBack(const Holder &holder);
   void takeBackOfGraphs();
   void takeBackOfStreams();
 
   const CudaDriver &driver;
-  std::shared_mutex launching; // shared by leases, and locked before `mutex`
-  std::mutex mutex;            // of what follows, except `ended`
-  size_t usualBytes = flagBytes;
+  std::shared_mutex launching;   // shared by leases, and locked before `mutex`
+  std::mutex mutex;              // of what follows, except `ended`
+  size_t usualBytes = flagBytes; // for streams
   /// The last is the current one. Those before it were too small; what was
   /// launched with them may still run.
   std::map<Holder, std::vector<Workspace>> held;
-  std::vector<Workspace> idle;
+  std::multimap<size_t, uint64_t> idle; // bytes -> address
+  size_t mostStreams = fewStreams;
+  std::set<uint64_t> takenBack; // ids of streams, not for ever
   std::shared_ptr<Ended> ended = std::make_shared<Ended>();
 };
 
