@@ -8,10 +8,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <iostream>
 
 using namespace fake;
 
 FakeCuda fake::state;
+Kernels *fake::kernels = nullptr;
 /// Functions are handles to their names, modules to their images.
 static std::deque<std::string> names;
 static std::string table;
@@ -29,7 +31,17 @@ void fake::needContext(const char *function) {
     misuse(std::string(function) + " in another context");
 }
 
-void fake::misuse(const std::string &what) { state.misuses.push_back(what); }
+void fake::misuse(const std::string &what) {
+  state.misuses.push_back(what);
+  if (kernels)
+    fail("misuse of the driver: " + what);
+}
+
+void fake::fail(const std::string &what) {
+  constexpr int launchFailure = 719;
+  std::cerr << what << "\n";
+  state.workResult = launchFailure;
+}
 
 extern "C" {
 FakeCuda *fakeCuda() { return &state; }
@@ -45,7 +57,7 @@ int cuDeviceGetAttribute(int *value, int attribute, int) {
   *value = attribute == 16   ? 10
            : attribute == 38 ? 1 << 20
            : attribute == 75 ? state.computeMajor
-           : attribute == 97 ? 200000
+           : attribute == 97 ? (kernels ? kernels->sharedPerBlock() : 200000)
                              : 0;
   return 0;
 }
@@ -66,12 +78,15 @@ int cuModuleLoadDataEx(Handle *module, const void *image, unsigned count,
                        int *options, void **values) {
   needContext("cuModuleLoadDataEx");
   table = static_cast<const char *>(image);
+  if (kernels)
+    table = kernels->load(table.c_str(), state.loadLog);
   *module = &table;
   for (unsigned i = 0; i < count; ++i)
     if (options[i] == 5)
       std::strcpy(static_cast<char *>(values[i]), state.loadLog.c_str());
   write("load");
-  return state.loadResult;
+  constexpr int invalidPtx = 218;
+  return table.empty() ? invalidPtx : state.loadResult;
 }
 int cuModuleUnload(Handle) {
   return needContext("cuModuleUnload"), write("unload");
@@ -116,14 +131,18 @@ struct Config {
 };
 int cuLaunchKernel(Handle, unsigned, unsigned, unsigned, unsigned, unsigned,
                    unsigned, unsigned, Handle, void **, void **);
+static bool overlap = false; // of the launch that begins
 int cuLaunchKernelEx(const Config *config, Handle function, void **parameters,
                      void **extra) {
   write("attribute " + std::to_string(config->attributes->id) + " " +
         std::to_string(config->attributes->flag));
-  return cuLaunchKernel(function, config->grid[0], config->grid[1],
-                        config->grid[2], config->block[0], config->block[1],
-                        config->block[2], config->shared, config->stream,
-                        parameters, extra);
+  overlap = config->attributes->flag != 0;
+  int result = cuLaunchKernel(
+      function, config->grid[0], config->grid[1], config->grid[2],
+      config->block[0], config->block[1], config->block[2], config->shared,
+      config->stream, parameters, extra);
+  overlap = false;
+  return result;
 }
 int cuLaunchKernel(Handle function, unsigned x, unsigned y, unsigned z,
                    unsigned blockX, unsigned, unsigned, unsigned shared,
@@ -132,6 +151,9 @@ int cuLaunchKernel(Handle function, unsigned x, unsigned y, unsigned z,
   if (!isRecorded(stream))
     begin("launch", stream);
   const std::string &entry = *static_cast<std::string *>(function);
+  if (kernels)
+    return kernels->launch({entry, {x, y, z}, blockX, shared, overlap}, stream,
+                           parameters);
   std::string call = "launch " + entry + " grid " + std::to_string(x) + "x" +
                      std::to_string(y) + "x" + std::to_string(z) + " block " +
                      std::to_string(blockX) + " shared " +

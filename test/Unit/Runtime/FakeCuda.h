@@ -49,6 +49,7 @@ struct FakeCuda {
   int occupancyQuestions = 0;
   int allocations = 0;
   int launchResult = 0;
+  int workResult = 0; // of waiting
   int allocateResult = 0;
   int retainResult = 0;
 };

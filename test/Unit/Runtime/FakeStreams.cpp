@@ -48,6 +48,7 @@ static void release(UserObject *object, unsigned count) {
 struct Graph {
   uint64_t capture; // id
   std::vector<UserObject *> objects;
+  std::vector<std::function<void()>> work;
 };
 static std::map<uint64_t, int> graphsOfCapture; // how many there are
 
@@ -56,7 +57,7 @@ static Graph *makeGraph(uint64_t capture,
   for (UserObject *object : objects)
     ++object->references;
   ++graphsOfCapture[capture];
-  return new Graph{capture, objects};
+  return new Graph{capture, objects, {}};
 }
 
 static Graph *recording = nullptr;
@@ -91,17 +92,29 @@ struct PendingSet {
 };
 static std::vector<PendingSet> pendingSets;
 
-static std::map<uint64_t, int> allocated; // address -> number
+struct Allocation {
+  int number;
+  size_t bytes;
+};
+static std::map<uint64_t, Allocation> allocated; // by address
+/// Of each stream, by id.
+static std::map<uint64_t, std::vector<std::function<void()>>> queued;
 /// Of each workspace the streams with launches that may still run.
 static std::map<uint64_t, std::set<uint64_t>> streamsOf;
 /// And the recordings with such launches.
 static std::map<uint64_t, std::set<uint64_t>> recordingsOf;
+
+static void finishWork(uint64_t stream) {
+  for (const std::function<void()> &work : std::exchange(queued[stream], {}))
+    work();
+}
 
 static void finishDefaultStream() {
   for (const StagedCopy &copy : staged)
     std::memcpy(reinterpret_cast<void *>(copy.to), copy.bytes.data(),
                 copy.bytes.size());
   staged.clear();
+  finishWork(idOf(nullptr));
 }
 
 static void finishSets(uint64_t stream) {
@@ -138,7 +151,21 @@ int fake::useWorkspace(uint64_t address, Handle stream) {
     streams.insert(idOf(stream));
   if (streams.size() + recordings.size() > 1)
     misuse("two streams in one workspace");
-  return allocated[address];
+  return allocated[address].number;
+}
+
+void fake::submit(Handle stream, std::function<void()> work) {
+  (isRecorded(stream) ? recording->work : queued[idOf(stream)])
+      .push_back(std::move(work));
+}
+
+size_t fake::allocatedBytes(uint64_t address) {
+  auto after = allocated.upper_bound(address);
+  if (after == allocated.begin())
+    return 0;
+  auto [begin, allocation] = *std::prev(after);
+  return address < begin + allocation.bytes ? begin + allocation.bytes - address
+                                            : 0;
 }
 
 //===- The driver's functions ---------------------------------------------===//
@@ -150,6 +177,10 @@ int cuCtxSynchronize() {
   finishDefaultStream();
   while (!pendingSets.empty())
     finishSets(pendingSets.back().stream);
+  while (!queued.empty()) {
+    finishWork(queued.begin()->first);
+    queued.erase(queued.begin());
+  }
   streamsOf.clear();
   return write("synchronize all");
 }
@@ -162,7 +193,7 @@ int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
   void *memory = std::malloc(bytes);
   std::memset(memory, 0xff, bytes);
   *address = reinterpret_cast<uint64_t>(memory);
-  allocated[*address] = ++state.allocations;
+  allocated[*address] = {++state.allocations, bytes};
   return write("allocate " + std::to_string(bytes));
 }
 int cuMemFree_v2(uint64_t address) {
@@ -214,9 +245,11 @@ int cuStreamSynchronize(Handle stream) {
   if (!stream)
     finishDefaultStream();
   finishSets(idOf(stream));
+  finishWork(idOf(stream));
   for (auto &[workspace, streams] : streamsOf)
     streams.erase(idOf(stream));
-  return write(stream ? "synchronize" : "synchronize default");
+  write(stream ? "synchronize" : "synchronize default");
+  return state.workResult;
 }
 int cuStreamGetId(Handle stream, unsigned long long *id) {
   return *id = idOf(stream), 0;
@@ -249,12 +282,16 @@ int cuStreamEndCapture(Handle, Handle *graph) {
 int cuGraphInstantiateWithFlags(Handle *executable, Handle graph,
                                 unsigned long long) {
   auto *from = static_cast<Graph *>(graph);
-  *executable = makeGraph(from->capture, from->objects);
+  Graph *made = makeGraph(from->capture, from->objects);
+  made->work = from->work;
+  *executable = made;
   return write("instantiate");
 }
-int cuGraphLaunch(Handle, Handle stream) {
+int cuGraphLaunch(Handle executable, Handle stream) {
   needContext("cuGraphLaunch");
   begin("replay", stream);
+  for (const auto &work : static_cast<Graph *>(executable)->work)
+    submit(stream, work);
   return write("replay");
 }
 int cuGraphDestroy(Handle handle) {
