@@ -135,6 +135,8 @@ static WarpgroupShape cheapest(const LinearSpec &spec, const Target &target,
   WarpgroupShape best;
   int64_t bestCycles = std::numeric_limits<int64_t>::max();
   auto tryAll = [&](int64_t splitsOfK, int64_t blocks, int64_t bound) {
+    if (usableProcessors(target, splitsOfK) == 0)
+      return;
     for (auto [tilesOfN, inputRows] : candidates) {
       WarpgroupShape shape;
       shape.tilesOfN = tilesOfN;

@@ -4,6 +4,11 @@
 // RUN: sed -n 's/\\22/"/g; s/.*qopt_dispatch("\(.*\)\\00").*/\1/p' %t.mlir > %t.json
 // RUN: %python -c "import json, sys; [print(r['n'], r['k'], 'M', r['max_m'], 'blocks', r['n_tiles'], 'rows', r['m_tile'], 'cluster', r['cluster']) for r in json.load(sys.stdin)['kernels'] if 'warpgroup' in r['entry']]" < %t.json | FileCheck %s
 
+// A GPU too small for clusters has none.
+// RUN: qopt %s --convert-linear-to-gpu="chip=sm_90a processors=1" | FileCheck %s --check-prefix=SMALL
+// SMALL: qopt_dispatch
+// SMALL-NOT: \22cluster\22:{{[2-9]}}
+
 // Few rows, as many blocks as processors: 64 outputs each.
 // CHECK: 8192 8192 M 16 blocks 128 rows 16 cluster 1
 // More rows: 128 outputs, so that x is read half as often, and two blocks for
