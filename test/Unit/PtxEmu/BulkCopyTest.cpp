@@ -73,6 +73,11 @@ TEST(PtxBulkCopy, AWrongNumberOfBytesIsADeadlock) {
       "deadlock");
 }
 
+TEST(PtxBulkCopy, TheCtaDoesNotEndBeforeIt) {
+  EXPECT_ERROR(outcome(copy()), "CTA 0 ends before this bulk copy");
+  EXPECT_EQ(outcome(expect + copy() + wait).error, "");
+}
+
 TEST(PtxBulkCopy, ReadersAreWaitedForBeforeTheNextCopy) {
   std::string again = expect + copy();
   EXPECT_ERROR(outcome(expect + copy() + wait + load + again),

@@ -80,6 +80,9 @@ void Grid::run() {
     uint64_t before = executed;
     for (auto &cta : running)
       if (!cta->run(slice)) {
+        if (int32_t line = cta->mbarriers.unfinishedCopy())
+          throw Error(line, "CTA " + std::to_string(cta->number) +
+                                " ends before this bulk copy to its memory");
         cta.reset();
         ++progress;
       }

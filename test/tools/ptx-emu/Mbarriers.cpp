@@ -91,6 +91,13 @@ void Mbarriers::completeAfterCopy(Mbarrier &barrier, Mbarrier::BulkCopy copy) {
   settle(barrier);
 }
 
+int32_t Mbarriers::unfinishedCopy() const {
+  for (const auto &[offset, barrier] : objects)
+    if (!barrier.bulkCopies.empty())
+      return barrier.bulkCopies.front().who.line;
+  return 0;
+}
+
 void Mbarriers::settle(Mbarrier &barrier) {
   if (barrier.copyArrivals.size() < barrier.pending ||
       barrier.bulkBytes < barrier.transactions)

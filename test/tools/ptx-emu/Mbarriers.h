@@ -77,6 +77,9 @@ public:
   /// completes the phase.
   void settle(Mbarrier &barrier);
 
+  /// The line of a bulk copy whose phase is not complete; 0: there is none.
+  int32_t unfinishedCopy() const;
+
   bool overlap(uint64_t offset, unsigned size) const {
     if (objects.empty())
       return false;
