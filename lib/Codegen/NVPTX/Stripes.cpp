@@ -16,7 +16,7 @@ Stripes::Stripes(KernelBuilder &b, int64_t blocks, Value tiles,
   stages = b.mul(b.sub(tiles, b.mul(ownTiles, blocks)), stagesOfTile);
   first = firstOf(block);
   end = firstOf(b.add(block, 1));
-  lastTile = b.div(b.add(end, -1), stagesOfTile);
+  lastTile = b.add(b.div(b.add(end, stagesOfTile - 1), stagesOfTile), -1);
   partsOfStripe = b.add(b.sub(lastTile, b.div(first, stagesOfTile)), 1);
 }
 
@@ -34,9 +34,9 @@ Stripes::Part Stripes::part(Value index) {
   Value tile = b.sub(lastTile, index); // of the stripes
   Value begin = b.mul(tile, stagesOfTile);
   // The last block whose stripe does not begin behind the tile: firstOf(n) <= s
-  // if n · stages < (s + 1) · blocks.
+  // if n · stages < (s + 1) · blocks. (Nobody asks where there are no stages.)
   Value firstBlock = arith::DivUIOp::create(
-      b, b.add(b.mul(b.add(begin, 1), blocks), -1), stages);
+      b, b.add(b.mul(b.add(begin, 1), blocks), -1), b.max(stages, b.i32(1)));
   Value own = b.add(block, b.mul(b.sub(index, partsOfStripe), blocks));
   return {b.select(ofStripe, b.add(tile, b.mul(ownTiles, blocks)), own),
           b.select(ofStripe, b.max(b.sub(first, begin), b.i32(0)), b.i32(0)),

@@ -49,7 +49,8 @@ public:
   }
 
   /// `blocks`, no more than there are stages, share `tiles` of
-  /// `stagesOfTile` each; `tileBytes` of sums, a multiple of 16.
+  /// `stagesOfTile` each; `tileBytes` of sums, a multiple of 16. Of no tiles
+  /// nobody has a part.
   Stripes(KernelBuilder &b, int64_t blocks, Value tiles, int64_t stagesOfTile,
           int64_t tileBytes, Value workspace);
 

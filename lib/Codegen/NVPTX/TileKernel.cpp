@@ -251,8 +251,10 @@ void TileKernel::build() {
     allowOverlap(b);
     waitForPrevious(b);
   }
-  if (shape.stripes)
-    return buildStripe(b.i32(0));
+  if (shape.stripes) {
+    Value hasRows = b.less(b.i32(0), frame.inputRows);
+    return b.when(hasRows, [&] { buildStripe(b.i32(0)); });
+  }
   Value block = b.block(gpu::Dimension::x);
   Part whole = {block, b.i32(0), b.i32(stages()), block};
   Value first = b.mul(b.block(gpu::Dimension::y), shape.inputRows);

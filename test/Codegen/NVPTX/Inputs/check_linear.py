@@ -53,7 +53,7 @@ FLAGS = 4096  # bytes
 def emulate(path, row, arrays, y_bytes, m, blocks=2, row_blocks=65535, resident=0):
     """Runs an entry; `arrays` are its inputs in order, y and M follow."""
     grid_x = min(row["n_tiles"], blocks) if row.get("persistent") else row["n_tiles"]
-    grid_y = min(-(-m // row["m_tile"]), row_blocks)
+    grid_y = max(1, min(-(-m // row["m_tile"]), row_blocks))
     grid = "%d,%d" % (grid_x * row.get("cluster", 1), grid_y)
     with tempfile.TemporaryDirectory() as directory:
         names = [os.path.join(directory, str(i)) for i in range(len(arrays) + 1)]
@@ -219,7 +219,7 @@ def check(row, linear, m, args):
     elif row["activations"] == "f16" and (row["max_m"] == 0 or row["max_m"] > 64):
         bound *= 2
     good = worst <= 1.01 * bound * largest
-    text = (row["entry"], m, row["n_tiles"], row["block"], worst / largest, "ok" if good else "WRONG")
+    text = (row["entry"], m, row["n_tiles"], row["block"], worst / (largest or 1), "ok" if good else "WRONG")
     print("%s m=%d tiles=%d threads=%d max error %.2e %s" % text)
     return good
 
