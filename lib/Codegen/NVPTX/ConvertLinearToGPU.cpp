@@ -186,6 +186,12 @@ struct ConvertLinearToGPU
       found->processors = processors;
     target = &*found;
     Tuning tuning;
+    if (stripes < -1) {
+      emitError(getOperation().getLoc())
+          << "stripes must be at least 1, 0 for none or -1 for a choice, not "
+          << stripes.getValue();
+      return signalPassFailure();
+    }
     if (stripes >= 0)
       tuning.stripes = stripes;
     for (const std::string &text : warpgroupShapes) {

@@ -16,8 +16,9 @@
 // flag each. A block goes through its stripe from the last tile to the first:
 // what it leaves to a later block it does before anything else, and what it
 // needs from earlier blocks they have done first. It waits for blocks of
-// smaller number only, which have begun before it: however few are resident,
-// none waits for ever. Sums are added in the order of the blocks, so that
+// smaller number only, which have begun before it (hardware starts blocks in
+// their order, though CUDA does not promise it): however few are resident, none
+// waits for ever. Sums are added in the order of the blocks, so that
 // timing changes nothing. Whole tiles come last, the same for all blocks at the
 // same time.
 //

@@ -33,10 +33,8 @@ struct LowerToNVPTXOptions : mlir::PassPipelineOptions<LowerToNVPTXOptions> {
       llvm::cl::desc("sm_90a: shapes of kernels, for tests and tuning")};
   Option<int64_t> stripes{
       *this, "stripes",
-      llvm::cl::desc(
-          "blocks that share the tiles of mma.sync kernels for up to "
-          "64 rows; 0: none share, -1: chosen; for tests and "
-          "tuning"),
+      llvm::cl::desc("blocks that share all tiles equally; 0: none do, -1: "
+                     "chosen; for tests and tuning"),
       llvm::cl::init(-1)};
   Option<int64_t> processors{
       *this, "processors",

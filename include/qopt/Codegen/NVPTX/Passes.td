@@ -41,7 +41,7 @@ def ConvertLinearToGPU : Pass<"convert-linear-to-gpu", "::mlir::ModuleOp"> {
     ListOption<"warpgroupShapes", "warpgroup-shapes", "std::string",
                "sm_90a: kernels of these shapes, 64-output units x rows of x [x parts of K], instead of those that the cost model chooses; for tests and tuning">,
     Option<"stripes", "stripes", "int64_t", "-1",
-           "Blocks that share the tiles of mma.sync kernels for up to 64 rows of x, each an equal part; 0: a block has whole tiles; -1: as the cost model chooses; for tests and tuning">,
+           "Blocks, 1024 at most, that share all tiles of y equally: in mma.sync kernels for up to 64 rows of x, in those of wgmma that the cost model expects to gain by it, and in warpgroup-shapes; 0: in none; -1: one for each multiprocessor, where the cost model expects a gain; for tests and tuning">,
     Option<"processors", "processors", "int64_t", "0",
            "Multiprocessors to share work out to; 0: those of the largest GPU with this chip">,
   ];
