@@ -110,16 +110,22 @@ Value qopt::nvptx::swizzledOperand(KernelBuilder &b, Value address) {
       b, place, arith::ConstantIntOp::create(b, i64, int64_t(fixed)));
 }
 
-void qopt::nvptx::endBasicBlock(KernelBuilder &b) {
+void qopt::nvptx::endBasicBlock(KernelBuilder &b, ArrayRef<Value> ready) {
   // Of branches on something that stays the same only the first would be left.
-  b.ptx({},
-        "{ .reg .pred none;\n"
-        ".reg .b32 lanes;\n"
-        "activemask.b32 lanes;\n"
-        "setp.eq.u32 none, lanes, 0;\n"
-        "@none trap;\n"
-        "}",
-        "", {});
+  std::string code = "{ .reg .pred some;\n"
+                     ".reg .b32 lanes;\n"
+                     "activemask.b32 lanes;\n"
+                     "setp.ne.u32 some, lanes, 0;\n"
+                     "@some bra on_${:uid};\n";
+  std::string constraints;
+  for (size_t i = 0; i < ready.size(); ++i) {
+    code += "st.shared.b32 [lanes], $" + std::to_string(i) + ";\n";
+    constraints += i == 0 ? "r" : ",r";
+  }
+  code += "trap;\n"
+          "on_${:uid}:\n"
+          "}";
+  b.ptx({}, code, constraints, ready);
 }
 
 void qopt::nvptx::commitWgmma(KernelBuilder &b) {

@@ -74,8 +74,9 @@ void wgmma(KernelBuilder &b, ActivationType type,
            bool accumulate, mlir::MutableArrayRef<mlir::Value> sums);
 void commitWgmma(KernelBuilder &b);
 /// Ends the basic block, inside of which ptxas orders instructions anew, by a
-/// branch that is never taken, which it cannot know.
-void endBasicBlock(KernelBuilder &b);
+/// branch that is never taken, which it cannot know. The i32 `ready` are
+/// computed before it: what the branch leads to needs them.
+void endBasicBlock(KernelBuilder &b, llvm::ArrayRef<mlir::Value> ready = {});
 /// Waits until no more than the newest `pending` commits of this warpgroup are
 /// on their way. `registers`, f32 sums, may be read afterwards, and until then
 /// nothing takes the place of `used`, the left operands.

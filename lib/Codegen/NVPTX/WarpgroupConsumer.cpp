@@ -15,8 +15,9 @@
 //                      the next wait, and tensor cores never run dry
 //   scales afterwards  start the products of this step; decode; wait for the
 //                      products, and add them. Branches keep decoding where
-//                      it is. (ptxas does not let two steps be on their way
-//                      here: it would serialize them.)
+//                      it is: its results are needed where they never lead.
+//                      (ptxas does not let two steps be on their way here: it
+//                      would serialize them.)
 //
 //===----------------------------------------------------------------------===//
 #include "WarpgroupKernel.h"
@@ -170,6 +171,10 @@ Sums WarpgroupKernel::consume() {
   const int64_t ofStage = tilesOfN * shape.tilesOfK;
   const size_t ofTile = shape.inputRows / 2;
   const int64_t ofTurn = stepsOfTurn(spec, shape);
+  // What is decoded last in a turn is for the next one, and ptxas would move
+  // half of it behind the wait. (A turn of one step it leaves alone, and few
+  // rows are done before decoding is.)
+  bool keepsDecoding = ofTurn > 1 && shape.inputRows >= 64;
   auto indexOf = [&](Value turn, int64_t step) {
     return b.add(b.mul(turn, ofTurn / ofStage), step / ofStage);
   };
@@ -208,7 +213,9 @@ Sums WarpgroupKernel::consume() {
     if (!isLast)
       progress.next = decode(turn, step + 1);
     if (!shape.scaleWeights) {
-      endBasicBlock(b);
+      endBasicBlock(b, keepsDecoding && !isLast
+                           ? ArrayRef(progress.next.fragments)
+                           : ArrayRef<Value>());
       addProducts(flight, sums);
       end(turn, step);
     }

@@ -3,6 +3,8 @@
 // RUN: FileCheck %s --check-prefix=PRODUCER < %t.ptx
 // RUN: FileCheck %s --check-prefix=CONSUMER < %t.ptx
 // RUN: FileCheck %s --check-prefix=AFTER < %t.ptx
+// RUN: qopt %s --lower-to-nvptx="chip=sm_90a warpgroup-shapes=2x64" --emit=ptx -o %t.64.ptx
+// RUN: FileCheck %s --check-prefix=READY < %t.64.ptx
 
 // The warpgroup that copies gives registers away, has TMA fetch codes before it
 // waits for the kernel before, and never waits for its copies: the barrier of a
@@ -59,6 +61,17 @@
 // AFTER: wgmma.wait_group.sync.aligned 0
 // AFTER: fma.rn.f32
 // AFTER: @first mbarrier.arrive
+
+// More rows: where the branch before the wait leads to, all 16 registers of the
+// next weights are needed, so that none is decoded behind it.
+// READY: .visible .entry qopt_linear_int4_g128_sym_n8192_k1024_warpgroup_2x64x1(
+// READY: wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16
+// READY: wgmma.commit_group
+// READY-NOT: wgmma.wait_group
+// READY: @some bra
+// READY-COUNT-16: st.shared.b32 [lanes]
+// READY-NEXT: trap;
+// READY: wgmma.wait_group.sync.aligned 0
 !w = !qopt.packed<8192x1024xf16, #qopt.grouped<bits = 4, group = 128, symmetric>, #qopt.mma>
 func.func @f(%x: tensor<?x1024xf32>, %w: !w) -> tensor<?x8192xf32> {
   %0 = qopt.linear %x, %w : tensor<?x1024xf32>, !w -> tensor<?x8192xf32>
