@@ -1,10 +1,9 @@
 /* Multiplies with a weight that qopt has packed, on a GPU, in C:
  *
- *     qopt MODEL.mlir --rtn-quantize=archive=codes.safetensors \
- *       --lower-to-nvptx=archive=packed.safetensors --emit=ptx -o kernels.ptx
+ *     qopt model.mlir --gptq-quantize --lower-to-nvptx --emit=ptx -o kernels.ptx
  *     cc -I qopt/runtime/include linear.c libqopt-cuda.a libqopt-rt-files.a \
  *       -lstdc++ -ldl -o linear
- *     ./linear kernels.ptx packed.safetensors l0.attn_q \
+ *     ./linear kernels.ptx kernels.weights.safetensors l0.attn_q \
  *       qopt_linear_int4_g128_n256_k256 256 3 x.bin y.bin
  *
  * x.bin has 3 rows of f16, and so gets y.bin, of 256 columns each: once from a
