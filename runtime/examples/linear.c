@@ -1,6 +1,7 @@
 /* Multiplies with a weight that qopt has packed, on a GPU, in C:
  *
- *     qopt model.mlir --gptq-quantize --lower-to-nvptx --emit=ptx -o kernels.ptx
+ *     qopt model.mlir --gptq-quantize --lower-to-nvptx --emit=ptx \
+ *       -o kernels.ptx
  *     cc -I qopt/runtime/include linear.c libqopt-cuda.a libqopt-rt-files.a \
  *       -lstdc++ -ldl -o linear
  *     ./linear kernels.ptx kernels.weights.safetensors l0.attn_q \
