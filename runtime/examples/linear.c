@@ -8,7 +8,9 @@
  *       qopt_linear_int4_g128_n256_k256 256 3 x.bin y.bin
  *
  * x.bin has 3 rows of f16, and so gets y.bin, of 256 columns each: once from a
- * launch and once from a graph, one after the other.
+ * launch and once from a graph, one after the other. For a weight in act-order
+ * there is one more argument, a file of K 32-bit integers: its columns, stably
+ * sorted by g_idx.
  */
 #include <qopt_cuda.h>
 
@@ -47,9 +49,9 @@ static char *read_file(const char *name, size_t *bytes) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 9) {
+  if (argc != 9 && argc != 10) {
     fprintf(stderr, "usage: linear KERNELS.ptx WEIGHTS SYMBOL LINEAR COLUMNS "
-                    "ROWS X Y\n");
+                    "ROWS X Y [ORDER]\n");
     return 2;
   }
   QoptCudaDevice *device;
@@ -57,8 +59,8 @@ int main(int argc, char **argv) {
   QoptCudaWeight weight;
   QoptCudaStream stream;
   QoptCudaGraph *graph;
-  QoptCudaPointer x, y[2];
-  size_t ptx_bytes, x_bytes;
+  QoptCudaPointer x, y[2], order = 0, permuted = 0;
+  size_t ptx_bytes, x_bytes, order_bytes;
   char *ptx = read_file(argv[1], &ptx_bytes);
   char *host_x = read_file(argv[7], &x_bytes);
   int rows = atoi(argv[6]);
@@ -73,6 +75,14 @@ int main(int argc, char **argv) {
   check(qopt_cuda_upload(device, x, host_x, x_bytes, error, sizeof error));
   for (int i = 0; i < 2; ++i)
     check(qopt_cuda_allocate(device, y_bytes, &y[i], error, sizeof error));
+  if (argc == 10) {
+    char *host_order = read_file(argv[9], &order_bytes);
+    check(qopt_cuda_allocate(device, order_bytes, &order, error, sizeof error));
+    check(qopt_cuda_upload(device, order, host_order, order_bytes, error,
+                           sizeof error));
+    check(qopt_cuda_allocate(device, x_bytes, &permuted, error, sizeof error));
+    free(host_order);
+  }
   check(qopt_cuda_stream(device, &stream, error, sizeof error));
 
   QoptCudaCall call = {.module = module,
@@ -80,7 +90,9 @@ int main(int argc, char **argv) {
                        .x = x,
                        .weight = weight,
                        .y = y[0],
-                       .rows = rows};
+                       .rows = rows,
+                       .order = order,
+                       .permuted = permuted};
   check(qopt_cuda_launch(&call, stream, error, sizeof error));
   call.y = y[1];
   check(qopt_cuda_record(device, &call, 1, &graph, error, sizeof error));
@@ -99,6 +111,8 @@ int main(int argc, char **argv) {
   qopt_cuda_discard(graph);
   qopt_cuda_stream_destroy(device, stream);
   qopt_cuda_free(device, x);
+  qopt_cuda_free(device, order);
+  qopt_cuda_free(device, permuted);
   qopt_cuda_free(device, y[0]);
   qopt_cuda_free(device, y[1]);
   qopt_cuda_free_weight(device, &weight);

@@ -4,12 +4,17 @@ the kernels of a PTX module, against x * W from the tensors of the checkpoint.
 usage: check_act_order.py FILE.ptx ARCHIVE SYMBOL CHECKPOINT MODULE
 
 Codes of 4 bits, symmetric. The order in which x is permuted is that of the
-columns, stably sorted by g_idx.
+columns, stably sorted by g_idx. Where QOPT_LIBCUDA names a driver, the runtime
+does the same with it.
 """
 import json
+import os
 import random
 import struct
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from check_linear import HALVES, emulate, permute, table_of
 
@@ -28,6 +33,18 @@ class Tensors:
     def numbers(self, name, kind):
         data = self.bytes(name)
         return struct.unpack("<%d%s" % (len(data) // struct.calcsize(kind), kind), data)
+
+
+def by_runtime(arguments, x, order, y_bytes):
+    """y of a launch, and y of a graph, by the program of the runtime."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = [os.path.join(folder, name) for name in ("x", "y", "order")]
+        Path(names[0]).write_bytes(x)
+        Path(names[2]).write_bytes(struct.pack("<%di" % len(order), *order))
+        if subprocess.run(["qopt-cuda-linear", *arguments, *names]).returncode:
+            sys.exit("%s do not run" % arguments)
+        y = Path(names[1]).read_bytes()
+    return y[:y_bytes], y[y_bytes:]
 
 
 def main():
@@ -58,13 +75,20 @@ def main():
         for j in range(0, n, 7):
             value = sum(read(bits[i * k + c]) * weight(j, c) for c in range(k))
             expected[i * n + j], largest = value, max(largest, abs(value))
-    good = bool(rows)
-    for row in rows:
-        y = emulate(path, row, arrays, 2 * m * n, m)
+
+    def check(what, y):
         worst = max(abs(read(struct.unpack_from("<H", y, 2 * at)[0]) - value) for at, value in expected.items())
         right = worst <= 2.02 * 2.0**-11 * largest
-        print("%s max error %.2e %s" % (row["entry"], worst / largest, "ok" if right else "WRONG"))
-        good &= right
+        print("%s max error %.2e %s" % (what, worst / largest, "ok" if right else "WRONG"))
+        return right
+
+    good = bool(rows)
+    for row in rows:
+        good &= check(row["entry"], emulate(path, row, arrays, 2 * m * n, m))
+    if "QOPT_LIBCUDA" in os.environ:
+        launched, replayed = by_runtime([path, archive, symbol, rows[0]["linear"], str(n), str(m)],
+                                        struct.pack("<%dH" % (m * k), *bits), order, 2 * m * n)
+        good &= check("by the runtime", launched) & check("by its graph", replayed)
     sys.exit(not good)
 
 
