@@ -143,8 +143,10 @@ bool DispatchTable::parse(std::string_view text, DispatchTable &table,
     return false;
   const Json *version = json.find("version"), *chip = json.find("chip"),
              *kernels = json.find("kernels");
-  if (!version || version->kind != Json::Kind::Int || version->integer != 1) {
-    error = "the table of kernels is not of version 1";
+  // Version 1 has no workspaces.
+  if (!version || version->kind != Json::Kind::Int || version->integer < 1 ||
+      version->integer > 2) {
+    error = "the table of kernels is not of version 1 or 2";
     return false;
   }
   if (!chip || chip->kind != Json::Kind::String || !kernels ||

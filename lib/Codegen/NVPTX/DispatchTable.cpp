@@ -62,7 +62,7 @@ void DispatchTable::add(const PermutePlan &plan) {
 }
 
 void DispatchTable::write(gpu::GPUModuleOp module) const {
-  std::string text = R"({"version":1,"chip":")" + std::string(target.chip) +
+  std::string text = R"({"version":2,"chip":")" + std::string(target.chip) +
                      R"(","kernels":[)" + rows + "]";
   if (!permutations.empty())
     text += R"(,"permutations":[)" + permutations + "]";

@@ -97,16 +97,16 @@ Value HostBuilder::leave() {
   return arith::ExtFOp::create(b, matrixType(columns, b.getF32Type()), narrow);
 }
 
-Value HostBuilder::workspace(int64_t bytes) {
+memref::AllocOp HostBuilder::workspace(int64_t bytes) {
   Type word = b.getI32Type();
-  Value buffer = memref::AllocOp::create(b, MemRefType::get({bytes / 4}, word),
-                                         b.getI64IntegerAttr(16));
+  auto buffer = memref::AllocOp::create(b, MemRefType::get({bytes / 4}, word),
+                                        b.getI64IntegerAttr(16));
   Value flags = memref::SubViewOp::create(
       b, buffer, ArrayRef<int64_t>{0},
       ArrayRef<int64_t>{LaunchShape::workspaceFlags / 4}, ArrayRef<int64_t>{1});
   Value zero = arith::ConstantIntOp::create(b, word, 0);
   linalg::FillOp::create(b, zero, flags);
-  return pointer(buffer);
+  return buffer;
 }
 
 void HostBuilder::launch(SymbolRefAttr kernel, const LaunchShape &shape,
@@ -125,10 +125,20 @@ void HostBuilder::launch(SymbolRefAttr kernel, const LaunchShape &shape,
         arith::MulIOp::create(b, rowCount, index(shape.sharedPerRow)));
   shared = arith::IndexCastOp::create(b, b.getI32Type(), shared);
   Value one = index(1);
+  memref::AllocOp space;
   SmallVector<Value> all(arguments);
-  if (shape.workspace)
-    all.push_back(workspace(shape.workspace));
+  if (shape.workspace) {
+    space = workspace(shape.workspace);
+    all.push_back(pointer(space));
+  }
   gpu::LaunchFuncOp::create(
       b, kernel, gpu::KernelDim3{index(blocks), tiles, one},
       gpu::KernelDim3{index(shape.block), one, one}, shared, all);
+  if (!space)
+    return;
+  // The kernel has but the address: nobody else can tell when it is free.
+  auto release = memref::DeallocOp::create(b, space);
+  for (Operation *op : {space.getOperation(), release.getOperation()})
+    op->setAttr(bufferization::BufferizationDialect::kManualDeallocation,
+                b.getUnitAttr());
 }

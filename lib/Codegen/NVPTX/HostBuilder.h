@@ -10,6 +10,7 @@
 #include "qopt/Codegen/NVPTX/Targets.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace qopt::nvptx {
@@ -49,8 +50,8 @@ public:
 
 private:
   Value toMatrix(Value x);
-  /// The address of a new workspace.
-  Value workspace(int64_t bytes);
+  /// A new workspace, with its flags zero.
+  mlir::memref::AllocOp workspace(int64_t bytes);
   mlir::RankedTensorType matrixType(int64_t columns, mlir::Type element) const {
     return mlir::RankedTensorType::get({rows, columns}, element);
   }

@@ -8,11 +8,13 @@
 using namespace mlir;
 using namespace qopt::nvptx;
 
-Stripes::Stripes(KernelBuilder &b, int64_t blocks, Value tiles,
-                 int64_t stagesOfTile, int64_t tileBytes, Value workspace)
-    : b(b), blocks(blocks), stagesOfTile(stagesOfTile), tileBytes(tileBytes),
-      workspace(workspace), block(b.block(gpu::Dimension::x)) {
-  ownTiles = b.add(b.max(b.div(tiles, blocks), b.i32(1)), -1);
+Stripes::Stripes(KernelBuilder &b, Value tiles, int64_t stagesOfTile,
+                 int64_t tileBytes, Value workspace)
+    : b(b), stagesOfTile(stagesOfTile), tileBytes(tileBytes),
+      workspace(workspace), block(b.block(gpu::Dimension::x)),
+      blocks(b.blocks(gpu::Dimension::x)) {
+  Value ofEach = arith::DivUIOp::create(b, tiles, blocks);
+  ownTiles = b.add(b.max(ofEach, b.i32(1)), -1);
   stages = b.mul(b.sub(tiles, b.mul(ownTiles, blocks)), stagesOfTile);
   first = firstOf(block);
   end = firstOf(b.add(block, 1));
@@ -21,7 +23,7 @@ Stripes::Stripes(KernelBuilder &b, int64_t blocks, Value tiles,
 }
 
 Value Stripes::firstOf(Value number) {
-  return b.div(b.mul(number, stages), blocks);
+  return arith::DivUIOp::create(b, b.mul(number, stages), blocks);
 }
 
 Value Stripes::sumsOf(Value number) {

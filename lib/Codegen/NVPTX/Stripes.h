@@ -18,9 +18,9 @@
 // needs from earlier blocks they have done first. It waits for blocks of
 // smaller number only, which have begun before it (hardware starts blocks in
 // their order, though CUDA does not promise it): however few are resident, none
-// waits for ever. Sums are added in the order of the blocks, so that
-// timing changes nothing. Whole tiles come last, the same for all blocks at the
-// same time.
+// waits for ever. It adds their sums to its
+// own in the order of the blocks, so that timing changes nothing. Whole tiles
+// come last, the same for all blocks at the same time.
 //
 //   workspace [flags of the blocks][sums of block 0][sums of block 1]…
 //
@@ -49,10 +49,9 @@ public:
     return std::max<int64_t>(1, tiles / blocks) - 1;
   }
 
-  /// `blocks`, no more than there are stages, share `tiles` of
-  /// `stagesOfTile` each; `tileBytes` of sums, a multiple of 16. Of no tiles
-  /// nobody has a part.
-  Stripes(KernelBuilder &b, int64_t blocks, Value tiles, int64_t stagesOfTile,
+  /// The blocks of the grid, no more than there are stages, share `tiles` of
+  /// `stagesOfTile` each; `tileBytes` of sums, a multiple of 16.
+  Stripes(KernelBuilder &b, Value tiles, int64_t stagesOfTile,
           int64_t tileBytes, Value workspace);
 
   /// Stages begin … end of a tile. Blocks from `firstBlock` to this one have
@@ -84,8 +83,8 @@ private:
   Value flagOf(Value number) { return b.advance(workspace, number, 4); }
 
   KernelBuilder &b;
-  int64_t blocks, stagesOfTile, tileBytes;
-  Value workspace, block;
+  int64_t stagesOfTile, tileBytes;
+  Value workspace, block, blocks;
   Value ownTiles; // whole ones of each block
   Value stages;   // of all stripes
   // Of this block's stripe.

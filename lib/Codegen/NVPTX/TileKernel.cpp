@@ -217,7 +217,7 @@ OutputTile TileKernel::sumsOf(const Part &part, Value firstRow) {
 
 void TileKernel::buildStripe(Value firstRow) {
   int64_t tiles = (spec.rows() + shape.outputs() - 1) / shape.outputs();
-  Stripes stripes(b, shape.stripes, b.i32(tiles), stages(), shape.tileBytes(),
+  Stripes stripes(b, b.i32(tiles), stages(), shape.tileBytes(),
                   frame.workspace);
   b.loop(b.i32(0), stripes.parts(), b.i32(1), [&](Value index) {
     Part part = stripes.part(index);

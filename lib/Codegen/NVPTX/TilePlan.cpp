@@ -67,7 +67,9 @@ static int64_t costOfStripe(const LinearSpec &spec, const Target &target,
       divideUp((tiles - own * shape.stripes) * ofTile, shape.stripes);
   int64_t stage = std::max(costOfStage(spec, shape),
                            costOfTime(target, latency) / (shape.stages - 1));
-  return (own * ofTile + ofStripe) * stage +
+  // Warps that share a chunk have to promise something.
+  int64_t twentieths = shape.warpsPerChunk > 1 ? 21 : 20;
+  return (own * ofTile + ofStripe) * stage / 20 * twentieths +
          costOfTime(target, sharing + ofEarlier * divideUp(ofTile, ofStripe));
 }
 
@@ -138,9 +140,14 @@ static KernelPlan planTile(const LinearSpec &spec, const Target &target,
   plan.launch.shared = sharedBytes(spec, shape).fixed;
   plan.launch.tilesOfN = divideUp(spec.rows(), shape.outputs());
   if (shape.stripes) {
-    plan.launch.tilesOfN = shape.stripes;
+    // As many blocks as are resident: one or, of few rows, two on a processor.
+    int64_t most = std::min(tilesOf(spec, shape) * stagesOfTile(spec, shape),
+                            Stripes::mostBlocks);
+    plan.launch.tilesOfN =
+        stripes ? shape.stripes : std::min(2 * shape.stripes, most);
+    plan.launch.persistent = true;
     plan.launch.workspace =
-        Stripes::workspaceBytes(shape.stripes, shape.tileBytes());
+        Stripes::workspaceBytes(plan.launch.tilesOfN, shape.tileBytes());
   }
   plan.launch.tileOfM = inputRows;
   plan.launch.overlap = target.overlap;

@@ -98,7 +98,7 @@ void WarpgroupKernel::build() {
   if (shape.stripes) {
     Value tilesOfM =
         b.div(b.add(frame.inputRows, shape.inputRows - 1), shape.inputRows);
-    stripes.emplace(b, shape.stripes, b.mul(tilesOfM, shape.tilesOf(spec)),
+    stripes.emplace(b, b.mul(tilesOfM, shape.tilesOf(spec)),
                     stages() / stagesOfTurn(spec, shape), shape.tileBytes(),
                     frame.workspace);
   }

@@ -184,6 +184,7 @@ static KernelPlan plan(const LinearSpec &spec, const WarpgroupShape &shape,
   plan.launch.tileOfM = shape.inputRows;
   if (shape.stripes) {
     plan.launch.tilesOfN = shape.stripes;
+    plan.launch.persistent = true; // one on a processor
     plan.launch.tileOfM = std::numeric_limits<int32_t>::max(); // all rows
     plan.launch.workspace =
         Stripes::workspaceBytes(shape.stripes, shape.tileBytes());

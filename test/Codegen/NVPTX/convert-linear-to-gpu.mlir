@@ -18,15 +18,16 @@
 
 // Blocks that share tiles get a workspace of 4096 bytes of flags, which are
 // zeros, and two times 16 x 32 sums.
-// STRIPES: tile_m16\22,\22max_m\22:16,{{.*}}\22n_tiles\22:2,\22m_tile\22:16,\22persistent\22:false,\22cluster\22:1,\22overlap\22:false,\22workspace\22:8192}
+// STRIPES: tile_m16\22,\22max_m\22:16,{{.*}}\22n_tiles\22:2,\22m_tile\22:16,\22persistent\22:true,\22cluster\22:1,\22overlap\22:false,\22workspace\22:8192}
 // STRIPES: gpu.func @qopt_linear_int4_g64_n48_k256_tile_m16({{.*}}: i32, %{{.*}}: !llvm.ptr {llvm.align = 16 : i64, llvm.noalias}) kernel
-// STRIPES: %[[SPACE:.*]] = memref.alloc() {alignment = 16 : i64} : memref<2048xi32>
+// STRIPES: %[[SPACE:.*]] = memref.alloc() {alignment = 16 : i64, bufferization.manual_deallocation} : memref<2048xi32>
 // STRIPES: %[[FLAGS:.*]] = memref.subview %[[SPACE]][0] [1024] [1]
 // STRIPES: linalg.fill ins(%{{.*}} : i32) outs(%[[FLAGS]] :
 // STRIPES: gpu.launch_func @qopt_kernels::@qopt_linear_int4_g64_n48_k256_tile_m16 {{.*}} : i32, %{{.*}} : !llvm.ptr)
+// STRIPES-NEXT: memref.dealloc %[[SPACE]] {bufferization.manual_deallocation}
 
 // The table says how each kernel is launched.
-// CHECK: llvm.mlir.global external constant @qopt_dispatch("{\22version\22:1,\22chip\22:\22sm_80\22,\22kernels\22:[{\22linear\22:\22qopt_linear_int4_g64_n48_k256\22
+// CHECK: llvm.mlir.global external constant @qopt_dispatch("{\22version\22:2,\22chip\22:\22sm_80\22,\22kernels\22:[{\22linear\22:\22qopt_linear_int4_g64_n48_k256\22
 // CHECK-SAME: \22entry\22:\22qopt_linear_int4_g64_n48_k256_stream_m8\22,\22max_m\22:8,\22block\22:64,
 // CHECK-SAME: \22n_tiles\22:3,\22m_tile\22:8,\22persistent\22:true,
 // CHECK-SAME: \22entry\22:\22qopt_linear_int4_g128_sym_n48_k256_tile_any\22,\22max_m\22:0,

@@ -66,8 +66,8 @@ TEST(Dispatch, ReadsTheLargestWorkspace) {
 }
 
 TEST(Dispatch, RefusesWhatIsNotATable) {
-  EXPECT_EQ(errorWith("\"version\": 1", "\"version\": 2"),
-            "the table of kernels is not of version 1");
+  EXPECT_EQ(errorWith("\"version\": 1", "\"version\": 3"),
+            "the table of kernels is not of version 1 or 2");
   EXPECT_EQ(errorWith("\"chip\": \"sm_90a\"", "\"chip\": 1"),
             "the table of kernels lacks its chip or its kernels");
   EXPECT_EQ(errorWith("\"block\": 512", "\"block\": \"512\""),
