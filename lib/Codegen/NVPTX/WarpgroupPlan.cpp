@@ -49,7 +49,8 @@ static int64_t stripesOf(const LinearSpec &spec, const WarpgroupShape &shape,
       {wanted, shape.tilesOf(spec) * stages / ofTurn, Stripes::mostBlocks});
 }
 
-/// Fills in what follows from the other members: as many stages as fit.
+/// Fills in what follows from the other members: as many stages as fit and
+/// help.
 static WarpgroupShape complete(const LinearSpec &spec, const Target &target,
                                WarpgroupShape shape) {
   // Sums of groups only where there are registers for them.
@@ -65,10 +66,15 @@ static WarpgroupShape complete(const LinearSpec &spec, const Target &target,
   }
   // A processor gets 39 KB from memory in the time that a byte takes: 64 KB of
   // codes, 16 stages of 4 KB, are enough.
-  constexpr int64_t most = 16;
+  constexpr int64_t most = 16, many = 8, enoughBytes = 64 << 10;
   shape.stages = most;
   while (sharedBytes(spec, shape).fixed > target.sharedBytes)
     --shape.stages;
+  // With a power of two, slot and phase are bits of a stage's number.
+  int64_t power = llvm::bit_floor(uint64_t(shape.stages));
+  if (power >= many ||
+      power * WarpgroupStage(spec, shape).codeBytes >= enoughBytes)
+    shape.stages = power;
   return shape;
 }
 
