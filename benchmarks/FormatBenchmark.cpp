@@ -1,10 +1,11 @@
-//===- FormatBenchmark.cpp - speed of the GGUF encoders -------------------===//
+//===- FormatBenchmark.cpp - speed of encoders and of interleaving --------===//
 //
 // Part of the qopt project, under the Apache License v2.0 with LLVM Exceptions.
 //
 //===----------------------------------------------------------------------===//
 //
-// Every line shows GB/s of f32 weights that go in, and `memory`, its ratio to
+// Every line shows GB/s of what goes in, f32 weights or, in lines with
+// `interleave`, quantized ones, and `memory`, its ratio to
 // the bandwidth at which this process reads memory on the same number of
 // threads. One thread is measured in processor time, so that other load on the
 // machine disturbs less; more are measured in real time.
@@ -12,13 +13,15 @@
 // run, as ggml/<type>.
 //
 //===----------------------------------------------------------------------===//
-#include "qopt/Formats/FormatTable.h"
+#include "qopt/Formats/BlockFields.h"
+#include "qopt/Formats/Interleaved.h"
 #include "qopt/Support/ThreadPool.h"
 
 #include <benchmark/benchmark.h>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <dlfcn.h>
 #include <map>
 #include <random>
@@ -120,6 +123,45 @@ static void decode(benchmark::State &state, const FormatRow &row) {
   report(state, pool, back.size() * 4.);
 }
 
+/// Brings a matrix, 64 MB of random bytes, into the layout of CPU kernels.
+static void interleave(benchmark::State &state, InterleavedLayout layout,
+                       std::vector<int64_t> rowBytes, Isa isa,
+                       unsigned threads) {
+  ThreadPool pool(threads);
+  layout.columns = columns;
+  layout.rows = taskRows;
+  int64_t rowsBytes = 0;
+  for (int64_t bytes : rowBytes)
+    rowsBytes += bytes;
+  const int64_t tasks = (64 << 20) / (taskRows * rowsBytes);
+  std::mt19937_64 random(3);
+  std::vector<std::vector<uint8_t>> sources, targets;
+  for (int64_t bytes : rowBytes) {
+    sources.emplace_back(tasks * taskRows * bytes);
+    for (size_t i = 0; i + 8 <= sources.back().size(); i += 8) {
+      uint64_t bits = random();
+      std::memcpy(&sources.back()[i], &bits, sizeof(bits));
+    }
+  }
+  for (const Component &component : layout.components())
+    targets.emplace_back(tasks * component.bytes() + 64);
+  for (auto _ : state)
+    pool.parallelFor(tasks, [&](int64_t task) {
+      std::vector<std::span<const uint8_t>> source;
+      std::vector<std::span<uint8_t>> target;
+      for (std::vector<uint8_t> &all : sources)
+        source.push_back(std::span(all).subspan(task * (all.size() / tasks),
+                                                all.size() / tasks));
+      for (std::vector<uint8_t> &all : targets) {
+        size_t size = (all.size() - 64) / tasks; // from a multiple of 64 on
+        target.push_back(
+            {all.data() + (-uintptr_t(all.data()) & 63) + task * size, size});
+      }
+      interleave(layout, source, target, isa);
+    });
+  report(state, pool, double(tasks * taskRows * rowsBytes));
+}
+
 using QuantizeChunk = size_t (*)(int type, const float *source, void *target,
                                  int64_t start, int64_t rows, int64_t columns,
                                  const float *importance);
@@ -197,11 +239,44 @@ static void registerBenchmarks(Isa isa, bool best, QuantizeChunk ggml) {
   }
 }
 
+static void registerInterleaving(Isa isa, bool best) {
+  auto add = [&](std::string_view name, const InterleavedLayout &layout,
+                 std::vector<int64_t> rowBytes) {
+    for (unsigned threads : {1, 2}) {
+      if (threads > 1 && !best)
+        continue;
+      std::string title =
+          threads > 1 ? "two_threads" : std::string(isaName(isa));
+      auto *line = benchmark::RegisterBenchmark(
+          (title + "/interleave/" + std::string(name)).c_str(),
+          [=](benchmark::State &state) {
+            interleave(state, layout, rowBytes, isa, threads);
+          });
+      line->Unit(benchmark::kMillisecond);
+      if (threads > 1)
+        line->UseRealTime();
+    }
+  };
+  for (const FormatRow &row : formatTable())
+    if (const BlockFields *fields = findBlockFields(row.type))
+      add(row.name, {.hierarchy = fields->hierarchy, .fields = fields},
+          {row.rowBytes(columns)});
+  for (int bits : {3, 4, 8}) {
+    GroupedScheme scheme{bits, 128};
+    const int64_t groups = scheme.groups(columns);
+    add("int" + std::to_string(bits) + "_g128", {.hierarchy = scheme},
+        {scheme.packedRowBytes(columns), 2 * groups, groups});
+  }
+}
+
 int main(int argc, char **argv) {
   QuantizeChunk ggml = findGgml();
   for (Isa isa : {Isa::Avx512, Isa::Avx2, Isa::Baseline})
     if (isaSupported(isa))
       registerBenchmarks(isa, isa == detectIsa(), ggml);
+  for (Isa isa : {Isa::Avx512, Isa::Avx2, Isa::Baseline})
+    if (isaSupported(isa))
+      registerInterleaving(isa, isa == detectIsa());
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

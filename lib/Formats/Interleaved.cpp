@@ -85,28 +85,6 @@ public:
         superScales(layout.componentIndex("super_scales")),
         superMinima(layout.componentIndex("super_minima")) {}
 
-  void store(const HierarchyRow &row, int64_t index, MutableBuffers target) {
-    forEachRun([&](int64_t first, int64_t place, int64_t length) {
-      std::copy_n(row.codes.data() + first, length, padded.data() + place);
-    });
-    forEachDword(index, [&](uint8_t *words, const BitPlane &plane, int fields,
-                            int64_t offset) {
-      uint32_t dword = 0;
-      for (int field = 0; field < fields; ++field)
-        dword |= (word(words + 4 * field) >> plane.firstBit & mask(plane))
-                 << plane.width * field;
-      std::memcpy(target[0].data() + offset, &dword, sizeof dword);
-    });
-    std::vector<uint16_t> levels = row.scales;
-    if (h.nibbleLevels)
-      for (size_t group = 0; group < levels.size(); ++group)
-        levels[group] |= row.minima[group] << 4;
-    storeVector(levels, index, scales, target);
-    storeVector(row.minima, index, minima, target);
-    storeVector(row.superScales, index, superScales, target);
-    storeVector(row.superMinima, index, superMinima, target);
-  }
-
   void load(HierarchyRow &row, int64_t index, ConstBuffers source) {
     std::ranges::fill(padded, 0);
     forEachDword(index, [&](uint8_t *words, const BitPlane &plane, int fields,
@@ -180,18 +158,6 @@ private:
            (component == scales ? h.scale == Scale::Half
                                 : h.minimum == Minimum::Half);
   }
-  void storeVector(const std::vector<uint16_t> &numbers, int64_t index,
-                   int component, MutableBuffers target) {
-    if (component < 0)
-      return;
-    for (size_t i = 0; i < numbers.size(); ++i) {
-      int64_t to = place(index, i, numbers.size());
-      if (isHalf(component))
-        std::memcpy(&target[component][2 * to], &numbers[i], 2);
-      else
-        target[component][to] = uint8_t(numbers[i]);
-    }
-  }
   void loadVector(std::vector<uint16_t> &numbers, int64_t index, int component,
                   ConstBuffers source) {
     if (component < 0)
@@ -212,19 +178,6 @@ private:
   int scales, minima, superScales, superMinima;
 };
 } // namespace
-
-void qopt::interleave(const InterleavedLayout &layout, ConstBuffers source,
-                      MutableBuffers target) {
-  for (std::span<uint8_t> buffer : target)
-    std::ranges::fill(buffer, 0);
-  RowMover mover(layout);
-  SchemeRows rows(layout.hierarchy, layout.columns, layout.fields);
-  HierarchyRow row(layout.hierarchy, layout.columns);
-  for (int64_t index = 0; index < layout.rows; ++index) {
-    rows.read(source, index, row);
-    mover.store(row, index, target);
-  }
-}
 
 void qopt::deinterleave(const InterleavedLayout &layout, ConstBuffers source,
                         MutableBuffers target) {

@@ -39,6 +39,7 @@
 
 #include "qopt/Formats/AffineHierarchy.h"
 #include "qopt/Formats/Component.h"
+#include "qopt/Support/Isa.h"
 
 #include <vector>
 
@@ -99,9 +100,11 @@ struct InterleavedLayout {
 };
 
 /// Interleaves a matrix given as the components of its scheme: codes [rows,
-/// row bytes], scales and zeros [rows, G]; or blocks [rows, row bytes].
+/// row bytes], scales and zeros [rows, G]; or blocks [rows, row bytes]. Writes
+/// every byte of the target, at about the speed of memory. So whole blocks of
+/// rows can be interleaved on their own, as matrices of fewer rows.
 void interleave(const InterleavedLayout &layout, ConstBuffers source,
-                MutableBuffers target);
+                MutableBuffers target, Isa isa = detectIsa());
 /// The exact inverse; padding is dropped.
 void deinterleave(const InterleavedLayout &layout, ConstBuffers source,
                   MutableBuffers target);

@@ -1,6 +1,7 @@
 #include "qopt/Formats/Interleaved.h"
 #include "qopt/Formats/BlockFields.h"
 
+#include <cstring>
 #include <gtest/gtest.h>
 #include <random>
 
@@ -38,14 +39,137 @@ std::vector<std::span<uint8_t>> write(std::vector<Bytes> &buffers) {
 }
 
 std::vector<Bytes> pack(const InterleavedLayout &layout,
-                        const std::vector<Bytes> &matrix) {
-  std::vector<Bytes> packed;
-  for (const Component &component : layout.components())
-    packed.emplace_back(component.bytes(), 0xcc); // stale bytes must not stay
-  interleave(layout, read(matrix), write(packed));
+                        const std::vector<Bytes> &matrix,
+                        Isa isa = detectIsa()) {
+  constexpr size_t line = 64; // from where lines are written as a whole
+  std::vector<Bytes> memory, packed;
+  std::vector<std::span<uint8_t>> target;
+  for (const Component &component : layout.components()) {
+    // Stale bytes must not stay.
+    Bytes &bytes = memory.emplace_back(component.bytes() + line, 0xcc);
+    target.push_back({bytes.data() + (-uintptr_t(bytes.data()) & (line - 1)),
+                      size_t(component.bytes())});
+  }
+  interleave(layout, read(matrix), target, isa);
+  for (std::span<uint8_t> bytes : target)
+    packed.emplace_back(bytes.begin(), bytes.end());
   return packed;
 }
+
+/// The numbers of a row, one after the other.
+HierarchyRow numbersOfRow(const InterleavedLayout &layout,
+                          const std::vector<Bytes> &matrix, int64_t row) {
+  HierarchyRow numbers(layout.hierarchy, layout.columns);
+  const uint8_t *stored = &matrix[0][row * (matrix[0].size() / layout.rows)];
+  if (layout.fields) {
+    layout.fields->read(stored, numbers);
+    return numbers;
+  }
+  unpackCodes(stored, layout.hierarchy.bits, numbers.codes);
+  const int64_t groups = layout.groups();
+  std::memcpy(numbers.scales.data(), &matrix[1][2 * row * groups], 2 * groups);
+  for (size_t group = 0; group < numbers.minima.size(); ++group)
+    numbers.minima[group] = matrix[2][row * groups + group];
+  return numbers;
+}
+
+/// What Interleaved.h says, number by number.
+std::vector<Bytes> packByDefinition(const InterleavedLayout &layout,
+                                    const std::vector<Bytes> &matrix) {
+  const AffineHierarchy &h = layout.hierarchy;
+  std::vector<Bytes> packed;
+  for (const Component &component : layout.components())
+    packed.emplace_back(component.bytes());
+  for (int64_t row = 0; row < layout.rows; ++row) {
+    const int64_t block = row / layout.blockRows, lane = row % layout.blockRows;
+    HierarchyRow numbers = numbersOfRow(layout, matrix, row);
+    for (int64_t column = 0; column < layout.columns; ++column) {
+      const int64_t run = column / layout.runColumns(),
+                    inRun = column % layout.runColumns(),
+                    chunk = run * layout.chunksPerRun() + inRun / 32;
+      for (const BitPlane &plane : bitPlanes(h.bits)) {
+        int64_t vector = (block * layout.chunks() + chunk) * h.bits +
+                         plane.dword(inRun % 32);
+        uint8_t *dword = &packed[0][4 * (vector * layout.blockRows + lane)];
+        int shift = plane.shift(inRun % 32);
+        dword[shift / 8] |=
+            (numbers.codes[column] >> plane.firstBit & ((1 << plane.width) - 1))
+            << shift % 8;
+      }
+    }
+    if (h.nibbleLevels)
+      for (size_t group = 0; group < numbers.scales.size(); ++group)
+        numbers.scales[group] |= numbers.minima[group] << 4;
+    auto place = [&](std::string_view suffix, const auto &values) {
+      const int index = layout.componentIndex(suffix);
+      if (index < 0)
+        return;
+      const int bytes = byteSize(layout.components()[index].type);
+      for (size_t i = 0; i < values.size(); ++i)
+        std::memcpy(&packed[index][bytes * ((block * values.size() + i) *
+                                                layout.blockRows +
+                                            lane)],
+                    &values[i], bytes);
+    };
+    place("scales", numbers.scales);
+    place("minima", numbers.minima);
+    place("zeros", numbers.minima);
+    place("super_scales", numbers.superScales);
+    place("super_minima", numbers.superMinima);
+  }
+  return packed;
+}
+
+std::vector<Isa> supportedIsas() {
+  std::vector<Isa> result;
+  for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512})
+    if (isaSupported(isa))
+      result.push_back(isa);
+  return result;
+}
 } // namespace
+
+TEST(Interleaved, EveryInstructionSetPlacesGgufTypesAsDefined) {
+  std::mt19937 random(3);
+  for (const FormatRow &row : formatTable()) {
+    const BlockFields *fields = findBlockFields(row.type);
+    if (!fields)
+      continue;
+    for (int64_t rows : {1, 16, 37})
+      for (int64_t blocks : {1, 3})
+        for (int64_t blockRows : {1, 5, 16, 24, 64}) {
+          const int64_t columns = blocks * row.blockElements;
+          InterleavedLayout layout{fields->hierarchy, rows, columns, blockRows,
+                                   fields};
+          std::vector<Bytes> matrix = {Bytes(rows * row.rowBytes(columns))};
+          for (uint8_t &byte : matrix[0])
+            byte = random();
+          const std::vector<Bytes> expected = packByDefinition(layout, matrix);
+          for (Isa isa : supportedIsas())
+            ASSERT_EQ(pack(layout, matrix, isa), expected)
+                << row.name << ", " << isaName(isa) << ", " << rows << " x "
+                << columns << ", in blocks of " << blockRows;
+        }
+  }
+}
+
+TEST(Interleaved, EveryInstructionSetPlacesGroupedCodesAsDefined) {
+  for (int bits = 2; bits <= 8; ++bits)
+    for (bool symmetric : {false, true})
+      for (int64_t group : {-1, 1, 20, 64, 384})
+        for (int64_t columns : {1, 31, 160, 515})
+          for (int64_t blockRows : {5, 16, 24}) {
+            InterleavedLayout layout{GroupedScheme{bits, group, symmetric}, 37,
+                                     columns, blockRows};
+            std::vector<Bytes> matrix = randomMatrix(layout);
+            const std::vector<Bytes> expected =
+                packByDefinition(layout, matrix);
+            for (Isa isa : supportedIsas())
+              ASSERT_EQ(pack(layout, matrix, isa), expected)
+                  << bits << " bits, group " << group << ", " << isaName(isa)
+                  << ", " << columns << " columns, in blocks of " << blockRows;
+          }
+}
 
 TEST(Interleaved, UnpackingInvertsPackingForEveryWidthGroupAndTail) {
   for (int bits = 2; bits <= 8; ++bits)
