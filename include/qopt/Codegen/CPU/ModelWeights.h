@@ -75,9 +75,19 @@ public:
 private:
   Result<WeightUse> use(WeightUse wantedUse, mlir::ShapedType type);
   Result<mlir::ml_program::GlobalOp> find(llvm::StringRef symbol) const;
-  /// The tensors of one use.
+  /// Rows that are still to be brought into the layout of their weight.
+  struct PackedRows {
+    PackedType type;
+    std::shared_ptr<const WeightSource> source;
+    std::vector<std::span<uint8_t>> target; // all of it
+    int64_t first, count;
+
+    void pack() const;
+  };
+  /// The tensors of one use, complete but for what `rest` says.
   Status make(const WeightUse &use, std::vector<ByteSpan> &tensors,
-              std::vector<std::shared_ptr<void>> &owned) const;
+              std::vector<std::shared_ptr<void>> &owned,
+              std::vector<PackedRows> &rest) const;
 
   mlir::ModuleOp module;
   QuantizationContext *services;

@@ -11,6 +11,9 @@
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/Diagnostics.h"
 
+#include <iterator>
+#include <mutex>
+
 using namespace mlir;
 using namespace qopt;
 using namespace qopt::cpu;
@@ -142,6 +145,28 @@ static std::span<uint8_t> allocate(int64_t bytes,
   return {static_cast<uint8_t *>(memory.get()), size_t(bytes)};
 }
 
+/// Whole blocks of rows are matrices of their own, in the components of every
+/// scheme as in those of the layout.
+void ModelWeights::PackedRows::pack() const {
+  const int64_t rows = type.getRows(),
+                blocks = (rows + blockRows - 1) / blockRows,
+                ofPart = (count + blockRows - 1) / blockRows;
+  std::vector<ByteSpan> sourceRows;
+  for (ByteSpan component : source->schemeComponents()) {
+    const size_t bytes = component.size() / rows;
+    sourceRows.push_back(component.subspan(first * bytes, count * bytes));
+  }
+  std::vector<std::span<uint8_t>> targetBlocks;
+  for (std::span<uint8_t> component : target) {
+    const size_t bytes = component.size() / blocks;
+    targetBlocks.push_back(
+        component.subspan(first / blockRows * bytes, ofPart * bytes));
+  }
+  type.getLayout().pack(type.getScheme(), count, type.getColumns(), sourceRows,
+                        targetBlocks);
+  source->release(first, count);
+}
+
 /// Decodes all rows and encodes them to `type`.
 static Status encodeRows(const WeightSource &source, DType type,
                          std::span<uint8_t> target) {
@@ -161,13 +186,13 @@ static Status encodeRows(const WeightSource &source, DType type,
 }
 
 Status ModelWeights::make(const WeightUse &use, std::vector<ByteSpan> &tensors,
-                          std::vector<std::shared_ptr<void>> &owned) const {
+                          std::vector<std::shared_ptr<void>> &owned,
+                          std::vector<PackedRows> &rest) const {
   QOPT_ASSIGN(ml_program::GlobalOp global, find(use.symbol));
   auto type = cast<ShapedType>(global.getType());
   QOPT_ASSIGN(WeightSource opened,
               WeightSource::open(global, services->files()));
   auto source = std::make_shared<WeightSource>(std::move(opened));
-  owned.push_back(source);
   std::vector<WeightTensor> wantedTensors = tensorsOf(use, type);
 
   if (use.form == WeightUse::Form::Packed) {
@@ -175,6 +200,7 @@ Status ModelWeights::make(const WeightUse &use, std::vector<ByteSpan> &tensors,
     if (packed && packed.getLayout() == use.packed.getLayout() &&
         !source->isView()) {
       tensors = source->components();
+      owned.push_back(source);
       return {};
     }
     if (source->isView())
@@ -185,10 +211,16 @@ Status ModelWeights::make(const WeightUse &use, std::vector<ByteSpan> &tensors,
       targets.push_back(allocate(tensor.bytes, owned));
       tensors.push_back(targets.back());
     }
-    use.packed.getLayout().pack(use.packed.getScheme(), use.packed.getRows(),
-                                use.packed.getColumns(),
-                                source->schemeComponents(), targets);
-    source->release();
+    // A megabyte a time, so that threads share a large weight.
+    const int64_t rows = use.packed.getRows(),
+                  rowBytes = source->schemeComponents()[0].size() /
+                             std::max<int64_t>(1, rows),
+                  blockBytes = std::max<int64_t>(1, blockRows * rowBytes),
+                  step =
+                      std::max<int64_t>(1, (1 << 20) / blockBytes) * blockRows;
+    for (int64_t row = 0; row < rows; row += step)
+      rest.push_back(
+          {use.packed, source, targets, row, std::min(step, rows - row)});
     return {};
   }
   const WeightTensor &tensor = wantedTensors.front();
@@ -196,6 +228,7 @@ Status ModelWeights::make(const WeightUse &use, std::vector<ByteSpan> &tensors,
                         (isa<RankedTensorType>(type) &&
                          floatDType(type.getElementType()) == tensor.type);
   if (asStored && !source->isView()) {
+    owned.push_back(source);
     tensors.push_back(source->schemeComponents().front());
     return {};
   }
@@ -214,13 +247,29 @@ Result<ModelWeights::Loaded> ModelWeights::load(Progress &progress) const {
   result.tensors.resize(wanted.size());
   std::vector<Status> outcomes(uses.size());
   std::vector<std::vector<std::shared_ptr<void>>> owned(uses.size());
+  std::vector<std::vector<PackedRows>> rest(uses.size());
   progress.begin("preparing weights", uses.size());
-  services->compute().pool.parallelFor(uses.size(), [&](int64_t i) {
+  std::mutex advancing;
+  auto advance = [&] {
+    std::lock_guard lock(advancing);
+    progress.advance();
+  };
+  ThreadPool &pool = services->compute().pool;
+  pool.parallelFor(uses.size(), [&](int64_t i) {
     std::vector<ByteSpan> tensors;
-    outcomes[i] = make(uses[i], tensors, owned[i]);
+    outcomes[i] = make(uses[i], tensors, owned[i], rest[i]);
     for (size_t t = 0; t < tensors.size(); ++t)
       result.tensors[uses[i].firstTensor + t] = tensors[t];
-    progress.advance();
+    if (rest[i].empty())
+      advance();
+  });
+  std::vector<PackedRows> parts;
+  for (std::vector<PackedRows> &each : rest)
+    std::ranges::move(each, std::back_inserter(parts));
+  pool.parallelFor(parts.size(), [&](int64_t i) {
+    parts[i].pack();
+    if (parts[i].first + parts[i].count == parts[i].type.getRows())
+      advance();
   });
   progress.end();
   for (Status &outcome : outcomes)
@@ -243,7 +292,10 @@ Status ModelWeights::write(const std::string &path, bool overwrite,
   services->compute().pool.parallelFor(uses.size(), [&](int64_t i) {
     std::vector<ByteSpan> tensors;
     std::vector<std::shared_ptr<void>> owned;
-    outcomes[i] = make(uses[i], tensors, owned);
+    std::vector<PackedRows> rest;
+    outcomes[i] = make(uses[i], tensors, owned, rest);
+    for (const PackedRows &rows : rest)
+      rows.pack();
     for (size_t t = 0; t < tensors.size() && outcomes[i]; ++t)
       outcomes[i] =
           writer.write(wanted[uses[i].firstTensor + t].name, tensors[t]);
