@@ -26,10 +26,9 @@ namespace fs = llvm::sys::fs;
 static constexpr size_t hashBytes = 32;
 
 static std::string hashOf(llvm::StringRef bytes) {
-  llvm::SHA256 hash;
-  hash.update(bytes);
-  llvm::StringRef result = llvm::toStringRef(hash.final());
-  return result.str();
+  const std::array<uint8_t, hashBytes> hash =
+      llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes));
+  return std::string(hash.begin(), hash.end());
 }
 
 std::string ObjectCache::keyOf(ModuleOp kernels) {

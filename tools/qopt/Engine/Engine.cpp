@@ -31,14 +31,15 @@ int32_t CacheOption::runtimeType(bool exact) const {
 
 void EngineOptions::declare(Arguments &arguments, Kind usual) {
   kind = usual;
-  arguments.choice("--engine", {"auto", "compiled", "interpreter"},
-                   usual == Auto
-                       ? "auto (default): compiled, or interpreted if an op is "
-                         "not covered; compiled; interpreter: the f32 reference"
-                       : "interpreter (default): the f32 reference; compiled; "
-                         "auto: compiled, or interpreted if an op is not "
-                         "covered",
-                   kind);
+  arguments.choice(
+      "--engine", {"auto", "compiled", "interpreter"},
+      usual == Auto ? "auto (default): compiled, or interpreted if an op is "
+                      "not covered; compiled; interpreter: the f32 reference. "
+                      "Code is kept in $QOPT_CACHE_DIR (~/.cache/qopt)"
+                    : "interpreter (default): the f32 reference; compiled; "
+                      "auto: compiled, or interpreted if an op is not "
+                      "covered",
+      kind);
   arguments.flag("--exact",
                  "compiled: f32 activations and cache of keys and values",
                  exact);
