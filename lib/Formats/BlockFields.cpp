@@ -15,6 +15,8 @@ using Minimum = AffineHierarchy::Minimum;
 //===----------------------------------------------------------------------===//
 // The types; fields are {first, count, byte, width, shift, position, run,
 // sharing}. The structs in Q4_0.cpp and its neighbours say the same in words.
+// Interleaving takes numbers by four (InterleavePlan.cpp): `first` and `count`
+// are multiples of 4, and so is `run`, or it is 1 and fills its bytes.
 //===----------------------------------------------------------------------===//
 
 // Blocks of 32 weights
