@@ -27,7 +27,8 @@ struct ObjectCache : testing::Test {
     return mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   }
 
-  int run(mlir::ModuleOp module) {
+  // What is in front of code of the JIT is not of a compiler's.
+  [[clang::no_sanitize("function")]] int run(mlir::ModuleOp module) {
     auto jit = cpu::Jit::compile(module, {}, &cache);
     if (!jit)
       ADD_FAILURE() << jit.error().message;
