@@ -201,8 +201,11 @@ TEST(PtxDeadlock, SpinLocksBetweenCtasMakeProgress) {
       "WAIT: bar.sync 0; @%p0 bra END; ld.global.b32 %r1, [%out+4]; mad.lo.u32 "
       "%r1, %r1, 3, %cta; st.global.b32 [%out+4], %r1;"
       "add.u32 %r2, %cta, 1; st.release.gpu.global.b32 [%out], %r2;\nEND:\n";
-  std::string zero = "setp.eq.u32 %p2, %id, 0; @%p2 st.global.b32 [%out+4], "
-                     "0; @%p2 st.global.b32 [%out], 0;";
+  auto zeroBy = [](int thread) {
+    return "setp.eq.u32 %p2, %id, " + std::to_string(thread) +
+           "; @%p2 st.global.b32 [%out+4], 0; @%p2 st.global.b32 [%out], 0;";
+  };
+  const std::string zero = zeroBy(0), zeroByLast = zeroBy(39 * 64);
   Outcome result = run(module(zero + code), {}, 2, {40, 64});
   EXPECT_EQ(result.error, "");
   uint32_t expected = 0;
@@ -212,8 +215,52 @@ TEST(PtxDeadlock, SpinLocksBetweenCtasMakeProgress) {
   EXPECT_EQ(run(module(zero + code), {}, 2, {40, 64, 0, 3}).error, "");
   // In the other direction the resident CTAs wait for one that is not resident.
   std::string reverse = "mov.u32 %r9, 39; sub.u32 %cta, %r9, %cta;" + code;
-  EXPECT_EQ(run(module(zero + reverse), {}, 2, {40, 64}).error, "");
-  EXPECT_ERROR(run(module(zero + reverse), {}, 2, {40, 64, 0, 3}), "deadlock");
+  EXPECT_EQ(run(module(zeroByLast + reverse), {}, 2, {40, 64}).error, "");
+  EXPECT_ERROR(run(module(zeroByLast + reverse), {}, 2, {40, 64, 0, 3}),
+               "deadlock");
+}
+
+// CTA 0 leaves a number and raises a flag, for which CTA 1 waits.
+static std::string handOver(const std::string &raise, const std::string &look,
+                            const std::string &then = "") {
+  return module("setp.ne.u32 %p0, %cta, 0; @%p0 bra READ;\n"
+                "st.global.b32 [%out+8], 7;" +
+                raise +
+                " bra END;\n"
+                "READ: " +
+                look + " setp.ne.u32 %p1, %r0, 1; @%p1 bra READ;\n" + then +
+                "ld.global.b32 %r1, [%out+8]; st.global.b32 [%out+4], %r1;\n"
+                "END:\n");
+}
+
+TEST(PtxGlobalOrder, ReleaseAndAcquireOrderWrites) {
+  const std::string release = "st.release.gpu.global.b32 [%out], 1;",
+                    acquire = "ld.acquire.gpu.global.b32 %r0, [%out];",
+                    store = "st.relaxed.gpu.global.b32 [%out], 1;",
+                    load = "ld.relaxed.gpu.global.b32 %r0, [%out];",
+                    fence = "fence.acq_rel.gpu;";
+  for (const std::string &code :
+       {handOver(release, acquire), handOver(fence + store, acquire),
+        handOver(release, load, fence),
+        handOver("membar.gl;" + store, load, fence),
+        handOver("atom.global.exch.b32 %r0, [%out], 1;",
+                 "atom.global.or.b32 %r0, [%out], 0;")}) {
+    Outcome result = run(code, {}, 3, {2, 1});
+    EXPECT_EQ(result.error, "");
+    EXPECT_EQ(result.out[1], 7u);
+  }
+  const char *early = "CTA 0 wrote byte 8 of out";
+  for (const std::string &code :
+       {handOver(store, acquire), handOver(release, load),
+        handOver("membar.cta;" + store, acquire),
+        handOver(store + fence, load, fence),
+        handOver(release, "ld.volatile.global.b32 %r0, [%out];"),
+        handOver("st.release.cta.global.b32 [%out], 1;", acquire)})
+    EXPECT_ERROR(run(code, {}, 3, {2, 1}), early);
+  // Not even the flag may be read like any other number.
+  EXPECT_ERROR(
+      run(handOver(release, "ld.global.b32 %r0, [%out];"), {}, 3, {2, 1}),
+      "CTA 0 wrote byte 0 of out");
 }
 
 TEST(PtxDeadlock, AFlagThatNobodySetsIsReported) {

@@ -93,6 +93,9 @@ void atomic(Warp &warp, const Instruction &in, Lanes mask) {
   forLanes(mask, [&](unsigned lane) {
     uint8_t *place = access(warp, in, lane, space, addressOf(warp, in, 0, lane),
                             total, total, Access::Atomic, true);
+    if (uint64_t address = addressOf(warp, in, 0, lane);
+        resolve(space, address) == Space::Global)
+      warp.cta.grid.order.exchange(warp.cta.number, address);
     for (unsigned i = 0; i < in.count; ++i, place += bytes) {
       uint64_t old = 0;
       std::memcpy(&old, place, bytes);

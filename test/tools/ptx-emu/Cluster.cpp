@@ -68,6 +68,10 @@ void Cluster::release() {
   ++phases;
   arrived = 0;
   completed = order;
+  for (Cta *cta : ctas)
+    for (Cta *other : ctas)
+      if (cta && other && cta != other)
+        grid.order.join(cta->number, other->number);
   for (Warp *warp : waiting) {
     races.acquire(warp->raceIndex(), completed);
     warp->resume();

@@ -39,11 +39,19 @@ void fenceProxy(Warp &warp, const Instruction &, Lanes mask) {
   warp.cta.races.fenceProxy(warp.raceIndex(), mask, mask == warp.alive());
 }
 
+void fence(Warp &warp, const Instruction &, Lanes) {
+  warp.cta.grid.order.fence(warp.cta.number);
+}
+
 void decodeFence(Decoder &d) {
-  bool proxy = d.take("proxy") && d.take("async") && !d.take("global");
+  bool isProxy = d.take("proxy");
+  bool orders = isProxy && d.take("async") && !d.take("global");
+  bool isMemory = !isProxy && !d.take("mbarrier_init");
+  d.takeAny({"sc", "acq_rel", "acquire", "release"});
+  bool isOfCta = d.take("cta");
   while (!d.remaining().empty())
     d.take(d.remaining());
-  d.finish(proxy ? fenceProxy : nothing);
+  d.finish(orders ? fenceProxy : isMemory && !isOfCta ? fence : nothing);
 }
 
 /// setmaxnreg: registers are not limited here.
@@ -155,8 +163,8 @@ void ptx::addControlOpcodes(OpcodeTable &table) {
   table["trap"] = table["brkpt"] = {decodeTrap, Class::Control};
   table["bar"] = table["barrier"] = {decodeBarrier, Class::Synchronization};
   table["setmaxnreg"] = {decodeRegisterCount, Class::Synchronization};
-  // Memory is sequentially consistent here, and caches do not exist;
-  // only the race detector looks at fence.proxy.async.
+  // Memory is sequentially consistent here, and caches do not exist; fences are
+  // for the race detector and for GlobalOrder.
   for (const char *name : {"membar", "fence"})
     table[name] = {decodeFence, Class::Synchronization};
   // A grid runs alone, but buffers may be marked as those of the grid before.

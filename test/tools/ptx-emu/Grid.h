@@ -8,6 +8,7 @@
 
 #include "Counters.h"
 #include "Cta.h"
+#include "GlobalOrder.h"
 #include "Memory.h"
 
 namespace ptx {
@@ -53,6 +54,7 @@ public:
   Launch launch;
   GlobalMemory &memory;
   Counters *counters;
+  GlobalOrder order;
   uint64_t executed = 0; ///< instructions of warps
   /// Counts what can end somebody's polling: changes of memory, released
   /// barriers, exits.

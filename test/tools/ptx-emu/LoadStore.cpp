@@ -81,7 +81,44 @@ void ptx::count(Warp &warp, const Instruction &in, Lanes mask, Space space,
 
 namespace {
 
-enum Flags : uint8_t { SignExtend = 1, Strong = 2, Wide = 4, Constant = 8 };
+enum Flags : uint8_t {
+  SignExtend = 1,
+  Strong = 2,
+  Wide = 4,
+  Constant = 8,
+  BeyondCta = 16, // the scope
+  Ordering = 32   // acquire or release
+};
+
+/// Towards other CTAs.
+GlobalOrder::Strength strengthOf(const Instruction &in) {
+  using enum GlobalOrder::Strength;
+  if (!(in.flags & Strong) || !(in.flags & BeyondCta))
+    return Weak;
+  return in.flags & Ordering ? Synchronizing : Relaxed;
+}
+
+void checkOrder(Warp &warp, const Instruction &in, unsigned lane, Space space,
+                unsigned size) {
+  uint64_t address = addressOf(warp, in, 0, lane);
+  if (resolve(space, address) != Space::Global)
+    return;
+  Grid &grid = warp.cta.grid;
+  if (auto writer =
+          grid.order.load(warp.cta.number, address, size, strengthOf(in)))
+    warp.fail(in, lane,
+              "CTA " + std::to_string(*writer) + " wrote " +
+                  grid.memory.describe(address) +
+                  ", and this one has not acquired what that one released "
+                  "after it");
+}
+
+void recordStore(Warp &warp, const Instruction &in, unsigned lane, Space space,
+                 unsigned size) {
+  uint64_t address = addressOf(warp, in, 0, lane);
+  if (resolve(space, address) == Space::Global)
+    warp.cta.grid.order.store(warp.cta.number, address, size, strengthOf(in));
+}
 
 /// ld.global.nc is for what does not change while the kernel runs, and that
 /// begins before the grid before it has written its output.
@@ -105,6 +142,7 @@ void load(Warp &warp, const Instruction &in, Lanes mask) {
                total, Access::Read, in.flags & Strong);
     if (in.flags & Constant)
       requireConstant(warp, in, lane);
+    checkOrder(warp, in, lane, space, total);
     // A b128 element fills two slots.
     unsigned step = std::min<unsigned>(in.size, 8);
     for (unsigned i = 0; i < in.destinations; ++i) {
@@ -134,6 +172,7 @@ void store(Warp &warp, const Instruction &in, Lanes mask) {
   forLanes(mask, [&](unsigned lane) {
     uint8_t *bytes = access(warp, in, lane, space, addressOf(warp, in, 0, lane),
                             total, total, Access::Write, in.flags & Strong);
+    recordStore(warp, in, lane, space, total);
     for (unsigned i = 1; i < in.sources; ++i) {
       const uint64_t value = warp.lanes(in.source(i))[lane];
       changed |= std::memcmp(bytes, &value, step) != 0;
@@ -144,17 +183,22 @@ void store(Warp &warp, const Instruction &in, Lanes mask) {
   warp.cta.grid.progress += changed;
 }
 
-/// Consumes semantics, scope and cache hints; true for strong accesses.
-bool takeCaching(Decoder &d) {
+/// Consumes semantics, scope and cache hints.
+void takeCaching(Decoder &d) {
   std::string_view semantics =
       d.takeAny({"weak", "relaxed", "acquire", "release", "volatile", "mmio"});
-  d.takeAny({"cta", "cluster", "gpu", "sys"});
+  std::string_view scope = d.takeAny({"cta", "cluster", "gpu", "sys"});
+  if (!semantics.empty() && semantics != "weak")
+    d.result.flags |= Strong;
+  if (semantics == "volatile" || (!scope.empty() && scope != "cta"))
+    d.result.flags |= BeyondCta;
+  if (semantics == "acquire" || semantics == "release")
+    d.result.flags |= Ordering;
   d.takeAny({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
   if (d.take("nc"))
     d.result.flags |= Constant;
   d.takePrefix("L1::");
   d.takePrefix("L2::");
-  return !semantics.empty() && semantics != "weak";
 }
 
 unsigned takeVector(Decoder &d) {
@@ -163,13 +207,11 @@ unsigned takeVector(Decoder &d) {
 }
 
 Type decodeAccess(Decoder &d) {
-  bool strong = takeCaching(d);
+  takeCaching(d);
   d.result.mode = uint8_t(d.takeSpace());
   d.result.count = uint8_t(takeVector(d));
   Type type = d.takeType();
   d.result.size = uint8_t(type.bytes());
-  if (strong)
-    d.result.flags |= Strong;
   if (d.result.size * d.result.count > 32)
     d.fail("accesses have at most 32 bytes");
   return type;
