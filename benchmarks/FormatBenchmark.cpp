@@ -272,11 +272,10 @@ static void registerInterleaving(Isa isa, bool best) {
 int main(int argc, char **argv) {
   QuantizeChunk ggml = findGgml();
   for (Isa isa : {Isa::Avx512, Isa::Avx2, Isa::Baseline})
-    if (isaSupported(isa))
+    if (isaSupported(isa)) {
       registerBenchmarks(isa, isa == detectIsa(), ggml);
-  for (Isa isa : {Isa::Avx512, Isa::Avx2, Isa::Baseline})
-    if (isaSupported(isa))
       registerInterleaving(isa, isa == detectIsa());
+    }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

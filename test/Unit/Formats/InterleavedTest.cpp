@@ -1,4 +1,5 @@
 #include "qopt/Formats/Interleaved.h"
+#include "Support/SupportedIsas.h"
 #include "qopt/Formats/BlockFields.h"
 
 #include <cstring>
@@ -6,6 +7,7 @@
 #include <random>
 
 using namespace qopt;
+using qopt::test::supportedIsas;
 
 namespace {
 using Bytes = std::vector<uint8_t>;
@@ -118,14 +120,6 @@ std::vector<Bytes> packByDefinition(const InterleavedLayout &layout,
     place("super_minima", numbers.superMinima);
   }
   return packed;
-}
-
-std::vector<Isa> supportedIsas() {
-  std::vector<Isa> result;
-  for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512})
-    if (isaSupported(isa))
-      result.push_back(isa);
-  return result;
 }
 } // namespace
 

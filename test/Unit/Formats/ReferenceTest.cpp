@@ -1,4 +1,5 @@
 #include "ReferenceDigests.h"
+#include "Support/SupportedIsas.h"
 #include "qopt/Formats/FormatTable.h"
 
 #include <algorithm>
@@ -8,14 +9,6 @@ using namespace qopt;
 using namespace qopt::test;
 
 namespace {
-std::vector<Isa> supportedIsas() {
-  std::vector<Isa> result;
-  for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512})
-    if (isaSupported(isa))
-      result.push_back(isa);
-  return result;
-}
-
 const FormatRow &findRow(Isa isa, std::string_view name) {
   auto table = formatTable(isa);
   auto row = std::ranges::find(table, name, &FormatRow::name);

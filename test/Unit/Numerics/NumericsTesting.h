@@ -6,6 +6,7 @@
 #ifndef QOPT_TEST_NUMERICS_NUMERICSTESTING_H
 #define QOPT_TEST_NUMERICS_NUMERICSTESTING_H
 
+#include "Support/SupportedIsas.h"
 #include "qopt/Numerics/ComputeContext.h"
 #include "qopt/Numerics/MatrixView.h"
 #include "qopt/Numerics/Random.h"
@@ -23,13 +24,7 @@ inline std::vector<float> randomValues(int64_t count, uint64_t seed) {
   return values;
 }
 
-inline std::vector<Isa> supportedIsas() {
-  std::vector<Isa> result;
-  for (Isa isa : {Isa::Baseline, Isa::Avx2, Isa::Avx512})
-    if (isaSupported(isa))
-      result.push_back(isa);
-  return result;
-}
+using test::supportedIsas;
 
 /// H = 2/n Σ x xᵀ of correlated inputs [samples, columns], by definition.
 inline std::vector<double> naiveHessian(const std::vector<float> &x,
