@@ -58,6 +58,21 @@ Quad loadQuad(const uint8_t *address) {
   return result;
 }
 
+// Of each quarter of two vectors the first two dwords, or from 2 on the others:
+// in turn from a and b, or both of a and then of b.
+template <int from> Words interleavePairs(Words a, Words b) {
+  return __builtin_shufflevector(a, b, from, from + 16, from + 1, from + 17,
+                                 from + 4, from + 20, from + 5, from + 21,
+                                 from + 8, from + 24, from + 9, from + 25,
+                                 from + 12, from + 28, from + 13, from + 29);
+}
+template <int from> Words joinPairs(Words a, Words b) {
+  return __builtin_shufflevector(a, b, from, from + 1, from + 16, from + 17,
+                                 from + 4, from + 5, from + 20, from + 21,
+                                 from + 8, from + 9, from + 24, from + 25,
+                                 from + 12, from + 13, from + 28, from + 29);
+}
+
 /// Four dwords of each row: lane r of target[i] is dword i of row r.
 void loadDwords(const uint8_t *row, int64_t stride, Words *target) {
   Words rows[4]; // i, 4 + i, 8 + i and 12 + i, a quarter each
@@ -72,30 +87,14 @@ void loadDwords(const uint8_t *row, int64_t stride, Words *target) {
     rows[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
                                       10, 11, 12, 13, 14, 15);
   }
-  auto lowPairs = [](Words a, Words b) {
-    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9,
-                                   25, 12, 28, 13, 29);
-  };
-  auto highPairs = [](Words a, Words b) {
-    return __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11,
-                                   27, 14, 30, 15, 31);
-  };
-  auto lowHalves = [](Words a, Words b) {
-    return __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24,
-                                   25, 12, 13, 28, 29);
-  };
-  auto highHalves = [](Words a, Words b) {
-    return __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26,
-                                   27, 14, 15, 30, 31);
-  };
-  const Words low01 = lowPairs(rows[0], rows[1]),
-              low23 = lowPairs(rows[2], rows[3]),
-              high01 = highPairs(rows[0], rows[1]),
-              high23 = highPairs(rows[2], rows[3]);
-  target[0] = lowHalves(low01, low23);
-  target[1] = highHalves(low01, low23);
-  target[2] = lowHalves(high01, high23);
-  target[3] = highHalves(high01, high23);
+  const Words low01 = interleavePairs<0>(rows[0], rows[1]),
+              low23 = interleavePairs<0>(rows[2], rows[3]),
+              high01 = interleavePairs<2>(rows[0], rows[1]),
+              high23 = interleavePairs<2>(rows[2], rows[3]);
+  target[0] = joinPairs<0>(low01, low23);
+  target[1] = joinPairs<2>(low01, low23);
+  target[2] = joinPairs<0>(high01, high23);
+  target[3] = joinPairs<2>(high01, high23);
 }
 
 /// Rows lie one behind the other, and so do the bytes of the next 16: fetched
