@@ -6,7 +6,7 @@
 //
 // Blocks of a kernel that share a tile of y leave sums to each other in a
 // workspace: its first 4096 bytes are flags, zero whenever no launch uses it,
-// and the rest is arbitrary (docs/nvptx.md, "The table of kernels"). So
+// and the rest is arbitrary (docs/nvptx.md, "The workspace"). So
 // launches one after another may use the same one, and two at once may not:
 //
 // - Each stream has its own. Streams are told apart by their ids, which unlike

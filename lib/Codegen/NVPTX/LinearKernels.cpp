@@ -10,8 +10,6 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 
-static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /// The warps, from `least` to `most`, that leave the fewest of them idle in the
 /// last round; of equal ones the most. All eight rows of x fit beside a queue
 /// of at most so many chunks per warp, in as few segments as it takes.

@@ -8,6 +8,13 @@
 using namespace mlir;
 using namespace qopt::nvptx;
 
+Stripes::Share Stripes::shareOf(int64_t blocks, int64_t tiles,
+                                int64_t stagesOfTile) {
+  int64_t own = std::max<int64_t>(1, tiles / blocks) - 1;
+  int64_t stripe = divideUp((tiles - own * blocks) * stagesOfTile, blocks);
+  return {own * stagesOfTile + stripe, divideUp(stagesOfTile, stripe)};
+}
+
 Stripes::Stripes(KernelBuilder &b, Value tiles, int64_t stagesOfTile,
                  int64_t tileBytes, Value workspace)
     : b(b), stagesOfTile(stagesOfTile), tileBytes(tileBytes),

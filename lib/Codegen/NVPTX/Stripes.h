@@ -18,9 +18,9 @@
 // needs from earlier blocks they have done first. It waits for blocks of
 // smaller number only, which have begun before it (hardware starts blocks in
 // their order, though CUDA does not promise it): however few are resident, none
-// waits for ever. It adds their sums to its
-// own in the order of the blocks, so that timing changes nothing. Whole tiles
-// come last, the same for all blocks at the same time.
+// waits for ever. It adds their sums to its own in the order of the blocks, so
+// that timing changes nothing. Whole tiles come last, for all blocks at the
+// same time.
 //
 //   workspace [flags of the blocks][sums of block 0][sums of block 1]…
 //
@@ -44,10 +44,11 @@ public:
   static int64_t workspaceBytes(int64_t blocks, int64_t tileBytes) {
     return flagBytes + blocks * tileBytes;
   }
-  /// Whole tiles of a block.
-  static int64_t wholeTiles(int64_t blocks, int64_t tiles) {
-    return std::max<int64_t>(1, tiles / blocks) - 1;
-  }
+  /// What a block has at most, and of how many earlier blocks it reads sums.
+  struct Share {
+    int64_t stages, earlier;
+  };
+  static Share shareOf(int64_t blocks, int64_t tiles, int64_t stagesOfTile);
 
   /// The blocks of the grid, no more than there are stages, share `tiles` of
   /// `stagesOfTile` each; `tileBytes` of sums, a multiple of 16.

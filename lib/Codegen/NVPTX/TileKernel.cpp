@@ -64,9 +64,7 @@ private:
   void copyInput(Value address, Value stage, Value firstRow);
   void addStage(Value address, Sums &sums);
 
-  int64_t stages() const {
-    return (spec.chunks() + shape.chunks() - 1) / shape.chunks();
-  }
+  int64_t stages() const { return divideUp(spec.chunks(), shape.chunks()); }
   int64_t threads() const { return 32 * shape.warps(); }
   Value chunkOf(Value stage) {
     return b.add(b.mul(stage, shape.chunks()), chunkOfStage);
@@ -216,8 +214,7 @@ OutputTile TileKernel::sumsOf(const Part &part, Value firstRow) {
 }
 
 void TileKernel::buildStripe(Value firstRow) {
-  int64_t tiles = (spec.rows() + shape.outputs() - 1) / shape.outputs();
-  Stripes stripes(b, b.i32(tiles), stages(), shape.tileBytes(),
+  Stripes stripes(b, b.i32(shape.tilesOf(spec)), stages(), shape.tileBytes(),
                   frame.workspace);
   b.loop(b.i32(0), stripes.parts(), b.i32(1), [&](Value index) {
     Part part = stripes.part(index);

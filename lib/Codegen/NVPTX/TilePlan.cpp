@@ -17,8 +17,6 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 
-static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Costs are in tenths of a byte.
 
 /// What comes from memory meanwhile.
@@ -40,10 +38,6 @@ static int64_t costOfStage(const LinearSpec &spec, const TileShape &shape) {
   return shape.stages > 2 ? tenths : tenths * 3 / 2;
 }
 
-static int64_t tilesOf(const LinearSpec &spec, const TileShape &shape) {
-  return divideUp(spec.rows(), shape.outputs());
-}
-
 static int64_t stagesOfTile(const LinearSpec &spec, const TileShape &shape) {
   return divideUp(spec.chunks(), shape.chunks());
 }
@@ -51,7 +45,7 @@ static int64_t stagesOfTile(const LinearSpec &spec, const TileShape &shape) {
 /// With a tile for each block.
 static int64_t costOfTiles(const LinearSpec &spec, const Target &target,
                            const TileShape &shape) {
-  return divideUp(tilesOf(spec, shape), target.processors) *
+  return divideUp(shape.tilesOf(spec), target.processors) *
          stagesOfTile(spec, shape) * costOfStage(spec, shape);
 }
 
@@ -61,16 +55,14 @@ static int64_t costOfTiles(const LinearSpec &spec, const Target &target,
 static int64_t costOfStripe(const LinearSpec &spec, const Target &target,
                             const TileShape &shape) {
   constexpr int64_t latency = 800, sharing = 1400, ofEarlier = 600; // ns
-  int64_t tiles = tilesOf(spec, shape), ofTile = stagesOfTile(spec, shape);
-  int64_t own = Stripes::wholeTiles(shape.stripes, tiles);
-  int64_t ofStripe =
-      divideUp((tiles - own * shape.stripes) * ofTile, shape.stripes);
+  Stripes::Share share = Stripes::shareOf(shape.stripes, shape.tilesOf(spec),
+                                          stagesOfTile(spec, shape));
   int64_t stage = std::max(costOfStage(spec, shape),
                            costOfTime(target, latency) / (shape.stages - 1));
   // Warps that share a chunk have to promise something.
   int64_t twentieths = shape.warpsPerChunk > 1 ? 21 : 20;
-  return (own * ofTile + ofStripe) * stage / 20 * twentieths +
-         costOfTime(target, sharing + ofEarlier * divideUp(ofTile, ofStripe));
+  return share.stages * stage / 20 * twentieths +
+         costOfTime(target, sharing + ofEarlier * share.earlier);
 }
 
 /// The split of a block's warps, and of the tiles to blocks, that costs the
@@ -105,7 +97,7 @@ static TileShape tileShape(const LinearSpec &spec, const Target &target,
     if (blocks <= 1 || shape.warps() != mostWarps || shape.stages < 3)
       return;
     shape.stripes =
-        std::min({blocks, tilesOf(spec, shape) * stagesOfTile(spec, shape),
+        std::min({blocks, shape.tilesOf(spec) * stagesOfTile(spec, shape),
                   Stripes::mostBlocks});
     for (; shape.stages <= mostStages && fits(shape); ++shape.stages)
       consider(shape, costOfStripe(spec, target, shape));
@@ -138,10 +130,10 @@ static KernelPlan planTile(const LinearSpec &spec, const Target &target,
   plan.launch.maxRows = anyRows ? 0 : inputRows;
   plan.launch.block = 32 * shape.warps();
   plan.launch.shared = sharedBytes(spec, shape).fixed;
-  plan.launch.tilesOfN = divideUp(spec.rows(), shape.outputs());
+  plan.launch.tilesOfN = shape.tilesOf(spec);
   if (shape.stripes) {
     // As many blocks as are resident: one or, of few rows, two on a processor.
-    int64_t most = std::min(tilesOf(spec, shape) * stagesOfTile(spec, shape),
+    int64_t most = std::min(shape.tilesOf(spec) * stagesOfTile(spec, shape),
                             Stripes::mostBlocks);
     plan.launch.tilesOfN =
         stripes ? shape.stripes : std::min(2 * shape.stripes, most);

@@ -18,8 +18,6 @@ using namespace mlir;
 using namespace qopt;
 using namespace qopt::nvptx;
 
-static int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 static bool hasRegisters(const LinearSpec &spec, const WarpgroupShape &shape) {
   int64_t most = shape.tilesOfConsumer() == 1 ? 144 : 96;
   return shape.scaleWeights || sumRegisters(spec, shape) <= most;
@@ -111,13 +109,10 @@ static int64_t cycles(const LinearSpec &spec, const Target &target,
   int64_t ofStage = cyclesOfStage(spec, shape);
   int64_t tiles = shape.tilesOf(spec) * divideUp(rows, shape.inputRows);
   if (shape.stripes) {
-    int64_t own = Stripes::wholeTiles(shape.stripes, tiles);
-    int64_t ofStripe =
-        divideUp((tiles - own * shape.stripes) * stages, shape.stripes);
+    Stripes::Share share = Stripes::shareOf(shape.stripes, tiles, stages);
     // One tile goes out, and those of earlier blocks come in.
-    int64_t sums = (1 + divideUp(stages, ofStripe)) * shape.tileBytes();
-    return (own * stages + ofStripe) * ofStage + restart +
-           sums / sumBytesPerCycle;
+    int64_t sums = (1 + share.earlier) * shape.tileBytes();
+    return share.stages * ofStage + restart + sums / sumBytesPerCycle;
   }
   int64_t ofBlock = stages / shape.splitsOfK * ofStage;
   if (shape.splitsOfK > 1) {

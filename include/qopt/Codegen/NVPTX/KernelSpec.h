@@ -14,6 +14,8 @@
 
 namespace qopt::nvptx {
 
+constexpr int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 /// y = x · Wᵀ for all weights of one shape and scheme in the layout #qopt.mma:
 /// x [M, K], W [N, K], y [M, N], M a run-time argument.
 struct LinearSpec {

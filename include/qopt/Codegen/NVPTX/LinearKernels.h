@@ -65,6 +65,9 @@ struct TileShape {
   int64_t outputs() const {
     return MmaLayout::tileRows * tilesPerWarp * warpsOfN;
   }
+  int64_t tilesOf(const LinearSpec &spec) const { // along N
+    return divideUp(spec.rows(), outputs());
+  }
   int64_t tileBytes() const { return inputRows * outputs() * 4; } // of sums
 };
 
@@ -87,7 +90,7 @@ struct WarpgroupShape {
   int64_t tilesOfConsumer() const { return tilesOfN / consumersOfN(); }
   /// Along N.
   int64_t tilesOf(const LinearSpec &spec) const {
-    return (spec.rows() + outputs() - 1) / outputs();
+    return divideUp(spec.rows(), outputs());
   }
   int64_t tileBytes() const { return inputRows * outputs() * 4; } // of sums
 };
